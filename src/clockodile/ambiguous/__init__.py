@@ -1,0 +1,1 @@
+"""Which images look like both classes (notebook 03)."""

@@ -1,0 +1,333 @@
+"""What the notebooks hand to each other: files in one run folder, each complete or absent, each with its origin.
+
+Every file is written beside its place and renamed into it, so a killed run leaves no half-written result.
+Beside a table or an array file, `provenance/<name>.json` records the configuration it came from and a checksum:
+`remember` uses a file again only when both still match. Weights carry the same record inside the safetensors file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from clockodile.errors import UserError
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The parts a file must have: arrays name -> (dtype kind, dimensions), or columns name -> dtype kind.
+
+    Kinds are numpy's: u unsigned, i integer, f float, U text, b boolean.
+    """
+
+    parts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
+def columns(**kinds: str) -> Schema:
+    """Schema of a table: one kind per column."""
+    return Schema({name: (kind, 1) for name, kind in kinds.items()})
+
+
+SCHEMAS = {
+    # notebook 01; split is train, test, background or hybrid; labels and folds are -1 where there is none
+    "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
+    "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
+    # notebook 02; S seeds, N training images in dataset order, C classes, D features
+    "oof_predictions.npz": Schema(
+        {
+            "ids": ("U", 1),  # (N,)
+            "labels": ("i", 1),  # (N,)
+            "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
+            "logits": ("f", 3),  # (S, N, C)
+            "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
+            "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
+        }
+    ),
+    "classifier_runs.csv": columns(
+        model="U", seed="i", part="U", accuracy="f", log_loss="f", parameters="i", seconds="f"
+    ),
+    # notebook 03
+    "ambiguous.csv": columns(id="U", label="i", p="f", misclassified="f", centre_distance="f", rank="i"),
+    # notebook 04
+    "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
+    "hybrids.csv": columns(method="U", images="i", p_first="f", in_between="f", sharpness="f", seconds="f"),
+}
+
+
+# --- atomic files and keys ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit it replaces `path`, on an error it vanishes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:  # on disk before the rename, or a power cut leaves an empty file
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping) -> None:
+    """Write `content` as readable JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
+        )
+
+
+def read_json(path: Path) -> dict | None:
+    """The JSON object in `path`, or None when it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def key_of(config: Mapping) -> str:
+    """16 hexadecimal digits that change whenever any value in `config` (JSON types) changes."""
+    canonical = json.dumps(config, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
+    """16 hexadecimal digits of labelled images, independent of their order and names.
+
+    images: uint8 (N, H, W, 3); labels: int (N,). The same photographs from a folder and from a download agree.
+    """
+    rows = sorted(
+        hashlib.sha256(image.tobytes() + str((*image.shape, int(label))).encode()).digest()
+        for image, label in zip(images, labels, strict=True)
+    )
+    return hashlib.sha256(b"".join(rows)).hexdigest()[:16]
+
+
+# --- tables and arrays ----------------------------------------------------------------------------------------
+
+
+def check_schema(name: str, content: pd.DataFrame | Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError when `content` lacks a part of its schema or has one of the wrong kind or dimensions."""
+    for part, (kind, dimensions) in SCHEMAS[name].parts.items():
+        if part not in content:
+            raise ValueError(f"{name}: '{part}' is missing; there are {', '.join(content)}")
+        values = content[part]
+        values = values.to_numpy() if isinstance(values, pd.Series) else np.asarray(values)
+        found = "U" if values.dtype.kind in "OT" else values.dtype.kind
+        if found != kind or values.ndim != dimensions:
+            raise ValueError(
+                f"{name}: '{part}' should be kind {kind} with {dimensions} dimensions, is {values.dtype} {values.shape}"
+            )
+
+
+def save(
+    run_dir: Path, name: str, content: pd.DataFrame | Mapping, config: Mapping, seconds: float = 0.0
+) -> None:
+    """Write a table (.csv), arrays (.npz) or an object (.json) into the run folder, with its provenance.
+
+    Tables and arrays must fit SCHEMAS[name]; `config` is what the content depends on (JSON types).
+    """
+    path = Path(run_dir) / name
+    if name in SCHEMAS:
+        check_schema(name, content)
+    if path.suffix == ".json":
+        write_json(path, content)
+    else:
+        with atomic(path) as temporary:
+            if path.suffix == ".csv":
+                content.to_csv(temporary, index=False, lineterminator="\n")
+            else:
+                with open(temporary, "wb") as file:
+                    np.savez_compressed(file, **content)
+    record = {
+        "config": dict(config),
+        "key": key_of(config),
+        "sha256": file_digest(path),
+        "seconds": round(seconds, 2),
+    }
+    write_json(Path(run_dir) / "provenance" / f"{name}.json", record)
+
+
+def load(run_dir: Path, name: str) -> pd.DataFrame | dict:
+    """Read a file written by `save`. Raises UserError when it is missing, damaged or was edited by hand."""
+    path = Path(run_dir) / name
+    record = read_json(Path(run_dir) / "provenance" / f"{name}.json")
+    if not path.is_file() or record is None:
+        raise UserError(f"{path} is missing; run the notebook that makes it, or `clockodile run`")
+    if record.get("sha256") != file_digest(path):
+        raise UserError(f"{path} is not what was written there (damaged or edited); delete it and run again")
+    if path.suffix == ".json":
+        return json.loads(path.read_text("utf-8"))
+    if path.suffix == ".csv":
+        texts = {part: str for part, (kind, _) in SCHEMAS[name].parts.items() if kind == "U"}
+        content = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    else:
+        with np.load(path, allow_pickle=False) as arrays:
+            content = {part: arrays[part] for part in arrays.files}
+    check_schema(name, content)
+    return content
+
+
+def recall(run_dir: Path, name: str, config: Mapping, *, partly: bool = False) -> pd.DataFrame | dict | None:
+    """The stored content of `name` when it came from exactly this `config` and is undamaged, else None.
+
+    partly: enough if the entries in `config` agree, whatever else the stored configuration says. A notebook uses it for
+    what an earlier one made with parameters of its own.
+    """
+    record = read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}
+    stored = record.get("config", {})
+    if partly:
+        stored = {part: value for part, value in stored.items() if part in config}
+    if key_of(stored) != key_of(config):
+        return None
+    try:
+        return load(run_dir, name)
+    except (UserError, ValueError):
+        return None
+
+
+def remember(run_dir: Path, name: str, config: Mapping, make: Callable[[], pd.DataFrame | Mapping]):
+    """What `make()` returns, made only once for each `config`: stored in the run folder and used again after.
+
+    A missing, damaged or outdated file is made anew, so a run that was killed continues where it stopped.
+    """
+    stored = recall(run_dir, name, config)
+    if stored is None:
+        start = time.perf_counter()
+        content = make()
+        save(run_dir, name, content, config, time.perf_counter() - start)
+        stored = load(run_dir, name)
+    return stored
+
+
+# --- trained weights ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Trained weights and how they came about."""
+
+    state: dict  # parameter name -> tensor, for Module.load_state_dict
+    metrics: dict  # whatever `fit` measured (JSON types)
+    seconds: float  # training time when it was trained, not when it was loaded
+    origin: str  # "trained", "run folder" or "shipped"
+
+
+def shipped_weights() -> Path:
+    """The folder of trained weights that come with the package."""
+    return Path(str(resources.files("clockodile") / "weights"))
+
+
+def read_weights(path: Path, key: str, origin: str) -> Fitted | None:
+    """Weights in `path` if they were trained with this `key`; None when missing, damaged or of another training."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            record = json.loads((file.metadata() or {})["clockodile"])
+        if record["key"] != key:
+            return None
+        return Fitted(load_file(path), record["metrics"], record["seconds"], origin)
+    except Exception:  # safetensors has its own error type for each kind of damage; all mean "train again"
+        return None
+
+
+def fit_or_load(
+    name: str,
+    config: Mapping,
+    data_fingerprint: str,
+    fit: Callable[[], tuple[dict, dict]],
+    *,
+    run_dir: Path,
+    retrain: bool = False,
+) -> Fitted:
+    """Load the weights `name` trained with this configuration on these data, or train and save them.
+
+    name: path inside the run folder without suffix, such as "classifier/report_000-seed0".
+    config: everything training depends on besides the data (JSON types).
+    fit: returns (state dict of tensors, metrics as JSON types); called only when nothing matches or `retrain`.
+    Looked for in the run folder first, then among the shipped weights.
+    """
+    record = {"config": dict(config), "data": data_fingerprint}
+    key = key_of(record)
+    path = Path(run_dir) / f"{name}.safetensors"
+    if not retrain:
+        places = ((path, "run folder"), (shipped_weights() / path.name, "shipped"))
+        for place, origin in places:
+            fitted = read_weights(place, key, origin)
+            if fitted is not None:
+                return fitted
+    start = time.perf_counter()
+    state, metrics = fit()
+    seconds = time.perf_counter() - start
+    state = {part: tensor.detach().cpu().contiguous() for part, tensor in state.items()}
+    with atomic(path) as temporary:
+        text = json.dumps(
+            {**record, "key": key, "metrics": metrics, "seconds": round(seconds, 2)}, sort_keys=True
+        )
+        save_file(state, temporary, metadata={"clockodile": text})
+    return Fitted(state, metrics, seconds, "trained")
+
+
+# --- headline numbers -----------------------------------------------------------------------------------------
+
+
+def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
+    """One row of the results table: mean, standard deviation and count of repeated measurements.
+
+    values: one number, or one per seed or fold; unit: "%" means the values are fractions to be shown as percent.
+    """
+    values = np.atleast_1d(np.asarray(values, dtype=float))
+    spread = float(values.std(ddof=1)) if len(values) > 1 else None
+    return {
+        "name": name,
+        "mean": float(values.mean()),
+        "std": spread,
+        "n": len(values),
+        "unit": unit,
+        "note": note,
+    }
+
+
+def record_metrics(run_dir: Path, notebook: str, rows: list[dict]) -> None:
+    """Replace the rows of one notebook ("01".."04") in metrics.json. Safe when notebooks finish at the same time."""
+    path = Path(run_dir) / "metrics.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(".metrics.lock")):
+        content = read_json(path) or {}
+        write_json(path, {**content, notebook: rows})
+
+
+def format_metric(row: Mapping) -> str:
+    """'86.4 +/- 2.1 %' for a row of `metric`; no more digits than the spread supports."""
+    scale = 100 if row["unit"] == "%" else 1
+    mean, spread = row["mean"] * scale, row["std"]
+    if spread is None:
+        text = f"{mean:.0f}" if float(mean).is_integer() else f"{mean:.3g}" if scale == 1 else f"{mean:.1f}"
+    else:
+        digits = 1 if scale == 100 else max(0, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 2
+        text = f"{mean:.{digits}f} +/- {spread * scale:.{digits}f}"
+    return f"{text} {row['unit']}".strip()

@@ -1,0 +1,42 @@
+"""What a source of images returns, whichever source it is: raw images with labels, and everything it refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+TRAIN, TEST, BACKGROUND, HYBRID = "train", "test", "background", "hybrid"  # the values of `split`
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images came from; its stamp is written on every figure made from images that are not photographs."""
+
+    kind: str  # "folder", "cifar100" or "rendered"
+    where: str  # folder, URL or generator, for the data card
+    why: str  # one sentence: why this source was taken and the ones before it were not
+    licence: str  # what a reader may do with the images
+    stamp: str = ""  # "rendered stand-in" for drawn images, else empty
+
+
+@dataclass(frozen=True)
+class FileNote:
+    """A file that was not used, or was changed on the way in, and why."""
+
+    path: str  # relative to the data folder
+    reason: str  # one phrase, such as "truncated image" or "turned upright by its EXIF tag"
+    used: bool = False  # True: converted and used; False: left out
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Images in label order, not yet grouped or split into folds. N images of S x S pixels."""
+
+    images: np.ndarray  # uint8 (N, S, S, 3)
+    labels: np.ndarray  # int64 (N,) index into classes; -1 for background and hybrid
+    ids: np.ndarray  # str (N,) unique; a reader finds the file by it
+    split: np.ndarray  # str (N,) train, test, background or hybrid
+    classes: tuple[str, ...]  # C >= 2 names in label order
+    source: Source
+    notes: tuple[FileNote, ...] = field(default=())  # every file refused or changed

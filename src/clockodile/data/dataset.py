@@ -1,0 +1,192 @@
+"""The data set of a run: images, labels, near-duplicate groups and folds, prepared once and then read from disk."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from clockodile import artifacts
+from clockodile.data.collection import HYBRID, TEST, TRAIN, Collection
+from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
+from clockodile.data.sources import collect
+from clockodile.data.splits import grouped_folds, split_hash
+from clockodile.workspace import Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N images of S x S pixels in label order, with everything notebook 01 found out about them."""
+
+    images: np.ndarray  # uint8 (N, S, S, 3)
+    labels: np.ndarray  # int64 (N,) index into classes; -1 where split is background or hybrid
+    ids: np.ndarray  # str (N,) unique; a reader finds the file by it
+    split: np.ndarray  # str (N,) train, test (a source's own, never used for choosing), background or hybrid
+    group: np.ndarray  # int64 (N,) near-duplicates share a number
+    fold: np.ndarray  # int64 (N,) 0..K-1 for train, else -1
+    classes: tuple[str, ...]  # C >= 2 names in label order
+    card: dict  # source, counts, refused files, fingerprint: the content of data_card.json
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the labelled training images, whatever source they came from."""
+        return self.card["fingerprint"]
+
+    @property
+    def stamp(self) -> str:
+        """Words that every figure of these images must carry; empty for photographs."""
+        return self.card["source"]["stamp"]
+
+    def rows(self, chosen: np.ndarray) -> Dataset:
+        """The same data set with only the chosen rows; chosen: bool (N,) or int (M,)."""
+        parts = {
+            name: getattr(self, name)[chosen]
+            for name in ("images", "labels", "ids", "split", "group", "fold")
+        }
+        return Dataset(**parts, classes=self.classes, card=self.card)
+
+    def part(self, split: str) -> Dataset:
+        """The rows of one split: "train", "test", "background" or "hybrid". May be empty, except for train."""
+        return self.rows(self.split == split)
+
+    def tensor(self) -> torch.Tensor:
+        """Images as float32 (N, 3, S, S) in [0, 1]."""
+        return as_tensor(self.images)
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    """uint8 (N, H, W, 3) as float32 (N, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div(255)
+
+
+def as_images(tensor: torch.Tensor) -> np.ndarray:
+    """float (N, 3, H, W) in [0, 1] as uint8 (N, H, W, 3), rounded; values outside are clipped."""
+    return tensor.detach().clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+# --- preparing ------------------------------------------------------------------------------------------------
+
+
+def request_of(run: Run, image_size: int) -> dict:
+    """What the user asked for: decides whether the prepared data set in the run folder may be used again."""
+    return {
+        "recipe": run.recipe.name,
+        "source": run.source,
+        "data_dir": str(run.data_dir or ""),
+        "seed": run.seed,
+        "folds": run.profile.folds,
+        "image_size": image_size,
+    }
+
+
+def split_table(collection: Collection, *, folds: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """splits.csv for a collection, and its near-duplicate pairs among labelled images (row numbers of `collection`)."""
+    labelled = np.flatnonzero(np.isin(collection.split, (TRAIN, TEST)))
+    pairs = find_near_duplicates(collection.images[labelled])
+    pairs[["first", "second"]] = labelled[pairs[["first", "second"]].to_numpy(dtype=int)]
+    group = group_by_pairs(len(collection.ids), pairs)
+    fold = np.full(len(group), -1, np.int64)
+    train = collection.split == TRAIN
+    fold[train] = grouped_folds(collection.labels[train], group[train], folds=folds, seed=seed)
+    table = pd.DataFrame(
+        {
+            "id": collection.ids,
+            "label": collection.labels,
+            "group": group,
+            "fold": fold,
+            "split": collection.split,
+        }
+    )
+    return table, pairs
+
+
+def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame) -> dict:
+    """data_card.json: where the images came from, how many there are, what was refused, what they are called."""
+    train = collection.split == TRAIN
+    counts = {
+        split: {
+            name: int(((collection.split == split) & (collection.labels == label)).sum())
+            for label, name in enumerate(collection.classes)
+        }
+        for split in (TRAIN, TEST)
+    }
+    others = {split: int((collection.split == split).sum()) for split in ("background", HYBRID)}
+    named = pairs.assign(first=collection.ids[pairs["first"]], second=collection.ids[pairs["second"]])
+    return {
+        "source": asdict(collection.source),
+        "classes": list(collection.classes),
+        "image_size": int(collection.images.shape[1]),
+        "counts": counts | others,
+        "notes": [asdict(note) for note in collection.notes],
+        "near_duplicates": [
+            {**row, "correlation": round(row["correlation"], 3)} for row in named.to_dict("records")
+        ],
+        "fingerprint": artifacts.fingerprint(collection.images[train], collection.labels[train]),
+        "split_hash": split_hash(collection.ids[train], splits["fold"].to_numpy()[train]),
+    }
+
+
+def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
+    """Collect the images, find near-duplicates, split, and store all of it in the run folder.
+
+    image_size: pixels a side, 0 for the recipe's. Splits are written once: the same images in the same run folder keep
+    theirs. Raises UserError when the data cannot be used.
+    """
+    size = image_size or run.recipe.image_size
+    collection = collect(run, image_size=size, log=log.info)
+    config = {
+        "images": artifacts.fingerprint(collection.images, collection.labels),
+        "ids": artifacts.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
+        "folds": run.profile.folds,
+        "seed": run.seed,
+    }
+    arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
+    artifacts.remember(run.dir, "dataset.npz", config, lambda: arrays)
+    splits, card = (
+        artifacts.recall(run.dir, "splits.csv", config),
+        artifacts.read_json(run.dir / "data_card.json"),
+    )
+    if splits is None or card is None or card.get("config") != config:
+        splits, pairs = split_table(collection, folds=run.profile.folds, seed=run.seed)
+        card = make_card(collection, splits, pairs)
+        artifacts.save(run.dir, "splits.csv", splits, config)
+    # source and notes may differ although the images are the same, so the card is always written
+    card |= {"source": asdict(collection.source), "notes": [asdict(note) for note in collection.notes]}
+    card |= {"request": request_of(run, size), "config": config}
+    artifacts.write_json(run.dir / "data_card.json", card)
+    return assemble(arrays, splits, card)
+
+
+def assemble(arrays: dict, splits: pd.DataFrame, card: dict) -> Dataset:
+    """A Dataset from the contents of dataset.npz, splits.csv and data_card.json."""
+    return Dataset(
+        **{name: np.asarray(arrays[name]) for name in ("images", "labels", "ids", "split")},
+        group=splits["group"].to_numpy(np.int64),
+        fold=splits["fold"].to_numpy(np.int64),
+        classes=tuple(card["classes"]),
+        card=card,
+    )
+
+
+def load_dataset(run: Run) -> Dataset:
+    """The data set that notebook 01 prepared in this run folder; prepared now when it is missing or was another.
+
+    Whether a folder's images have changed since is notebook 01's business: run it again after changing them.
+    """
+    card = artifacts.read_json(run.dir / "data_card.json")
+    if card is not None and card.get("request") == request_of(run, card.get("image_size", 0)):
+        # both must come from the card's own images: a run killed half-way may have left parts of two data sets
+        arrays = artifacts.recall(run.dir, "dataset.npz", card["config"])
+        splits = artifacts.recall(run.dir, "splits.csv", card["config"])
+        if arrays is not None and splits is not None:
+            return assemble(arrays, splits, card)
+    log.info("no data prepared in %s yet: doing what notebook 01 does", run.dir)
+    return prepare_dataset(run)

@@ -1,0 +1,58 @@
+"""Splits in which every class is present in proportion and no near-duplicate is on both sides.
+
+Two kinds: K folds, so that every image is predicted once by nets that never saw it, and report 000's single split
+into half for training, a quarter for validation, a quarter for testing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from clockodile.errors import UserError
+
+
+def grouped_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
+    """Fold number of each image, stratified by label, groups kept whole.
+
+    labels, groups: int (N,). Returns int64 (N,) in 0..folds-1. Raises UserError when a class has
+    fewer groups than folds.
+    """
+    for label in np.unique(labels):
+        available = len(np.unique(groups[labels == label]))
+        if available < folds:
+            raise UserError(
+                f"class number {label} has only {available} different images (near-duplicates count once); "
+                f"{folds} folds need at least {folds}: add images"
+            )
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    fold = np.empty(len(labels), np.int64)
+    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(labels)), labels, groups)):
+        fold[held_out] = number
+    return fold
+
+
+def half_quarter_quarter(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
+    """Report 000's split: row numbers of "train" (half), "validation" and "test" (a quarter each), sorted.
+
+    labels, groups: int (N,). Stratified and grouped as in `grouped_folds`, so sizes are within a few of 500/250/250.
+    """
+    quarter = grouped_folds(labels, groups, folds=4, seed=seed)
+    return {
+        "train": np.flatnonzero(quarter < 2),
+        "validation": np.flatnonzero(quarter == 2),
+        "test": np.flatnonzero(quarter == 3),
+    }
+
+
+def split_hash(ids: np.ndarray, fold: np.ndarray) -> str:
+    """12 hexadecimal digits that name a split, whatever the order of rows. ids: str (N,); fold: int (N,)."""
+    lines = sorted(f"{name} {number}" for name, number in zip(ids, fold, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def straddling_groups(groups: np.ndarray, fold: np.ndarray) -> int:
+    """How many groups have images in more than one fold: 0 in a sound split. groups, fold: int (N,)."""
+    return sum(len(np.unique(fold[groups == group])) > 1 for group in np.unique(groups))

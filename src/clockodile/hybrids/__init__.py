@@ -1,0 +1,1 @@
+"""New images that look like both classes (notebook 04)."""

@@ -1,0 +1,82 @@
+"""What to run on (a Recipe for each data set) and how long to take over it (a Profile).
+
+Everything else in the package takes its numbers from here; nothing else knows which data set or profile is in use.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from clockodile.errors import UserError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A data set and the question asked of it. Written for any number of classes C >= 2."""
+
+    name: str  # what `--recipe` and the run folder call it
+    title: str  # headline of the report
+    sources: tuple[str, ...]  # tried in this order by source="auto"; names are keys of data.sources.SOURCES
+    classes: tuple[str, ...] = ()  # class folders in label order; () = every folder found, sorted by name
+    pair: tuple[int, int] = (0, 1)  # labels of the two classes that notebooks 03 and 04 compare
+    background: tuple[str, ...] = ("background", "neither", "cifar100_other")  # folders of "neither" images
+    image_size: int = 32  # pixels a side; larger photos are cropped to a centred square and scaled down
+    min_per_class: int = 20  # images; with fewer, five folds leave under four to test on
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much to compute. Quick is for reading along and for tests, full for the committed figures."""
+
+    name: str  # what `--profile` calls it
+    folds: int  # cross-validation folds, each kept whole by near-duplicate group
+    seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
+    oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
+    classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
+    autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="clocks_crocodiles",
+            title="Clocks or crocodiles?",
+            sources=("folder", "cifar100", "rendered"),
+            classes=("clock", "crocodile"),
+        ),
+        Recipe(
+            name="folder",
+            title="Your own photographs",
+            sources=("folder",),
+        ),
+    )
+}
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("quick", folds=5, seeds=5, oof_seeds=1, classifier_epochs=100, autoencoder_epochs=300),
+        Profile("full", folds=5, seeds=20, oof_seeds=5, classifier_epochs=100, autoencoder_epochs=1500),
+    )
+}
+
+
+def pick(kind: str, name: str, choices: dict):
+    """Look `name` up among `choices`; a UserError names the nearest known one. `kind` is the word for the message."""
+    if name in choices:
+        return choices[name]
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices)}"
+    raise UserError(f"unknown {kind} '{name}'; {hint}")
+
+
+def get_recipe(name: str) -> Recipe:
+    """The Recipe called `name`. Raises UserError with the nearest name for an unknown one."""
+    return pick("recipe", name, RECIPES)
+
+
+def get_profile(name: str) -> Profile:
+    """The Profile called `name`. Raises UserError with the nearest name for an unknown one."""
+    return pick("profile", name, PROFILES)

@@ -1,0 +1,358 @@
+"""Reading single files and listing folders: conversions judged by pixel values, order, hidden files."""
+
+import os
+import struct
+import unicodedata
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clockodile.data import files
+from clockodile.data.files import Rejected, natural_key, printable, read_image, read_images, scan_folder
+
+
+def noise(height, width, channels=3, seed=0):
+    """Random uint8 (height, width, channels)."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def smooth(height, width):
+    """A picture without fine detail, uint8 (height, width, 3): red grows to the right, green downwards."""
+    y, x = np.mgrid[0:height, 0:width]
+    red, green = 255 * x / (width - 1), 255 * y / (height - 1)
+    return np.stack([red, green, 0 * x + 60], axis=2).round().astype(np.uint8)
+
+
+# --- sizes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "ppm", "tiff"])
+def test_an_image_of_the_right_size_passes_bit_exact(tmp_path, suffix):
+    pixels = noise(32, 32)
+    Image.fromarray(pixels).save(tmp_path / f"a.{suffix}")
+    read, note = read_image(tmp_path / f"a.{suffix}", 32)
+    assert np.array_equal(read, pixels) and note == ""
+
+
+@pytest.mark.parametrize("shape", [(32, 50), (50, 32), (32, 33)])
+def test_the_centred_square_is_kept(tmp_path, shape):
+    pixels = noise(*shape)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    top, left = (shape[0] - 32) // 2, (shape[1] - 32) // 2
+    assert np.array_equal(read_image(tmp_path / "a.png", 32)[0], pixels[top : top + 32, left : left + 32])
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_scaling_down_is_antialiased(tmp_path, suffix):
+    board = (
+        np.indices((640, 800)).sum(axis=0) % 2 * 255
+    )  # a one-pixel chessboard: nearest neighbour gives 0 or 255
+    Image.fromarray(board.astype(np.uint8)).convert("RGB").save(tmp_path / f"a.{suffix}", quality=95)
+    read, _ = read_image(tmp_path / f"a.{suffix}", 32)
+    assert read.shape == (32, 32, 3) and np.abs(read.astype(int) - 128).max() <= 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_large_photo_keeps_its_layout(tmp_path, suffix):
+    Image.fromarray(smooth(1200, 1600)).save(tmp_path / f"a.{suffix}", quality=95)
+    read = read_image(tmp_path / f"a.{suffix}", 40)[0].astype(float)
+    wanted = smooth(1200, 1600)[:, 200:1400].reshape(40, 30, 40, 30, 3).mean(axis=(1, 3))
+    assert np.abs(read - wanted)[2:-2, 2:-2].max() < 4
+
+
+def test_a_small_image_is_enlarged_and_noted(tmp_path):
+    Image.new("RGB", (10, 12), (10, 200, 30)).save(tmp_path / "a.png")
+    read, note = read_image(tmp_path / "a.png", 32)
+    assert (read == (10, 200, 30)).all() and note == "enlarged from 10x12"
+
+
+# --- modes beyond those in the table of test_sources --------------------------------------------------------
+
+
+def test_16_bit_greyscale_is_scaled_not_clipped(tmp_path):
+    values = np.linspace(0, 65535, 1024).reshape(32, 32).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    for name in ("a.png", "a.tiff"):
+        read, note = read_image(tmp_path / name, 32)
+        assert np.array_equal(read[..., 0], np.rint(values / 257)) and "16-bit" in note
+
+
+def test_16_bits_a_channel(tmp_path):
+    """Pillow cannot write such a PNG, so we do."""
+    values = np.random.default_rng(0).integers(0, 65536, (32, 32, 3)).astype(">u2")
+    (tmp_path / "a.png").write_bytes(png(32, 32, 16, 2, values.tobytes()))
+    read, note = read_image(tmp_path / "a.png", 32)
+    assert np.abs(read - values / 257).max() <= 1 and "16 bits a channel" in note
+
+
+def png(width, height, depth, colour, raw):
+    """The bytes of a PNG from raw rows without filter bytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = len(raw) // height
+    rows = b"".join(b"\0" + raw[i * row : (i + 1) * row] for i in range(height))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale"), [(0, 1, 255), (0, 200, 1), (-3, 5, None), (0, 4000, None)], ids=str
+)
+def test_float_tiff(tmp_path, low, high, scale):
+    values = np.linspace(low, high, 1024, dtype=np.float32).reshape(32, 32)
+    values[0, 0] = low
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    wanted = values * scale if scale else (values - low) / (high - low) * 255
+    read, note = read_image(tmp_path / "a.tiff", 32)
+    assert np.abs(read[..., 0] - wanted).max() <= 0.51 and "float" in note
+
+
+def test_float_tiff_with_holes(tmp_path):
+    values = np.linspace(0, 1, 1024, dtype=np.float32).reshape(32, 32)
+    values[3, 4], values[5, 6] = np.nan, np.inf
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    read, _ = read_image(tmp_path / "a.tiff", 32)
+    assert read[3, 4, 0] == read[5, 6, 0] == 0 and read[-1, -1, 0] == 255
+    Image.fromarray(values * np.nan).save(tmp_path / "a.tiff")
+    with pytest.raises(Rejected, match="no finite pixel values"):
+        read_image(tmp_path / "a.tiff", 32)
+
+
+def test_transparent_palette_and_grey_alpha_lie_on_white(tmp_path):
+    grey, alpha = noise(32, 32, 1)[..., 0], noise(32, 32, 1, seed=1)[..., 0]
+    Image.fromarray(np.dstack([grey, alpha]), "LA").save(tmp_path / "la.png")
+    wanted = 255 + (grey.astype(float) - 255) * alpha / 255
+    assert np.abs(read_image(tmp_path / "la.png", 32)[0] - wanted[..., None]).max() <= 1
+
+    index = (np.indices((32, 32)).sum(axis=0) % 2).astype(np.uint8)
+    image = Image.fromarray(index)
+    image.putpalette([200, 0, 0, 0, 0, 200])
+    for name, kwargs in {"p.png": {"transparency": 1}, "p.gif": {"transparency": 1}}.items():
+        image.save(tmp_path / name, **kwargs)
+        read, note = read_image(tmp_path / name, 32)
+        assert (read[index == 1] == 255).all() and (read[index == 0] == (200, 0, 0)).all()
+        assert "transparent" in note
+
+
+def test_an_opaque_alpha_channel_is_no_change(tmp_path):
+    pixels = noise(32, 32)
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "a.png")
+    read, note = read_image(tmp_path / "a.png", 32)
+    assert np.array_equal(read, pixels) and note == ""
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation(tmp_path, orientation, suffix):
+    turns = {  # how each orientation is stored, by the EXIF standard: row 0 and column 0 are the visual ...
+        1: lambda a: a,  # top, left
+        2: np.fliplr,  # top, right
+        3: lambda a: np.rot90(a, 2),  # bottom, right
+        4: np.flipud,  # bottom, left
+        5: lambda a: a.swapaxes(0, 1),  # left, top
+        6: lambda a: np.rot90(a, 1),  # right, top
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),  # right, bottom
+        8: lambda a: np.rot90(a, -1),  # left, bottom
+    }
+    pixels = smooth(48, 40)
+    stored = Image.fromarray(np.ascontiguousarray(turns[orientation](pixels)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lossless = {"lossless": True} if suffix == "webp" else {"quality": 95} if suffix == "jpg" else {}
+    stored.save(tmp_path / f"a.{suffix}", exif=exif, **lossless)
+    read, note = read_image(tmp_path / f"a.{suffix}", 40)
+    assert np.abs(read.astype(int) - pixels[4:44]).max() <= (12 if suffix == "jpg" else 0)
+    assert note == ("turned upright by its EXIF tag" if orientation > 1 else "")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tiff"])
+def test_the_first_of_several_frames(tmp_path, suffix):
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
+    lossless = {"lossless": True} if suffix == "webp" else {}
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], **lossless)
+    read, note = read_image(tmp_path / f"a.{suffix}", 32)
+    assert (read == (250, 0, 0)).all() and "first of 3 frames used" in note
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "webp", "bmp", "tiff", "ppm"])
+@pytest.mark.parametrize("share", [0.002, 0.1, 0.5, 0.9])
+def test_a_cut_off_file_is_rejected_in_every_format(tmp_path, suffix, share):
+    Image.fromarray(noise(64, 64)).save(tmp_path / f"a.{suffix}")
+    whole = (tmp_path / f"a.{suffix}").read_bytes()
+    (tmp_path / f"a.{suffix}").write_bytes(whole[: max(1, int(len(whole) * share))])
+    with pytest.raises(Rejected):
+        read_image(tmp_path / f"a.{suffix}", 32)
+
+
+def test_damaged_bytes_never_raise_anything_else(tmp_path):
+    rng = np.random.default_rng(0)
+    for suffix in ("png", "jpg", "gif", "tiff", "webp"):
+        Image.fromarray(noise(24, 24)).save(tmp_path / f"a.{suffix}")
+        whole = np.frombuffer((tmp_path / f"a.{suffix}").read_bytes(), np.uint8)
+        for _ in range(40):
+            damaged = whole.copy()
+            damaged[rng.integers(0, min(len(whole), 200), 8)] = rng.integers(0, 256, 8)
+            (tmp_path / f"b.{suffix}").write_bytes(damaged.tobytes())
+            try:
+                pixels, _ = read_image(tmp_path / f"b.{suffix}", 32)
+                assert pixels.shape == (32, 32, 3) and pixels.dtype == np.uint8
+            except Rejected as reason:
+                assert str(reason) and "\n" not in str(reason)
+
+
+@pytest.mark.parametrize(("width", "height"), [(9_500, 9_500), (30_000, 30_000)])
+def test_an_enormous_image_is_refused_by_its_header_without_a_warning(tmp_path, width, height):
+    (tmp_path / "a.png").write_bytes(header_only(width, height))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(Rejected, match="too large: over 89 million pixels"):
+            read_image(tmp_path / "a.png", 32)
+
+
+def header_only(width, height):
+    """A PNG that announces width x height pixels and holds three."""
+    whole = png(1, 1, 8, 2, b"abc")
+    kind = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return whole[:12] + kind + struct.pack(">I", zlib.crc32(kind)) + whole[33:]
+
+
+def test_what_cannot_be_opened_is_rejected(tmp_path, monkeypatch):
+    (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "heic.jpg").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 50)
+    (tmp_path / "closed.png").write_bytes(png(8, 8, 8, 2, b"abc" * 64))
+    for name, reason in {
+        "broken.png": "broken link",
+        "self.png": "broken link",
+        "pipe.png": "not a regular file",
+        "heic.jpg": "HEIC",
+        "gone.png": "no such file",
+    }.items():
+        with pytest.raises(Rejected, match=reason):
+            read_image(tmp_path / name, 32)
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(
+        files, "open", refuse, raising=False
+    )  # the tests may run as root, whom chmod does not stop
+    with pytest.raises(Rejected, match="permission denied"):
+        read_image(tmp_path / "closed.png", 32)
+
+
+def test_read_images_keeps_the_order_with_and_without_threads(tmp_path):
+    for number in range(12):
+        Image.new("RGB", (300, 300), (number, 0, 0)).save(tmp_path / f"{number}.bmp")  # 270 kB: threads
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "5.bmp").write_bytes(b"BM")
+    (tmp_path / "5.png").write_bytes(b"")
+    for suffix in ("bmp", "png"):
+        results = read_images([tmp_path / f"{number}.{suffix}" for number in range(12)], 32)
+        assert [int(pixels[0, 0, 0]) for pixels, _ in results if pixels is not None] == [
+            *range(5),
+            *range(6, 12),
+        ]
+        assert results[5][0] is None and results[5][1]
+
+
+# --- names and folders --------------------------------------------------------------------------------------
+
+
+def test_natural_order():
+    names = [
+        "img10.png",
+        "img2.png",
+        "Img1.png",
+        "img.png",
+        "a/2/1.png",
+        "a/10/1.png",
+        "b.png",
+        "007.png",
+        "7.png",
+    ]
+    wanted = [
+        "007.png",
+        "7.png",
+        "a/2/1.png",
+        "a/10/1.png",
+        "b.png",
+        "img.png",
+        "Img1.png",
+        "img2.png",
+        "img10.png",
+    ]
+    assert sorted(names, key=natural_key) == wanted
+    assert sorted(reversed(names), key=natural_key) == wanted
+
+
+def test_names_are_made_printable():
+    assert printable("a\nb\tc\x7f") == "a\\nb\\tc\\x7f"
+    assert printable(unicodedata.normalize("NFD", "Krokodilé")) == "Krokodilé"
+    assert printable("鰐 🐊") == "鰐 🐊"
+    assert "\\udcff" in printable(os.fsdecode(b"bad\xffname"))
+
+
+def test_scan_lists_images_in_order_and_everything_else_as_notes(tmp_path):
+    for name in (
+        "10.png",
+        "2.PNG",
+        "sub/1.jpg",
+        "sub/deep er/é.gif",
+        ".hidden.png",
+        ".git/1.png",
+        "Thumbs.db",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for name in (".DS_Store", "__MACOSX/1.png", "notes.txt", "README", "photo.HEIC"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found, notes = scan_folder(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        "2.PNG",
+        "10.png",
+        "sub/1.jpg",
+        "sub/deep er/é.gif",
+    ]
+    reasons = {note.path: note.reason for note in notes}
+    assert reasons[".hidden.png"] == "hidden" and reasons[".git"] == "hidden (folder)"
+    assert reasons["Thumbs.db"] == reasons[".DS_Store"] == "left by the operating system"
+    assert "operating system" in reasons["__MACOSX"] and "HEIC" in reasons["photo.HEIC"]
+    assert reasons["notes.txt"] == "not an image type (.txt)" and "no suffix" in reasons["README"]
+    assert len(notes) == 8 and not any(note.used for note in notes)
+
+
+def test_links_are_followed_once_and_never_upwards(tmp_path):
+    inside, outside = tmp_path / "root" / "cat", tmp_path / "elsewhere"
+    inside.mkdir(parents=True)
+    outside.mkdir()
+    (inside / "1.png").write_bytes(b"x")
+    (outside / "2.png").write_bytes(b"x")
+    (tmp_path / "root" / "dog").mkdir()
+    (tmp_path / "root" / "dog" / "3.png").write_bytes(b"x")
+    (inside / "more").symlink_to(outside)
+    (inside / "more again").symlink_to(outside)
+    (inside / "loop").symlink_to(inside)
+    (inside / "up").symlink_to(tmp_path / "root")
+    (outside / "back").symlink_to(inside)
+    (inside / "4.png").symlink_to(outside / "2.png")
+    found, notes = scan_folder(inside)
+    assert [path.name for path in found] == ["1.png", "4.png", "2.png"]
+    assert {note.path for note in notes} == {"loop", "up", "more again", "more/back"}
+    assert {note.reason for note in notes} == {"link to a folder that is read already"}
