@@ -64,7 +64,7 @@ SCHEMAS = {
     "ambiguous.csv": columns(id="U", label="i", p="f", misclassified="f", centre_distance="f", rank="i"),
     # notebook 04
     "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
-    "hybrids.csv": columns(method="U", images="i", p_first="f", in_between="f", sharpness="f", seconds="f"),
+    "hybrids.csv": columns(method="U", images="i", p_second="f", undecided="f", sharpness="f", seconds="f"),
 }
 
 

@@ -56,11 +56,23 @@ def live_figure(draw: Callable[..., Figure], **controls: widgets.Widget) -> widg
     return widgets.VBox([widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}), screen])
 
 
+def whole_number(description: str, low: int, high: int) -> widgets.IntSlider:
+    """Slider over low..high that reports only where it is let go, so that nothing is drawn in between."""
+    return widgets.IntSlider(value=low, min=low, max=high, description=description, continuous_update=False)
+
+
+def share(description: str, value: float, *, low: float = 0.0, high: float = 1.0, step: float = 0.05):
+    """Slider over a share between low and high."""
+    return widgets.FloatSlider(
+        value=value, min=low, max=high, step=step, description=description, continuous_update=False
+    )
+
+
 def browse_classes(data: Dataset) -> widgets.VBox:
     """Leaf through the images of a class, page by page, with the ids by which the files are found."""
     names = {name: label for label, name in enumerate(data.classes)}
     kind = widgets.Dropdown(options=names, description="class")
-    page = widgets.IntSlider(min=1, max=1, description="page", continuous_update=False)
+    page = whole_number("page", 1, 1)
 
     def pages(label: int) -> int:
         return max(1, -(-int((data.labels == label).sum()) // PAGE))
@@ -86,8 +98,8 @@ def browse_classes(data: Dataset) -> widgets.VBox:
 def play_with_augmentation(data: Dataset) -> widgets.VBox:
     """Choose an image, which augmentations, and a seed; see a dozen random versions of it."""
     chosen = widgets.SelectMultiple(options=list(AUGMENTATIONS), value=("flip", "crop"), description="apply")
-    row = widgets.IntSlider(min=0, max=len(data) - 1, description="image", continuous_update=False)
-    seed = widgets.IntSlider(min=0, max=99, description="seed", continuous_update=False)
+    row = whole_number("image", 0, len(data) - 1)
+    seed = whole_number("seed", 0, 99)
 
     def draw(names: tuple, index: int, seed: int) -> Figure:
         copies = data.rows(np.full(COLUMNS, index)).tensor()
@@ -105,9 +117,7 @@ def choose_tolerance(
 
     score: (N,) as from ambiguous.scores.centre_balance, in the order of `data`.
     """
-    tolerance = widgets.FloatSlider(
-        value=start, min=0.01, max=highest, step=0.01, description="tolerance", continuous_update=False
-    )
+    tolerance = share("tolerance", start, low=0.01, high=highest, step=0.01)
 
     def draw(tolerance: float) -> Figure:
         passing = np.flatnonzero(score > 1 - tolerance)

@@ -1,0 +1,7 @@
+"""`python -m clockodile` is the same as `clockodile`."""
+
+import sys
+
+from clockodile.cli import main
+
+sys.exit(main())

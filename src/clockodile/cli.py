@@ -1,0 +1,270 @@
+"""The command line. To add a subcommand, write its two functions and add one line to COMMANDS.
+
+Nothing heavy is imported at the top: `clockodile --help` must not wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import clockodile
+from clockodile.errors import UserError
+from clockodile.parameters import COMMON, Parameter, convert, parse_assignments
+from clockodile.recipes import PROFILES, RECIPES, Recipe
+
+DEFAULT_RECIPE = next(iter(RECIPES))
+TYPES = {"seed": "int"}  # of the common parameters; the others are texts
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand."""
+
+    name: str
+    help: str  # one line for `clockodile --help`; "" hides the command there
+    options: Callable[[argparse.ArgumentParser], None]  # declares its arguments
+    run: Callable[
+        [argparse.Namespace], int
+    ]  # does it and returns the exit code; imports what it needs itself
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that reports a mistake in one line, as everything else here does."""
+
+    def error(self, message: str):
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+# --- clockodile run ----------------------------------------------------------------------------------------
+
+
+def run_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile run`. Defaults are None so that a value given twice can be noticed."""
+    add = parser.add_argument
+    add("--recipe", metavar="NAME", help=f"what to run on: {', '.join(RECIPES)} (default {DEFAULT_RECIPE})")
+    add("--profile", metavar="NAME", help=f"how much to compute: {', '.join(PROFILES)} (default quick)")
+    add("--source", metavar="NAME", help="where the images come from (default auto: the first that works)")
+    add(
+        "--data-dir",
+        metavar="DIR",
+        help="your images: a folder that holds one folder of images for each class",
+    )
+    add("--seed", metavar="N", help="all randomness derives from it (default 0)")
+    add("--out", metavar="DIR", dest="run_dir", help="run folder (default runs/<recipe>-<profile>)")
+    add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
+    add(
+        "-p",
+        metavar="name=value",
+        dest="parameters",
+        action="append",
+        default=[],
+        help="set a notebook's parameter",
+    )
+    add(
+        "--cell-timeout",
+        metavar="SECONDS",
+        type=seconds,
+        help="longest time for one cell, 0 = no limit (default 7200)",
+    )
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more. ValueError otherwise, which argparse reports."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the notebooks and end with the results table and the path of the report."""
+    settings, own = split_parameters(args)
+    recipe_why = ""
+    if "recipe" not in settings:
+        settings["recipe"], recipe_why = guess_recipe(settings.get("data_dir", ""))
+
+    from clockodile.execute import CELL_TIMEOUT, NotebookFailed
+    from clockodile.progress import Teller
+    from clockodile.report import results_text
+    from clockodile.run import run_notebooks
+    from clockodile.workspace import open_run
+
+    opened = open_run(**settings)
+    timeout = CELL_TIMEOUT if args.cell_timeout is None else args.cell_timeout
+    try:
+        report = run_notebooks(
+            opened, args.only, own, progress=Teller(opened, recipe_why), cell_timeout=timeout
+        )
+    except NotebookFailed as failure:
+        print(f"clockodile: {failure}", file=sys.stderr)
+        return 1
+    table = results_text(opened.dir)
+    print(f"\n{table}" if table else "\nno notebook has recorded a number")
+    print(f"\nreport: {report}")
+    return 0
+
+
+def split_parameters(args: argparse.Namespace) -> tuple[dict, dict[str, str]]:
+    """What open_run takes, from flags and -p together, and the notebooks' own parameters as texts.
+
+    Raises UserError when a flag and a -p contradict each other.
+    """
+    given = parse_assignments(args.parameters)
+    settings = {}
+    for name in COMMON:
+        flag, assigned = getattr(args, name, None), given.pop(name, None)
+        if flag is not None and assigned is not None and flag != assigned:
+            option = "--out" if name == "run_dir" else "--" + name.replace("_", "-")
+            raise UserError(f"'{name}' is given twice: {option} {flag} and -p {name}={assigned}")
+        value = assigned if flag is None else flag
+        if value is not None:
+            settings[name] = convert(Parameter(name, TYPES.get(name, "str"), None), value)
+    return settings, given
+
+
+def guess_recipe(data_dir: str) -> tuple[str, str]:
+    """The recipe for a data folder when none was named, and why ("" when there was nothing to decide)."""
+    if not data_dir or not Path(data_dir).expanduser().is_dir():
+        return DEFAULT_RECIPE, ""
+    recipe = RECIPES[DEFAULT_RECIPE]
+    wanted = " and ".join(recipe.classes)
+    if holds_classes(Path(data_dir).expanduser(), recipe):
+        return recipe.name, f"chosen because {data_dir} holds {wanted}"
+    return "folder", f"chosen because {data_dir} does not hold {wanted}; --recipe overrides"
+
+
+def holds_classes(folder: Path, recipe: Recipe) -> bool:
+    """Whether all class folders of `recipe` lie in `folder` or in its subfolder of the recipe's name."""
+    return any(
+        all((place / name).is_dir() for name in recipe.classes) for place in (folder, folder / recipe.name)
+    )
+
+
+# --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
+
+
+def no_options(parser: argparse.ArgumentParser) -> None:
+    """For a subcommand without arguments."""
+
+
+def list_recipes(args: argparse.Namespace) -> int:
+    """Print what can be run on and how long it may take."""
+    print("recipes (--recipe)")
+    for recipe in RECIPES.values():
+        classes = ", ".join(recipe.classes) or "every class folder of yours; needs --data-dir"
+        default = " (default)" if recipe.name == DEFAULT_RECIPE else ""
+        print(f"  {recipe.name:<18} {classes}{default}; sources: {', '.join(recipe.sources)}")
+    print("profiles (--profile)")
+    for profile in PROFILES.values():
+        print(f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds")
+    return 0
+
+
+def refresh_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile refresh`, the maintainers' command."""
+    parser.add_argument(
+        "--profile", metavar="NAME", default="full", help="quick is for trying this command out"
+    )
+
+
+def refresh(args: argparse.Namespace) -> int:
+    """Run everything and replace the committed notebooks, figures and tables."""
+    from clockodile.execute import NotebookFailed
+    from clockodile.refresh import refresh_project
+
+    try:
+        refresh_project(args.profile, tell=lambda line: print(line, flush=True))
+    except NotebookFailed as failure:
+        print(f"clockodile: {failure}\n  nothing was replaced", file=sys.stderr)
+        return 1
+    return 0
+
+
+COMMANDS = (
+    Command("run", "run the notebooks without a browser and write a report", run_options, run),
+    Command("recipes", "list what can be run on, and the profiles", no_options, list_recipes),
+    Command("refresh", "", refresh_options, refresh),
+)
+
+
+# --- all together ------------------------------------------------------------------------------------------
+
+
+def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
+    """The parser of all subcommands; the chosen one is `args.command`."""
+    parser = Parser(prog="clockodile", description=clockodile.__doc__, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"clockodile {clockodile.__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
+    for command in commands:
+        shown = {"help": command.help} if command.help else {}
+        subparser = subparsers.add_parser(
+            command.name, description=command.run.__doc__, allow_abbrev=False, **shown
+        )
+        command.options(subparser)
+        subparser.set_defaults(command=command, parser=subparser)
+    return parser
+
+
+def parse(argv: Sequence[str] | None, commands: Sequence[Command] = COMMANDS) -> argparse.Namespace:
+    """The arguments.
+
+    Raises UserError for a mistake, naming the nearest option or command where there is one.
+    """
+    parser = build_parser(commands)
+    words = list(sys.argv[1:] if argv is None else argv)
+    names = [command.name for command in commands]
+    if words and not words[0].startswith("-") and words[0] not in names:
+        raise UserError(f"unknown command '{words[0]}'; {nearest(words[0], names)}")
+    args, left = parser.parse_known_args(words)
+    if not hasattr(args, "command"):
+        raise UserError("name a command, such as `clockodile run`; see clockodile --help")
+    if left:
+        options = [option for action in args.parser._actions for option in action.option_strings]
+        raise UserError(f"unknown argument '{left[0]}'; {nearest(left[0].partition('=')[0], options)}")
+    return args
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The second half of a message about an unknown word."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else "see clockodile --help"
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM (`timeout`, a closing session) unwind like Ctrl-C, so that the kernel is shut down too."""
+
+    def stop(*_):
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line. Returns 0, 1 when a notebook failed, 2 for the user's mistake, 130 after Ctrl-C."""
+    try:
+        args = parse(argv)
+        with stoppable():
+            return args.command.run(args)
+    except SystemExit as end:  # --help, --version, SIGTERM
+        return int(end.code or 0)
+    except UserError as error:
+        print(f"clockodile: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("clockodile: stopped; what was finished is kept and used again", file=sys.stderr)
+        return 130
+    except OSError as error:  # a full disk, a folder that vanished
+        print(f"clockodile: {error}", file=sys.stderr)
+        return 1
