@@ -71,20 +71,37 @@ SCHEMAS = {
 # --- atomic files and keys ------------------------------------------------------------------------------------
 
 
+UNFINISHED = ".unfinished-"  # how temporary files begin; a killed process leaves them behind
+
+
+def sweep(run_dir: Path) -> None:
+    """Remove what killed runs left unfinished. Only for the one process that may write in this run folder."""
+    for path in Path(run_dir).rglob(f"{UNFINISHED}*"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on a clean exit it replaces `path`, on an error it vanishes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         with open(temporary, "rb+") as file:  # on disk before the rename, or a power cut leaves an empty file
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~current_umask())  # temporary files are private; results are as usual
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def current_umask() -> int:
+    """The permission bits this process takes from new files; the system only tells while setting them."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def write_json(path: Path, content: Mapping) -> None:

@@ -57,8 +57,8 @@ RECIPES = {
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", folds=5, seeds=5, oof_seeds=1, classifier_epochs=100, autoencoder_epochs=300),
-        Profile("full", folds=5, seeds=20, oof_seeds=5, classifier_epochs=100, autoencoder_epochs=1500),
+        Profile("quick", folds=5, seeds=5, oof_seeds=1, classifier_epochs=100, autoencoder_epochs=200),
+        Profile("full", folds=5, seeds=10, oof_seeds=3, classifier_epochs=100, autoencoder_epochs=600),
     )
 }
 

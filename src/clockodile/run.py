@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 import clockodile
-from clockodile.artifacts import read_json, write_json
+from clockodile.artifacts import read_json, sweep, write_json
 from clockodile.errors import UserError
 from clockodile.execute import CELL_TIMEOUT, NotebookFailed, execute
 from clockodile.parameters import COMMON, Parameter, check_parameters, read_parameters
@@ -158,6 +158,7 @@ def only_run_in(run_dir: Path) -> Iterator[None]:
     except Timeout:
         raise UserError(f"another run is writing in {run_dir}; wait for it or give another --out") from None
     try:
+        sweep(run_dir)  # nobody else writes here now, so whatever is unfinished is a killed run's
         yield
     finally:
         lock.release()

@@ -10,10 +10,10 @@ from clockodile.plots import class_colour, new_figure, short_id, tile_figure
 
 
 def ranked_sheet(
-    data: Dataset, score: np.ndarray, *, title: str, most: int = 24, columns: int = 12, lowest: bool = False
+    data: Dataset, score: np.ndarray, *, title: str, by: np.ndarray | None = None, most: int = 24, columns: int = 12
 ) -> Figure:
-    """The images with the highest (or lowest) score, best first, with id and score. score: (N,) as `data`."""
-    order = np.argsort(score if lowest else -score, kind="stable")[:most]
+    """Images with id and score, the highest first. score: (N,) as `data`; by: (N,) sort by this instead."""
+    order = np.argsort(-(score if by is None else by), kind="stable")[:most]
     return tile_figure(
         data.images[order],
         columns=columns,

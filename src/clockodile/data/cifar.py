@@ -85,12 +85,12 @@ def _take_lock(cache: Path, *, limits: Limits, log: Callable[[str], None]) -> Fi
     lock = FileLock(cache / LOCK)
     try:
         lock.acquire(timeout=0)
-    except NotImplementedError:  # a file system without locks
-        pass
     except Timeout:
         log("another process is downloading CIFAR-100; waiting")
-        with suppress(Timeout):
+        with suppress(OSError):  # Timeout is one
             lock.acquire(timeout=limits.wait)
+    except (NotImplementedError, OSError):  # no locks here; a folder that cannot be written shows soon enough
+        pass
     return lock
 
 
@@ -127,9 +127,9 @@ def fetch_cifar100(
         return stored
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(cache, limits=limits, log=log)
     except OSError as error:
         raise Refused(disk_reason(error)) from error
+    lock = _take_lock(cache, limits=limits, log=log)
     try:
         stored = _stored(cache, dataset)  # again: another process may have filled the cache while we waited
         if stored is None:

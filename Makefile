@@ -1,0 +1,45 @@
+# make run   all four notebooks on the default recipe, quickly      make test  everything that can be checked
+# make lab   JupyterLab                                             make help  the rest
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+ARGS ?=
+
+.PHONY: help venv run test lab refresh bench clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+venv: $(READY)  ## set up .venv from requirements.txt, if it is missing or out of date
+
+# the file is written last, so an installation that was interrupted is done again
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "clockodile: Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@rm -f $(READY)
+	@echo "setting up .venv: once, a few minutes, about 6 GB on Linux (README.md tells how to make it 1.5)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $(READY)
+
+run: venv  ## run the four notebooks: make run ARGS="--data-dir my_photos"
+	@$(BIN)/clockodile run $(ARGS)
+
+test: venv  ## unit tests, headless runs, outputs of the committed notebooks, style
+	@$(BIN)/ruff check
+	@$(BIN)/python -m pytest $(ARGS)
+
+lab: venv  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+refresh: venv  ## full profile; rewrites the committed notebooks, figures and README tables (needs the photographs)
+	$(BIN)/clockodile refresh
+
+bench: venv  ## measure side by side against what one would pick instead
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
+
+clean:  ## remove .venv and everything that can be made again, but no results in runs/
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,109 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from made_photos import write_photos
+
+from clockodile import artifacts
+from clockodile.data.dataset import as_images, as_tensor, load_dataset, prepare_dataset
+from clockodile.workspace import open_run
+
+
+def test_images_survive_the_way_to_tensors_and_back(data):
+    tensor = as_tensor(data.images)
+    assert tensor.shape == (120, 3, 32, 32) and tensor.dtype == torch.float32
+    assert 0 <= tensor.min() and tensor.max() <= 1
+    assert np.array_equal(as_images(tensor), data.images)
+    assert as_images(torch.tensor([-1.0, 2.0]).view(2, 1, 1, 1)).ravel().tolist() == [0, 255]
+
+
+def test_a_users_folder_becomes_a_data_set(run):
+    data = prepare_dataset(run)
+    assert data.classes == ("dotted", "striped")
+    assert data.images.shape == (48, 32, 32, 3)
+    assert (data.fold >= 0).all() and len(data.part("test")) == 0
+    assert data.card["counts"]["train"] == {"dotted": 24, "striped": 24}
+
+
+def test_the_second_time_everything_comes_from_disk(run):
+    first, again = prepare_dataset(run), load_dataset(run)
+    for part in ("images", "labels", "ids", "group", "fold"):
+        assert np.array_equal(getattr(first, part), getattr(again, part))
+    assert first.card == again.card
+
+
+def test_loading_prepares_what_is_missing_and_says_so(run, caplog):
+    caplog.set_level("INFO")
+    assert len(load_dataset(run)) == 48
+    assert "no data prepared" in caplog.text
+
+
+def test_folds_are_written_once(run):
+    first = prepare_dataset(run)
+    stamp = (run.dir / "splits.csv").stat().st_mtime_ns
+    assert np.array_equal(prepare_dataset(run).fold, first.fold)
+    assert (run.dir / "splits.csv").stat().st_mtime_ns == stamp
+
+
+def test_another_seed_means_other_folds(run):
+    first, other = prepare_dataset(run), load_dataset(replace(run, seed=1))
+    assert not np.array_equal(first.fold, other.fold)
+
+
+def test_new_photos_are_seen_by_notebook_01(run, photos):
+    before = prepare_dataset(run)
+    (photos / "striped" / "photo 0.png").unlink()
+    after = prepare_dataset(run)
+    assert len(after) == len(before) - 1 == len(load_dataset(run))
+    assert after.fingerprint != before.fingerprint
+
+
+def test_parts_of_two_data_sets_are_never_mixed(run, photos):
+    prepare_dataset(run)
+    (photos / "striped" / "photo 0.png").unlink()
+    other = replace(run, dir=run.dir.with_name("other"))
+    prepare_dataset(other)
+    for name in ("dataset.npz", "provenance/dataset.npz.json"):  # as if killed after writing the images
+        (run.dir / name).write_bytes((other.dir / name).read_bytes())
+    data = load_dataset(run)
+    assert len(data.images) == len(data.fold) == 47
+
+
+def test_the_chosen_image_size_is_kept_by_later_notebooks(run):
+    prepare_dataset(run, image_size=24)
+    assert load_dataset(run).images.shape[1] == 24
+
+
+def test_near_duplicates_share_a_fold(tmp_path):
+    photos = write_photos(tmp_path / "photos")
+    for copy in range(3):
+        target = photos / "dotted" / f"copy {copy}.png"
+        target.write_bytes((photos / "dotted" / "photo 2.png").read_bytes())
+    data = prepare_dataset(open_run(recipe="folder", data_dir=str(photos), run_dir=str(tmp_path / "run")))
+    twins = np.char.find(data.ids, "copy") >= 0
+    original = data.ids == "dotted/photo 2"
+    assert set(data.fold[twins]) == set(data.fold[original])
+    assert len(data.card["near_duplicates"]) >= 3
+
+
+def test_three_classes(tmp_path):
+    photos = write_photos(tmp_path / "photos", classes=("a", "b", "c"))
+    data = prepare_dataset(open_run(recipe="folder", data_dir=str(photos), run_dir=str(tmp_path / "run")))
+    assert data.classes == ("a", "b", "c") and set(data.labels) == {0, 1, 2}
+
+
+def test_the_stand_in_carries_its_stamp(tmp_path, monkeypatch):
+    monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
+    data = prepare_dataset(open_run(source="rendered", run_dir=str(tmp_path)))
+    assert data.stamp == "rendered stand-in"
+    sizes = {split: len(data.part(split)) for split in ("train", "test", "background", "hybrid")}
+    assert sizes == {"train": 1000, "test": 200, "background": 100, "hybrid": 100}
+    assert (data.part("hybrid").fold == -1).all() and (data.part("hybrid").labels == -1).all()
+    stored = artifacts.load(tmp_path, "splits.csv")
+    assert (stored["split"] == "hybrid").sum() == 100
+
+
+@pytest.mark.parametrize("split", ["background", "hybrid"])
+def test_unlabelled_parts_have_neither_class_nor_fold(run, split):
+    assert len(prepare_dataset(run).part(split)) == 0

@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from clockodile.data.duplicates import find_near_duplicates, grey, group_by_pairs, pair_correlation
+
+
+@pytest.fixture
+def pictures(data):
+    return data.images[60:90]  # discs: no two alike
+
+
+def copy_of(image: np.ndarray, kind: str) -> np.ndarray:
+    return {
+        "same": image,
+        "mirrored": image[:, ::-1],
+        "darker": (image * 0.6).astype(np.uint8),
+        "moved": np.roll(image, (2, -3), axis=(0, 1)),
+        "noisy": (image + np.random.default_rng(0).normal(0, 6, image.shape)).clip(0, 255).astype(np.uint8),
+        "grey": image.mean(2, keepdims=True).repeat(3, 2).astype(np.uint8),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["same", "mirrored", "darker", "moved", "noisy", "grey"])
+def test_a_copy_is_found_and_little_else(pictures, kind):
+    images = np.concatenate([pictures, copy_of(pictures[4], kind)[None]])
+    pairs = find_near_duplicates(images)
+    assert (4, 30) in set(zip(pairs["first"], pairs["second"], strict=True))
+    assert len(pairs) <= 1 + len(find_near_duplicates(pictures)) + 1
+
+
+def test_unrelated_noise_has_no_duplicates():
+    images = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3)).astype(np.uint8)
+    assert find_near_duplicates(images).empty
+
+
+def test_plain_pictures_of_one_colour_are_not_duplicates():
+    images = np.stack([np.full((32, 32, 3), value, np.uint8) for value in (0, 10, 200)])
+    assert find_near_duplicates(images).empty
+
+
+def test_correlation_is_symmetric_and_within_bounds(pictures):
+    there, back = np.array([[0, 1], [2, 3]]), np.array([[1, 0], [3, 2]])
+    found = pair_correlation(grey(pictures), there)
+    assert np.allclose(found, pair_correlation(grey(pictures), back), atol=1e-5)
+    assert (np.abs(found) <= 1 + 1e-5).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_images_are_no_problem(pictures, count):
+    assert find_near_duplicates(pictures[:count]).columns.tolist() == ["first", "second", "correlation", "hash_bits"]
+
+
+@pytest.mark.parametrize("size", [8, 20, 64])
+def test_any_image_size(size):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, size, size, 3)).astype(np.uint8)
+    images[5] = images[0][:, ::-1]
+    pairs = find_near_duplicates(images)
+    assert [(pairs["first"][0], pairs["second"][0])] == [(0, 5)]
+
+
+def test_groups_follow_chains():
+    pairs = pd.DataFrame({"first": [0, 1, 5], "second": [1, 2, 6]})
+    group = group_by_pairs(8, pairs)
+    assert group[0] == group[1] == group[2] and group[5] == group[6]
+    assert len(set(group)) == 5
+    assert len(set(group_by_pairs(3, pairs.head(0)))) == 3

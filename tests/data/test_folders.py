@@ -1,0 +1,386 @@
+"""Class folders in every state people leave them in."""
+
+import struct
+import unicodedata
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_folders import ANY, PETS, SIZE, check_contract, pets, photo, put
+
+from clockodile.data.folders import folder_collection
+from clockodile.errors import UserError
+
+# --- every kind of bad or odd file, one case each -----------------------------------------------------------
+
+
+def put_bytes(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def truncated(root):
+    put(root / "cat" / "odd.png")
+    whole = (root / "cat" / "odd.png").read_bytes()
+    (root / "cat" / "odd.png").write_bytes(whole[: len(whole) // 2])
+
+
+def enormous(root):
+    """A small PNG whose header announces 40,000 x 40,000 pixels."""
+    put(root / "cat" / "odd.png")
+    whole = (root / "cat" / "odd.png").read_bytes()
+    header = b"IHDR" + struct.pack(">II", 40_000, 40_000) + whole[24:29]
+    put_bytes(
+        root / "cat" / "odd.png", whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+    )
+
+
+def unreadable(root):
+    put_bytes(root / "cat" / "odd.png", b"\x89PNG\r\n\x1a\n" + b"garbage " * 20)
+
+
+GREY = photo(7)[..., 0]
+COLOURS = np.array([[230, 20, 30], [20, 220, 40], [10, 30, 240], [250, 250, 10]], np.uint8)
+INDEX = np.indices((SIZE, SIZE)).sum(axis=0).astype(np.uint8) % 4
+ALPHA = np.where(INDEX % 2 == 0, 0, 255).astype(np.uint8)
+DEEP = np.linspace(0, 65535, SIZE * SIZE).reshape(SIZE, SIZE).astype(np.uint16)
+CMYK = np.stack([INDEX * 60, 255 - INDEX * 60, INDEX * 10, 0 * INDEX], axis=2).astype(np.uint8)
+
+
+def palette(root):
+    image = Image.fromarray(INDEX)
+    image.putpalette(COLOURS.flatten().tolist())
+    put(root / "cat" / "odd.png", image)
+
+
+def animated(root):
+    frames = [Image.fromarray(np.full((SIZE, SIZE, 3), colour, np.uint8)) for colour in COLOURS]
+    put(root / "cat" / "odd.gif", frames[0], save_all=True, append_images=frames[1:])
+
+
+def rotated(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its left side: to be turned clockwise
+    put(root / "cat" / "odd.png", np.ascontiguousarray(np.rot90(photo(7))), exif=exif)
+
+
+def odd_names(root):
+    for name in (
+        "鰐 🐊 é.png",
+        unicodedata.normalize("NFD", "cafè") + " 2.png",
+        " leading.png",
+        "50% #1.png",
+    ):
+        put(root / "cat" / name)
+
+
+def loop(root):
+    (root / "cat" / "odd").symlink_to(root)
+
+
+def hidden(root):
+    put(root / "cat" / ".odd.png")
+    put(root / "cat" / ".odd" / "1.png")
+    put_bytes(root / "cat" / "Thumbs.db", b"x")
+    put_bytes(root / ".DS_Store", b"x")
+
+
+def nested(root):
+    put(root / "cat" / "2024" / "in the garden" / "odd.png", photo(7))
+
+
+def one_class(root):
+    for path in (root / "dog").iterdir():
+        path.unlink()
+    (root / "dog").rmdir()
+
+
+def empty_class(root):
+    for path in (root / "dog").iterdir():
+        path.unlink()
+
+
+def in_two_classes(root):
+    put(root / "cat" / "odd.png", photo(7))
+    put(root / "dog" / "odd.bmp", photo(7))
+
+
+def unequal(root):
+    pets(root, 21, ("cat",))
+
+
+@dataclass
+class Case:
+    """What is put into a folder of four cats and four dogs, and what must come of it."""
+
+    name: str
+    build: Callable[[Path], None]
+    notes: dict = field(default_factory=dict)  # path -> (words in the reason, used)
+    pixels: np.ndarray | None = None  # of the picture whose id ends in "odd"
+    ids: tuple[str, ...] = ()  # that must be there
+    error: str = ""  # words in the UserError, if there is one
+    rows: int = 8
+
+
+def refused(name, build, reason, path="cat/odd.png"):
+    return Case(name, build, {path: (reason, False)})
+
+
+def converted(name, build, reason, pixels, path="cat/odd.png"):
+    return Case(name, build, {path: (reason, True)}, pixels, ("cat/odd",), rows=9)
+
+
+def saved(image, name="odd.png", **options):
+    return lambda root: put(root / "cat" / name, image, **options)
+
+
+CASES = (
+    refused("unreadable", unreadable, "truncated or damaged"),
+    refused("truncated", truncated, "truncated or damaged"),
+    refused("zero-byte", lambda root: put_bytes(root / "cat/odd.png", b""), "empty file (0 bytes)"),
+    refused("text", lambda root: put_bytes(root / "cat/odd.png", b"Dear diary,\n" * 9), "not an image"),
+    refused("1x1", saved(Image.new("RGB", (1, 1))), "too small: 1x1 pixels"),
+    refused("enormous", enormous, "too large: over 89 million pixels"),
+    converted("greyscale", saved(GREY), "greyscale", np.dstack([GREY] * 3)),
+    converted("palette", palette, "palette", COLOURS[INDEX]),
+    converted(
+        "RGBA",
+        saved(np.dstack([photo(7), ALPHA])),
+        "transparent parts laid on white",
+        np.where(ALPHA[..., None] == 0, 255, photo(7)),
+    ),
+    converted(
+        "CMYK", saved(Image.fromarray(CMYK, "CMYK"), "odd.tif"), "CMYK", 255 - CMYK[..., :3], "cat/odd.tif"
+    ),
+    converted("16-bit", saved(DEEP), "16-bit", np.dstack([np.rint(DEEP / 257)] * 3)),
+    converted("1-bit", saved(Image.fromarray(ALPHA).convert("1")), "1-bit", np.dstack([ALPHA] * 3)),
+    converted("animated", animated, "first of 4 frames", np.full((SIZE, SIZE, 3), COLOURS[0]), "cat/odd.gif"),
+    converted("EXIF-rotated", rotated, "turned upright by its EXIF tag", photo(7)),
+    Case(
+        "unicode and spaces",
+        odd_names,
+        ids=("cat/鰐 🐊 é", "cat/cafè 2", "cat/ leading", "cat/50% #1"),
+        rows=12,
+    ),
+    refused("symlink loop", loop, "link to a folder that is read already", "cat/odd"),
+    Case(
+        "hidden files",
+        hidden,
+        {
+            "cat/.odd.png": ("hidden", False),
+            "cat/.odd": ("hidden", False),
+            "cat/Thumbs.db": ("operating system", False),
+            ".DS_Store": ("operating system", False),
+        },
+    ),
+    Case("nested folders", nested, pixels=photo(7), ids=("cat/2024/in the garden/odd",), rows=9),
+    Case("one class only", one_class, error="no folder 'dog' in"),
+    Case("an empty class", empty_class, error="class 'dog' has 0 usable images"),
+    Case(
+        "same image in two classes",
+        in_two_classes,
+        {
+            "cat/odd.png": ("same image in 'cat' and 'dog'; left out", False),
+            "dog/odd.bmp": ("same image in 'cat' and 'dog'; left out", False),
+        },
+    ),
+    Case(
+        "very unequal", unequal, {"dog": ("very unequal classes: 4 images here, 21 in 'cat'", True)}, rows=25
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_folder_with_something_odd_in_it(tmp_path, case):
+    root = pets(tmp_path / "my photos")
+    case.build(root)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing may leak out of Pillow
+        if case.error:
+            with pytest.raises(UserError, match=case.error) as caught:
+                folder_collection(PETS, root, SIZE)
+            assert (
+                str(root) in str(caught.value)
+                and "; add" in str(caught.value)
+                and "\n" not in str(caught.value)
+            )
+            return
+        collection = folder_collection(PETS, root, SIZE)
+    check_contract(collection)
+    assert len(collection.images) == case.rows
+    assert set(case.ids) <= set(collection.ids.tolist())
+    notes = {note.path: note for note in collection.notes}
+    assert set(notes) == set(case.notes)
+    for path, (reason, used) in case.notes.items():
+        assert reason in notes[path].reason and notes[path].used == used
+    if case.pixels is not None:
+        row = next(row for row, name in enumerate(collection.ids) if name.endswith("odd"))
+        assert np.abs(collection.images[row].astype(int) - case.pixels).max() == 0
+
+
+# --- which folders ------------------------------------------------------------------------------------------
+
+
+def test_ids_order_and_pixels(tmp_path):
+    for number in (10, 9, 100):
+        put(tmp_path / "pets" / "dog" / f"{number}.png", photo(number))
+        put(tmp_path / "pets" / "cat" / f"{number}.png", photo(number + 200))
+    collection = folder_collection(PETS, tmp_path, SIZE)
+    check_contract(collection)
+    assert collection.ids.tolist() == ["cat/9", "cat/10", "cat/100", "dog/9", "dog/10", "dog/100"]
+    assert collection.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert np.array_equal(collection.images[4], photo(10)) and np.array_equal(
+        collection.images[0], photo(209)
+    )
+
+
+def test_the_same_images_at_either_place_give_the_same_collection(tmp_path):
+    deep = folder_collection(PETS, pets(tmp_path / "a" / "pets").parent, SIZE)
+    flat = folder_collection(PETS, pets(tmp_path / "b"), SIZE)
+    assert np.array_equal(deep.images, flat.images) and deep.ids.tolist() == flat.ids.tolist()
+    assert (
+        deep.source.where == "a/pets" and flat.source.where == "b"
+    )  # a report is passed on: no private paths
+
+
+@pytest.mark.parametrize("recipe", [PETS, ANY], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("given", ["absolute", "relative", "dots", "link"])
+def test_no_text_of_a_collection_holds_a_private_path(tmp_path, monkeypatch, recipe, given):
+    root = pets(tmp_path / "private" / "photos" / recipe.name).parent
+    put_bytes(root / recipe.name / "cat" / "bad.png", b"bad")
+    (root / "link").symlink_to(root)
+    monkeypatch.chdir(root.parent)
+    paths = {"relative": Path("photos"), "dots": root / ".." / "photos", "link": root / "link"}
+    collection = folder_collection(recipe, paths.get(given, root), SIZE)
+    assert collection.source.where == f"photos/{recipe.name}"
+    texts = [collection.source.where, collection.source.why, *collection.ids.tolist()]
+    texts += [text for note in collection.notes for text in (note.path, note.reason)]
+    assert not any(text.startswith("/") or "private" in text for text in texts)
+
+
+def test_files_that_differ_in_suffix_alone_keep_it(tmp_path):
+    pets(tmp_path)
+    put(tmp_path / "cat" / "0.bmp")
+    ids = folder_collection(PETS, tmp_path, SIZE).ids.tolist()
+    assert ids[:2] == ["cat/0.bmp", "cat/0.png"] and "cat/1" in ids
+
+
+def test_an_image_twice_in_one_class_is_kept(tmp_path):
+    pets(tmp_path)
+    put(tmp_path / "cat" / "copy.png", photo(0))
+    collection = folder_collection(PETS, tmp_path, SIZE)
+    assert len(collection.images) == 9 and collection.notes == ()
+
+
+@pytest.mark.parametrize("name", ["Cat", "cats", "CATS", " cat "])
+def test_spellings_of_a_class_folder(tmp_path, name):
+    collection = folder_collection(PETS, pets(tmp_path, classes=(name, "dog")), SIZE)
+    assert collection.classes == ("cat", "dog") and (collection.labels == 0).sum() == 4
+    note = next(note for note in collection.notes if note.path == name)
+    assert note.used and "taken for class 'cat'" in note.reason
+
+
+def test_an_exact_name_wins_and_two_near_ones_are_an_error(tmp_path):
+    collection = folder_collection(PETS, pets(tmp_path / "a", classes=("cat", "Cats", "dog")), SIZE)
+    assert len(collection.images) == 4 + 4 and "cat/0" in collection.ids
+    assert [(note.path, note.used) for note in collection.notes] == [("Cats", False)]
+    with pytest.raises(UserError, match="'cates' and 'cats' in .* could both be class 'cat'; rename one"):
+        folder_collection(PETS, pets(tmp_path / "b", classes=("cats", "cates", "dog")), SIZE)
+
+
+def test_background_beside_and_above_the_class_folders(tmp_path):
+    pets(tmp_path / "pets")
+    put(tmp_path / "pets" / "background" / "1.png", photo(50))
+    put(tmp_path / "cifar100_other" / "apple" / "7.png", photo(51))
+    put(tmp_path / "cifar100_other" / "apple" / "8.png", photo(0))  # is cat 0
+    put(tmp_path / "cifar100_other" / "apple" / "9.png", photo(51))  # twice: background may repeat itself
+    collection = folder_collection(PETS, tmp_path, SIZE)
+    check_contract(collection)
+    assert collection.ids[8:].tolist() == ["cifar100_other/apple/7", "cifar100_other/apple/9", "background/1"]
+    assert (collection.split[8:] == "background").all() and (collection.labels[8:] == -1).all()
+    (note,) = collection.notes
+    assert note.path == "cifar100_other/apple/8.png" and "same image in class 'cat'" in note.reason
+
+
+def test_what_lies_beside_the_classes_is_listed(tmp_path):
+    pets(tmp_path)
+    put(tmp_path / "bird" / "1.png")
+    put(tmp_path / "stray.png")
+    notes = {note.path: note.reason for note in folder_collection(PETS, tmp_path, SIZE).notes}
+    assert notes == {"bird": "no class of this recipe", "stray.png": "lies in no class folder"}
+
+
+def test_a_recipe_without_names_takes_every_folder(tmp_path):
+    pets(tmp_path, classes=("zebra", "ape", "neither", "class 10", "class 2", ".trash"))
+    (tmp_path / "empty").mkdir()
+    put_bytes(tmp_path / "docs" / "read me.txt", b"x")
+    collection = folder_collection(ANY, tmp_path, SIZE)
+    check_contract(collection)
+    assert collection.classes == ("ape", "class 2", "class 10", "zebra")
+    assert (collection.split == "background").sum() == 4
+    reasons = {note.path: note.reason for note in collection.notes}
+    assert reasons["empty"] == reasons["docs"] == "no images in this folder; not a class"
+    assert reasons[".trash"] == "hidden"
+
+
+def few(root):
+    pets(root, 5)
+    for number in range(1, 5):
+        put_bytes(root / "dog" / f"{number}.png", b"")
+
+
+def loose(root):
+    put(root / "1.png")
+    put(root / "2.png")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "build", "message"),
+    [
+        (
+            PETS,
+            few,
+            "in {root}/dog, 3 are needed; commonest refusal: empty file (0 bytes) (4 files); add",
+        ),
+        (PETS, loose, "2 files lie directly in {root}, in no class folder; sort them"),
+        (ANY, loose, "2 files lie directly in {root}, in no class folder; sort them"),
+        (
+            PETS,
+            lambda root: root.mkdir(),
+            "{root} should hold 'cat' and 'dog', but holds no folders; give data_dir",
+        ),
+        (PETS, lambda root: pets(root, classes=("ape",)), "should hold 'cat' and 'dog', but holds 'ape'"),
+        (
+            PETS,
+            lambda root: pets(root / "pets", classes=("cat",)),
+            "no folder 'dog' in {root}/pets, only 'cat'; add",
+        ),
+        (
+            ANY,
+            lambda root: pets(root, classes=("ape",)),
+            "only one class folder, 'ape', in {root}; add a folder",
+        ),
+        (
+            ANY,
+            lambda root: pets(root / "mine"),
+            "only one class folder, 'mine', in {root}; point data_dir at {root}/mine",
+        ),
+        (ANY, lambda root: pets(root, classes=("train", "test")), "are parts of a split, not classes; point"),
+        (
+            ANY,
+            lambda root: pets(root, 2),
+            "class 'cat' has 2 usable images in {root}/cat, 3 are needed; add images",
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_used_says_what_to_do(tmp_path, recipe, build, message):
+    root = tmp_path / "data"
+    build(root)
+    with pytest.raises(UserError) as caught:
+        folder_collection(recipe, root, SIZE)
+    assert message.format(root=root) in str(caught.value) and "\n" not in str(caught.value)

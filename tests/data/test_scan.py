@@ -1,0 +1,90 @@
+"""Names and folders: order, hidden files, links, and what is written down about the rest."""
+
+import os
+import unicodedata
+
+from clockodile.data.scan import natural_key, printable, scan_folder
+
+
+def test_natural_order():
+    names = [
+        "img10.png",
+        "img2.png",
+        "Img1.png",
+        "img.png",
+        "a/2/1.png",
+        "a/10/1.png",
+        "b.png",
+        "007.png",
+        "7.png",
+    ]
+    wanted = [
+        "007.png",
+        "7.png",
+        "a/2/1.png",
+        "a/10/1.png",
+        "b.png",
+        "img.png",
+        "Img1.png",
+        "img2.png",
+        "img10.png",
+    ]
+    assert sorted(names, key=natural_key) == wanted
+    assert sorted(reversed(names), key=natural_key) == wanted
+
+
+def test_names_are_made_printable():
+    assert printable("a\nb\tc\x7f") == "a\\nb\\tc\\x7f"
+    assert printable(unicodedata.normalize("NFD", "Krokodilé")) == "Krokodilé"
+    assert printable("鰐 🐊") == "鰐 🐊"
+    assert "\\udcff" in printable(os.fsdecode(b"bad\xffname"))
+
+
+def test_scan_lists_images_in_order_and_everything_else_as_notes(tmp_path):
+    for name in (
+        "10.png",
+        "2.PNG",
+        "sub/1.jpg",
+        "sub/deep er/é.gif",
+        ".hidden.png",
+        ".git/1.png",
+        "Thumbs.db",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for name in (".DS_Store", "__MACOSX/1.png", "notes.txt", "README", "photo.HEIC"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found, notes = scan_folder(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        "2.PNG",
+        "10.png",
+        "sub/1.jpg",
+        "sub/deep er/é.gif",
+    ]
+    reasons = {note.path: note.reason for note in notes}
+    assert reasons[".hidden.png"] == "hidden" and reasons[".git"] == "hidden (folder)"
+    assert reasons["Thumbs.db"] == reasons[".DS_Store"] == "left by the operating system"
+    assert "operating system" in reasons["__MACOSX"] and "HEIC" in reasons["photo.HEIC"]
+    assert reasons["notes.txt"] == "not an image type (.txt)" and "no suffix" in reasons["README"]
+    assert len(notes) == 8 and not any(note.used for note in notes)
+
+
+def test_links_are_followed_once_and_never_upwards(tmp_path):
+    inside, outside = tmp_path / "root" / "cat", tmp_path / "elsewhere"
+    inside.mkdir(parents=True)
+    outside.mkdir()
+    (inside / "1.png").write_bytes(b"x")
+    (outside / "2.png").write_bytes(b"x")
+    (tmp_path / "root" / "dog").mkdir()
+    (tmp_path / "root" / "dog" / "3.png").write_bytes(b"x")
+    (inside / "more").symlink_to(outside)
+    (inside / "more again").symlink_to(outside)
+    (inside / "loop").symlink_to(inside)
+    (inside / "up").symlink_to(tmp_path / "root")
+    (outside / "back").symlink_to(inside)
+    (inside / "4.png").symlink_to(outside / "2.png")
+    found, notes = scan_folder(inside)
+    assert [path.name for path in found] == ["1.png", "4.png", "2.png"]
+    assert {note.path for note in notes} == {"loop", "up", "more again", "more/back"}
+    assert {note.reason for note in notes} == {"link to a folder that is read already"}

@@ -1,0 +1,34 @@
+"""Pictures made for tests: two classes that a net learns in seconds, and folders of photos of many sizes."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def striped_and_dotted(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`count` images of each of two classes that a net learns in seconds: stripes, and a disc. uint8 (2N, S, S, 3)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] / size
+    images = np.empty((2 * count, size, size, 3))
+    for index in range(2 * count):
+        centre, radius, phase = rng.uniform(0.3, 0.7, 2), rng.uniform(0.15, 0.3), rng.uniform(0, 6)
+        disc = np.hypot(y - centre[0], x - centre[1]) < radius
+        pattern = np.sin(rng.uniform(15, 25) * (x + rng.uniform(0, 1) * y) + phase) > 0 if index < count else disc
+        colours = rng.uniform(0, 255, (2, 3))
+        images[index] = np.where(pattern[..., None], colours[0], colours[1]) + rng.normal(0, 12, (size, size, 3))
+    return images.clip(0, 255).astype(np.uint8), np.repeat([0, 1], count)
+
+
+def write_photos(root: Path, classes: tuple[str, ...] = ("striped", "dotted"), count: int = 24) -> Path:
+    """A user's folder: photos of many sizes, some not square, JPEG and PNG."""
+    for label, name in enumerate(classes):
+        folder = root / name
+        folder.mkdir(parents=True)
+        size = 40 + 24 * label
+        images = striped_and_dotted(count, size=size, seed=label)[0]
+        for index, image in enumerate(images[:count] if label % 2 == 0 else images[count:]):
+            tint = np.roll(image, label, axis=2)  # a third class differs by colour as well
+            picture = Image.fromarray(tint).resize((size + 7 * (index % 3), size))
+            picture.save(folder / f"photo {index}{'.jpg' if index % 2 else '.png'}")
+    return root
