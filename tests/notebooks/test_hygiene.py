@@ -1,0 +1,104 @@
+"""What a committed notebook must be like for the next reader: executed, complete, small, and nobody's in particular."""
+
+import re
+
+import nbformat
+import pytest
+
+from clockodile.refresh import refuse_paths, texts_of
+from clockodile.workspace import project_root
+
+NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
+FIGURES = project_root() / "images4report"
+LARGEST = 500_000  # bytes; larger ones are slow to open and swell the history
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_there_are_four_in_order():
+    assert [path.stem for path in NOTEBOOKS] == ["01_data", "02_classification", "03_ambiguous", "04_hybrids"]
+
+
+def test_executed_from_top_to_bottom(notebook):
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert sum(bool(cell.outputs) for cell in cells) > len(cells) / 2
+
+
+def test_nothing_went_wrong_in_it(notebook):
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_for_every_reader_the_same(notebook, path):
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "papermill" not in notebook.metadata
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert "injected-parameters" not in tags and tags.count("parameters") == 1
+    assert not [cell for cell in notebook.cells if {"papermill", "execution"} & set(cell.metadata)]
+    refuse_paths(notebook, path.name)
+    shown = "".join(texts_of(output) for cell in code_cells(notebook) for output in cell.outputs)
+    assert not re.search(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\)", shown)
+
+
+def test_small_enough(path):
+    assert path.stat().st_size < LARGEST
+
+
+def test_code_cells_are_short_and_define_no_classes(notebook):
+    cells = code_cells(notebook)
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 25
+    assert not [cell for cell in cells if re.search(r"^\s*class |^[!%]|import \*", cell.source, re.MULTILINE)]
+
+
+def test_enough_is_said_and_every_figure_is_read(notebook):
+    assert 800 <= len(prose(notebook).split()) <= 3000
+    cells = notebook.cells
+    for cell, following in zip(cells, cells[1:], strict=False):
+        if cell.cell_type == "code" and "save_figure" in cell.source:
+            assert following.cell_type == "markdown", f"no prose after {cell.source[:60]!r}"
+
+
+def test_figures_have_alternative_texts(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"]
+
+
+def test_checked_outputs_and_a_claim_at_the_end(notebook):
+    cells = code_cells(notebook)
+    assert sum("nbval-check-output" in cell.metadata.get("tags", []) for cell in cells) >= 1
+    assert "assert" in cells[-1].source and "record_metrics" in cells[-1].source
+
+
+@pytest.mark.parametrize("part", ["In this notebook you will", "## Summary", "### What did not work", "## Exercises"])
+def test_the_parts_a_reader_expects(notebook, part):
+    assert part in prose(notebook)
+
+
+def test_links_between_notebooks_and_figures_lead_somewhere(notebook, path):
+    for link in re.findall(r"\]\(([^)#:]+)\)", prose(notebook)):
+        assert (path.parent / link).exists(), link
+
+
+def test_figures_of_the_readme_exist():
+    readme = (project_root() / "README.md").read_text("utf-8")
+    shown = re.findall(r"images4report/([\w.-]+)", readme)
+    assert shown and not [name for name in shown if not (FIGURES / name).exists()]
