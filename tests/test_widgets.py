@@ -49,7 +49,8 @@ def test_any_tolerance_can_be_drawn_even_if_nothing_passes(data, tolerance):
 
 def test_no_figures_pile_up(data):
     before = len(plt.get_fignums())
-    found, _ = controls(widgets.live_figure(lambda n: tile_figure(data.images[:n], columns=4), n=widgets.whole_number("n", 1, 4)))
+    slider = widgets.whole_number("n", 1, 4)
+    found, _ = controls(widgets.live_figure(lambda n: tile_figure(data.images[:n], columns=4), n=slider))
     for value in (2, 3, 4):
         found["n"].value = value
     assert len(plt.get_fignums()) == before

@@ -17,9 +17,8 @@ from pathlib import Path
 import clockodile
 from clockodile.errors import UserError
 from clockodile.parameters import COMMON, Parameter, convert, parse_assignments
-from clockodile.recipes import PROFILES, RECIPES, Recipe
+from clockodile.recipes import DEFAULT_RECIPE, PROFILES, RECIPES, Recipe
 
-DEFAULT_RECIPE = next(iter(RECIPES))
 TYPES = {"seed": "int"}  # of the common parameters; the others are texts
 
 

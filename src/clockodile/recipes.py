@@ -54,6 +54,8 @@ RECIPES = {
     )
 }
 
+DEFAULT_RECIPE = next(iter(RECIPES))  # what the notebooks' text is about
+
 PROFILES = {
     profile.name: profile
     for profile in (

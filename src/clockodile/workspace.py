@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from clockodile.errors import UserError
-from clockodile.recipes import Profile, Recipe, get_profile, get_recipe
+from clockodile.recipes import DEFAULT_RECIPE, Profile, Recipe, get_profile, get_recipe
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None) -> 
 
 def open_run(
     *,
-    recipe: str = "clocks_crocodiles",
+    recipe: str = DEFAULT_RECIPE,
     profile: str = "",
     seed: int = 0,
     source: str = "auto",

@@ -14,9 +14,12 @@ from clockodile.data.collection import HYBRID, TEST, TRAIN, Collection
 from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
 from clockodile.data.sources import collect
 from clockodile.data.splits import grouped_folds, split_hash
+from clockodile.recipes import DEFAULT_RECIPE
 from clockodile.workspace import Run
 
 log = logging.getLogger(__name__)
+
+OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class Dataset:
     def stamp(self) -> str:
         """Words that every figure of these images must carry; empty for photographs."""
         return self.card["source"]["stamp"]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader must know about these images before reading on; empty for the clocks and crocodiles."""
+        drawn = f"these are {self.stamp} images, not photographs" if self.stamp else ""
+        return tuple(remark for remark in (drawn, self.card["remark"]) if remark)
 
     def rows(self, chosen: np.ndarray) -> Dataset:
         """The same data set with only the chosen rows; chosen: bool (N,) or int (M,)."""
@@ -160,7 +169,8 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         artifacts.save(run.dir, "splits.csv", splits, config)
     # source and notes may differ although the images are the same, so the card is always written
     card |= {"source": asdict(collection.source), "notes": [asdict(note) for note in collection.notes]}
-    card |= {"request": request_of(run, size), "config": config}
+    remark = OTHER_IMAGES if run.recipe.name != DEFAULT_RECIPE else ""
+    card |= {"request": request_of(run, size), "config": config, "remark": remark}
     artifacts.write_json(run.dir / "data_card.json", card)
     return assemble(arrays, splits, card)
 
