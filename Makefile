@@ -38,7 +38,7 @@ refresh: venv  ## full profile; rewrites the committed notebooks, figures and RE
 	$(BIN)/clockodile refresh
 
 bench: venv  ## measure side by side against what one would pick instead
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
 
 clean:  ## remove .venv and everything that can be made again, but no results in runs/
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis src/*.egg-info

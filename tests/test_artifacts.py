@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from clockodile import artifacts
 from clockodile.errors import UserError
 
-SPLITS = pd.DataFrame({"id": ["a/1", "b/2"], "label": [0, 1], "group": [0, 1], "fold": [0, 1], "split": ["train"] * 2})
+SPLITS = pd.DataFrame(
+    {"id": ["a/1", "b/2"], "label": [0, 1], "group": [0, 1], "fold": [0, 1], "split": ["train"] * 2}
+)
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -110,7 +112,9 @@ def test_fit_or_load_trains_once_and_says_where_weights_come_from(tmp_path):
     calls = []
 
     def get(**options):
-        return artifacts.fit_or_load("nets/a", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path, **options)
+        return artifacts.fit_or_load(
+            "nets/a", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path, **options
+        )
 
     first, second, third = get(), get(), get(retrain=True)
     assert [first.origin, second.origin, third.origin] == ["trained", "run folder", "trained"]
@@ -132,7 +136,9 @@ def test_shipped_weights_are_used_when_the_data_match(tmp_path, monkeypatch):
     calls, shipped = [], tmp_path / "shipped"
     artifacts.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=shipped)
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: shipped)
-    fitted = artifacts.fit_or_load("a/net", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path / "run")
+    fitted = artifacts.fit_or_load(
+        "a/net", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path / "run"
+    )
     assert (fitted.origin, len(calls)) == ("shipped", 1)
 
 

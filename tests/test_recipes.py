@@ -7,7 +7,9 @@ from clockodile.recipes import PROFILES, RECIPES, get_profile, get_recipe
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(UserError, match="unknown recipe 'clocks_crocodile'; did you mean 'clocks_crocodiles'"):
+    with pytest.raises(
+        UserError, match="unknown recipe 'clocks_crocodile'; did you mean 'clocks_crocodiles'"
+    ):
         get_recipe("clocks_crocodile")
     with pytest.raises(UserError, match="unknown profile 'x'; known: quick, full"):
         get_profile("x")

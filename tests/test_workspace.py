@@ -1,7 +1,7 @@
 import pytest
 
 from clockodile.errors import UserError
-from clockodile.workspace import open_run
+from clockodile.workspace import check_range, open_run
 
 
 def test_profile_and_folders_come_from_the_environment(monkeypatch, tmp_path):
@@ -20,10 +20,18 @@ def test_what_is_given_beats_the_environment(monkeypatch, tmp_path):
 
 
 def test_two_users_folders_get_two_run_folders(tmp_path):
-    for name in ("cats and dogs", "cars"):
-        (tmp_path / name).mkdir()
-    runs = [open_run(recipe="folder", data_dir=str(tmp_path / name)).dir.name for name in ("cats and dogs", "cars")]
-    assert runs == ["cats_and_dogs-quick", "cars-quick"]
+    names = ("a/cats and dogs", "b/cats and dogs", "b/cars")
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+    runs = [open_run(recipe="folder", data_dir=str(tmp_path / name)).dir.name for name in names]
+    assert len(set(runs)) == 3
+    assert runs[0].startswith("cats_and_dogs-") and runs[2].startswith("cars-")
+
+
+def test_numbers_out_of_range_are_one_line():
+    check_range("tolerance", 0.2, 0, 1)
+    with pytest.raises(UserError, match="parameter 'epochs' is -1; give one from 0 to 10"):
+        check_range("epochs", -1, 0, 10)
 
 
 @pytest.mark.parametrize(

@@ -216,11 +216,8 @@ def recall(run_dir: Path, name: str, config: Mapping, *, partly: bool = False) -
     partly: enough if the entries in `config` agree, whatever else the stored configuration says. A notebook uses it for
     what an earlier one made with parameters of its own.
     """
-    record = read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}
-    stored = record.get("config", {})
-    if partly:
-        stored = {part: value for part, value in stored.items() if part in config}
-    if key_of(stored) != key_of(config):
+    stored = recorded_config(run_dir, name, config)
+    if stored is None or (len(stored) > len(config) and not partly):
         return None
     try:
         return load(run_dir, name)
@@ -228,12 +225,28 @@ def recall(run_dir: Path, name: str, config: Mapping, *, partly: bool = False) -
         return None
 
 
-def remember(run_dir: Path, name: str, config: Mapping, make: Callable[[], pd.DataFrame | Mapping]):
+def recorded_config(run_dir: Path, name: str, config: Mapping) -> dict | None:
+    """The whole configuration `name` was made from, if it agrees with every entry of `config`, else None."""
+    stored = (read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}).get("config")
+    if stored is None:
+        return None
+    return stored if key_of({part: stored.get(part) for part in config}) == key_of(config) else None
+
+
+def remember(
+    run_dir: Path,
+    name: str,
+    config: Mapping,
+    make: Callable[[], pd.DataFrame | Mapping],
+    *,
+    anew: bool = False,
+):
     """What `make()` returns, made only once for each `config`: stored in the run folder and used again after.
 
-    A missing, damaged or outdated file is made anew, so a run that was killed continues where it stopped.
+    A missing, damaged or outdated file is made anew, so a run that was killed continues where it stopped; `anew` makes
+    it in any case.
     """
-    stored = recall(run_dir, name, config)
+    stored = None if anew else recall(run_dir, name, config)
     if stored is None:
         start = time.perf_counter()
         content = make()

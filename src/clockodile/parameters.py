@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clockodile.errors import UserError
 
+LARGEST = 2**63  # no parameter needs a larger number, and torch and numpy take none
 COMMON = ("recipe", "profile", "seed", "source", "data_dir", "run_dir")  # what every notebook declares
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -118,7 +118,7 @@ def convert_to(wanted: str, value: object) -> object:
         if isinstance(value, bool) or (wanted == "int" and isinstance(value, float)):
             raise ValueError  # int(2.5) would round without a word
         number = int(value) if wanted == "int" else float(value)
-        if not math.isfinite(number):
+        if not abs(number) < LARGEST:  # infinite, not a number, or longer than a 64-bit number
             raise ValueError
         return number
     raise NotImplementedError(wanted)

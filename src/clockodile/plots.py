@@ -48,7 +48,9 @@ STYLE = {
 ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
 
 
-plt.rcParams.update(STYLE)  # once, on import: titles and labels take their look when they are set, not when drawn
+plt.rcParams.update(
+    STYLE
+)  # once, on import: titles and labels take their look when they are set, not when drawn
 
 
 def class_colour(label: int) -> str:
@@ -64,7 +66,9 @@ def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.4, height: f
 # --- tiny images ----------------------------------------------------------------------------------------------
 
 
-def image_sheet(images: np.ndarray, columns: int, *, gaps: tuple[int, int] = (2, 2), paper: int = 255) -> np.ndarray:
+def image_sheet(
+    images: np.ndarray, columns: int, *, gaps: tuple[int, int] = (2, 2), paper: int = 255
+) -> np.ndarray:
     """Images side by side in rows of `columns`, as one picture.
 
     images: uint8 (N, H, W, 3); gaps: pixels below and to the right of each. Missing places are filled with `paper`.
@@ -82,7 +86,9 @@ def tile_gaps(height: int, captions: Sequence[str]) -> tuple[int, int]:
     return max(2, round(height * (0.36 if len(captions) else 0.08))), max(2, round(height * 0.12))
 
 
-def sheet_height(count: int, columns: int, shape: tuple[int, int], captions: Sequence[str], width: float) -> float:
+def sheet_height(
+    count: int, columns: int, shape: tuple[int, int], captions: Sequence[str], width: float
+) -> float:
     """Inches that `count` tiles of (H, W) pixels need in height on a figure `width` inches wide."""
     below, right = tile_gaps(shape[0], captions)
     return -(-count // columns) * (shape[0] + below) / (columns * (shape[1] + right)) * width
@@ -121,10 +127,20 @@ def show_tiles(
     for index, colour in enumerate(colours):
         row, column = divmod(index, columns)
         x, y = column * wide - 0.5, row * high + height - 0.5
-        ax.plot([x, x + width], [y, y], color=colour, linewidth=2, solid_capstyle="butt", scalex=False, scaley=False)
+        ax.plot(
+            [x, x + width],
+            [y, y],
+            color=colour,
+            linewidth=2,
+            solid_capstyle="butt",
+            scalex=False,
+            scaley=False,
+        )
 
 
-def tile_figure(images: np.ndarray, *, columns: int, width: float = 8.4, title: str = "", **options) -> Figure:
+def tile_figure(
+    images: np.ndarray, *, columns: int, width: float = 8.4, title: str = "", **options
+) -> Figure:
     """A figure that holds nothing but a grid of tiny images; `options` as for `show_tiles`."""
     height = sheet_height(len(images), columns, images.shape[1:3], options.get("captions", ()), width)
     figure, ax = new_figure(width=width, height=height + (0.35 if title else 0.1))

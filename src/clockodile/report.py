@@ -195,14 +195,25 @@ def results_text(run_dir: Path, names: Mapping[str, str] | None = None) -> str:
     wide = max((len(row["name"]) for row in flat), default=0)
     value = max((len(row["value"]) for row in flat), default=0)
     lines = []
+    earlier = other_settings(run_dir)
     for number, group in rows.items():
-        lines.append(names.get(number, number))
+        lines.append(
+            names.get(number, number) + (" (an earlier run, other settings)" if number in earlier else "")
+        )
         for row in group:
             repeats = f"n={row['n']}" if row["n"] > 1 else ""
             lines.append(
                 f"  {row['name']:<{wide}}  {row['value']:<{value}}  {repeats:<5} {row['note']}".rstrip()
             )
     return "\n".join(lines)
+
+
+def other_settings(run_dir: Path) -> set[str]:
+    """Numbers of notebooks whose results come from an earlier run with another seed, profile or data folder."""
+    current = (read_json(run_dir / "run.json") or {}).get("settings", {})
+    return {
+        number for number, entry in notebooks_of(run_dir).items() if entry.get("settings", current) != current
+    }
 
 
 def results_markdown(run_dir: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -48,6 +49,12 @@ def someone_is_watching() -> bool:
     return not os.environ.get("CLOCKODILE_HEADLESS")
 
 
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise UserError unless low <= value <= high: parameters of the right type can still make no sense."""
+    if not low <= value <= high:
+        raise UserError(f"parameter '{name}' is {value!r}; give one from {low} to {high}")
+
+
 def find_data_dir(data_dir: str) -> Path | None:
     """The folder given, else $CLOCKODILE_DATA, else None. Raises UserError when it is not a folder."""
     given = data_dir or os.environ.get("CLOCKODILE_DATA", "")
@@ -63,11 +70,13 @@ def find_data_dir(data_dir: str) -> Path | None:
 
 
 def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None) -> Path:
-    """runs/<what>-<profile> in $CLOCKODILE_RUNS or the checkout; two users' folders never share one."""
+    """runs/<what>-<profile> in $CLOCKODILE_RUNS or the checkout; a folder of one's own gets a run folder of its own."""
     runs = Path(os.environ.get("CLOCKODILE_RUNS") or project_root() / "runs")
     what = recipe.name
     if not recipe.classes and data_dir is not None:  # the recipe for users' own folders
+        place = hashlib.sha256(str(data_dir).encode()).hexdigest()[:6]  # two folders may have the same name
         what = re.sub(r"[^\w.-]+", "_", data_dir.name) or recipe.name
+        what = f"{what}-{place}"
     return runs / f"{what}-{profile.name}"
 
 

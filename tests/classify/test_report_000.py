@@ -1,7 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import torch
 
-from clockodile.classify.report_000 import fit_report_000, out_of_fold
+from clockodile import artifacts
+from clockodile.classify import report_000
+from clockodile.classify.report_000 import fit_report_000, nets_of_notebook_02, out_of_fold
 from clockodile.classify.training import predict
 
 
@@ -18,6 +23,45 @@ def test_another_seed_means_another_split_and_net(run, data):
     nets, splits = zip(*[fit_report_000(run, data, seed=seed, epochs=1)[::2] for seed in (0, 1)], strict=True)
     assert not np.array_equal(splits[0]["test"], splits[1]["test"])
     assert not torch.equal(nets[0].out.weight, nets[1].out.weight)
+
+
+def test_a_net_is_never_taken_for_another_split(run, data):
+    """Same images, other groups: another half, so its test images must be new to the net."""
+    _, _, split = fit_report_000(run, data, seed=0, epochs=1)
+    regrouped = replace(data, group=np.random.default_rng(0).permutation(len(data)))
+    _, fitted, other = fit_report_000(run, regrouped, seed=0, epochs=1)
+    assert set(other["test"]) & set(split["train"]) and fitted.origin == "trained"
+
+
+def test_later_notebooks_find_the_nets_of_notebook_02(run, data):
+    net, _, split = fit_report_000(run, data, seed=run.seed, epochs=2)
+    runs = [
+        {
+            "model": "m",
+            "seed": 0,
+            "part": "p",
+            "accuracy": 0.5,
+            "log_loss": 0.5,
+            "parameters": 1,
+            "seconds": 0.5,
+        }
+    ]
+    config = {"net": "report_000", "data": data.fingerprint, "first_seed": run.seed, "seeds": 1, "epochs": 2}
+    artifacts.save(run.dir, "classifier_runs.csv", pd.DataFrame(runs), config)
+    ((found, its_split),) = nets_of_notebook_02(run, data)
+    assert torch.equal(found.out.weight, net.out.weight) and np.array_equal(split["test"], its_split["test"])
+
+
+def test_the_default_is_not_an_earlier_shorter_training(run, data, monkeypatch):
+    monkeypatch.setattr(report_000, "predict_out_of_fold", lambda *args, epochs, **rest: fake(data, epochs))
+    assert out_of_fold(run, data, epochs=2)["logits"].max() == 2
+    assert out_of_fold(run, data, epochs=0)["logits"].max() == run.profile.classifier_epochs
+
+
+def fake(data, epochs):
+    ones = np.full((1, len(data), 2), float(epochs))
+    known = {"ids": data.ids, "labels": data.labels, "fold": data.fold}
+    return known | {"logits": ones, "features": ones, "centre_distance": ones}
 
 
 def test_later_notebooks_take_the_predictions_that_are_there(run, data):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from filelock import FileLock
 from local_server import send, served, stall
 from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 
+from clockodile.artifacts import atomic
 from clockodile.data import cifar, rendered, sources
 from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar100
 from clockodile.data.collection import Collection, Source
@@ -110,15 +112,18 @@ def test_an_archive_with_the_right_checksum_and_the_wrong_content(tmp_path):
 
 
 def test_old_leftovers_go_and_young_ones_stay(tmp_path):
-    for name, age in ((".cifar-100-python.tar-old.gz", 7200), (".cifar-100-python.tar-young.gz", 10)):
-        (tmp_path / name).write_bytes(b"half")
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    for name, age in (("old", 7200), ("young", 10)):
+        with suppress(FileNotFoundError), atomic(tmp_path / "archive.tar.gz") as temporary:
+            temporary.rename(
+                kept := tmp_path / f"{temporary.name}-{name}"
+            )  # as a killed process would leave it
+        os.utime(kept, (time.time() - age,) * 2)
     with served(lambda handler: send(handler, ARCHIVE)) as at:
         fetch_cifar100(tmp_path, url=at.url, dataset=SMALL, limits=SHORT)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "cifar-100-python",
-        ".cifar-100-python.tar-young.gz",
-        LOCK,
+    assert {path.name.rpartition("-")[2] for path in tmp_path.iterdir()} == {
+        "python",
+        "young",
+        LOCK.rpartition("-")[2],
     }
 
 
@@ -156,7 +161,7 @@ def test_two_processes_with_an_empty_cache_download_once(tmp_path):
             "limits=Limits(patience=90), log=lambda line: print(line, flush=True))"
         )
         read, write = os.pipe()
-        command, here = [sys.executable, "-c", code], Path(__file__).parent
+        command, here = [sys.executable, "-c", code], Path(__file__).parents[1] / "support"
         both = [subprocess.Popen(command, cwd=here, stdout=write) for _ in range(2)]
         os.close(write)
         said = []

@@ -7,6 +7,7 @@ from made_photos import write_photos
 
 from clockodile import artifacts
 from clockodile.data.dataset import as_images, as_tensor, load_dataset, prepare_dataset
+from clockodile.errors import UserError
 from clockodile.workspace import open_run
 
 
@@ -73,6 +74,13 @@ def test_parts_of_two_data_sets_are_never_mixed(run, photos):
 def test_the_chosen_image_size_is_kept_by_later_notebooks(run):
     prepare_dataset(run, image_size=24)
     assert load_dataset(run).images.shape[1] == 24
+    assert load_dataset(replace(run, seed=1)).images.shape[1] == 24
+
+
+@pytest.mark.parametrize("size", [-1, 4, 5000])
+def test_an_image_size_without_sense_is_one_line(run, size):
+    with pytest.raises(UserError, match="parameter 'image_size' is"):
+        prepare_dataset(run, image_size=size)
 
 
 def test_near_duplicates_share_a_fold(tmp_path):

@@ -29,6 +29,18 @@ def test_a_copy_is_found_and_little_else(pictures, kind):
     assert len(pairs) <= 1 + len(find_near_duplicates(pictures)) + 1
 
 
+def test_a_long_burst_of_frames_stays_one_group(pictures):
+    """Twelve copies of each of four like shots fill each other's neighbour lists; the shots still belong together."""
+    rng = np.random.default_rng(0)
+    clear = pictures[5]  # enough contrast to be recognised in noise
+    shots = [clear + rng.normal(0, 9, clear.shape) for _ in range(4)]
+    burst = [shot + rng.normal(0, 2, shot.shape) for shot in shots for _ in range(12)]
+    images = np.concatenate([np.stack(burst).clip(0, 255).astype(np.uint8), pictures[:5]])
+    group = group_by_pairs(len(images), find_near_duplicates(images))
+    assert len(set(group[:48])) == 1
+    assert not set(group[:48]) & set(group[48:])
+
+
 def test_unrelated_noise_has_no_duplicates():
     images = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3)).astype(np.uint8)
     assert find_near_duplicates(images).empty
@@ -48,7 +60,12 @@ def test_correlation_is_symmetric_and_within_bounds(pictures):
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_images_are_no_problem(pictures, count):
-    assert find_near_duplicates(pictures[:count]).columns.tolist() == ["first", "second", "correlation", "hash_bits"]
+    assert find_near_duplicates(pictures[:count]).columns.tolist() == [
+        "first",
+        "second",
+        "correlation",
+        "hash_bits",
+    ]
 
 
 @pytest.mark.parametrize("size", [8, 20, 64])

@@ -17,6 +17,13 @@ def test_folds_are_complete_and_never_part_a_group(seed, classes, size):
     assert straddling_groups(groups, fold) == 0
 
 
+def test_a_large_group_is_not_always_in_the_same_fold():
+    labels = np.repeat([0, 1], 50)
+    groups = np.r_[np.zeros(7, int), np.arange(1, 94)]
+    places = {grouped_folds(labels, groups, folds=4, seed=seed)[0] for seed in range(30)}
+    assert places == {0, 1, 2, 3}
+
+
 def test_each_fold_has_its_share_of_each_class():
     labels = np.repeat([0, 1], [300, 60])
     fold = grouped_folds(labels, np.arange(360), folds=5, seed=0)
@@ -25,7 +32,10 @@ def test_each_fold_has_its_share_of_each_class():
 
 def test_the_same_seed_gives_the_same_split_and_another_does_not():
     labels, groups = np.repeat([0, 1], 50), np.arange(100)
-    hashes = [split_hash(groups.astype(str), grouped_folds(labels, groups, folds=5, seed=seed)) for seed in (0, 0, 1)]
+    hashes = [
+        split_hash(groups.astype(str), grouped_folds(labels, groups, folds=5, seed=seed))
+        for seed in (0, 0, 1)
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
 
 

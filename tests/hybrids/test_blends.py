@@ -9,7 +9,9 @@ def test_blending_is_symmetric_and_stays_between_its_parents(mix):
     first, second = torch.rand(2, 5, 3, 8, 8)
     blend = pixel_blend(first, second, mix=mix)
     assert torch.allclose(blend, pixel_blend(second, first, mix=1 - mix), atol=1e-6)
-    assert (blend >= torch.minimum(first, second) - 1e-6).all() and (blend <= torch.maximum(first, second) + 1e-6).all()
+    assert (blend >= torch.minimum(first, second) - 1e-6).all() and (
+        blend <= torch.maximum(first, second) + 1e-6
+    ).all()
 
 
 def test_the_ends_are_the_parents():

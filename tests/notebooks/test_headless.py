@@ -14,7 +14,14 @@ from clockodile.run import find_notebooks, run_notebooks
 from clockodile.workspace import open_run
 
 SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```", re.DOTALL)
-FILES = ("dataset.npz", "splits.csv", "oof_predictions.npz", "classifier_runs.csv", "ambiguous.csv", "hybrids.csv")
+FILES = (
+    "dataset.npz",
+    "splits.csv",
+    "oof_predictions.npz",
+    "classifier_runs.csv",
+    "ambiguous.csv",
+    "hybrids.csv",
+)
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,13 @@ from clockodile.plots import class_colour, new_figure, short_id, tile_figure
 
 
 def ranked_sheet(
-    data: Dataset, score: np.ndarray, *, title: str, by: np.ndarray | None = None, most: int = 24, columns: int = 12
+    data: Dataset,
+    score: np.ndarray,
+    *,
+    title: str,
+    by: np.ndarray | None = None,
+    most: int = 24,
+    columns: int = 12,
 ) -> Figure:
     """Images with id and score, the highest first. score: (N,) as `data`; by: (N,) sort by this instead."""
     order = np.argsort(-(score if by is None else by), kind="stable")[:most]

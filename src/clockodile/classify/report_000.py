@@ -21,6 +21,9 @@ def net_for(data: Dataset) -> partial:
     return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
 
 
+VERSION = 1  # raise it when net, training or split change their meaning: kept weights are then trained anew
+
+
 def fit_report_000(
     run: Run, data: Dataset, *, seed: int, epochs: int = 0, retrain: bool = False
 ) -> tuple[ThreeBlockNet, artifacts.Fitted, dict[str, np.ndarray]]:
@@ -42,29 +45,55 @@ def fit_report_000(
         measured = {name: evaluate(model, *part) for name, part in parts.items()}
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 
-    config = {"net": "report_000", "seed": seed, "epochs": epochs, "classes": list(data.classes)}
-    name = f"classifier/report_000-seed{seed}"
+    config = {"net": "report_000", "version": VERSION, "seed": seed, "epochs": epochs}
+    # the very images of the training half: a net must never be taken for another half, whose test images it has seen
+    config["half"] = artifacts.fingerprint(data.images[split["train"]], data.labels[split["train"]])
+    name = f"classifier/report_000-seed{seed}-epochs{epochs}"
     fitted = artifacts.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
     model = net_for(data)()
     model.load_state_dict(fitted.state)
     return model.eval(), fitted, split
 
 
-def out_of_fold(run: Run, data: Dataset, *, epochs: int = 0) -> dict[str, np.ndarray]:
+def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]:
+    """The nets that notebook 02 trained, each with its split, whatever epochs and seeds it was given.
+
+    When it has not been run on these data, the profile's nets are trained now.
+    """
+    config = {"net": "report_000", "data": data.fingerprint, "first_seed": run.seed}
+    stored = artifacts.recorded_config(run.dir, "classifier_runs.csv", config) or {}
+    epochs, seeds = stored.get("epochs", 0), stored.get("seeds", run.profile.seeds)
+    fits = [fit_report_000(run, data, seed=seed, epochs=epochs) for seed in range(run.seed, run.seed + seeds)]
+    return [(net, split) for net, _, split in fits]
+
+
+def out_of_fold(
+    run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
+) -> dict[str, np.ndarray]:
     """Out-of-fold predictions of this net for the training images, made once and stored as oof_predictions.npz.
 
-    epochs: 0 for whatever notebook 02 used, or the profile's when it has not been run.
+    epochs: 0 for the profile's; None for whatever notebook 02 used, or the profile's when it has not been run.
     """
-    config = {"net": "report_000", "data": data.fingerprint, "split": data.card["split_hash"]}
+    config = {
+        "net": "report_000",
+        "version": VERSION,
+        "data": data.fingerprint,
+        "split": data.card["split_hash"],
+    }
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    if not epochs:
+    if epochs is None:
         stored = artifacts.recall(run.dir, "oof_predictions.npz", config, partly=True)
         if stored is not None and np.array_equal(stored["ids"], data.ids):
             return stored
-    epochs = epochs or run.profile.classifier_epochs
+    config |= {
+        "epochs": epochs or run.profile.classifier_epochs,
+        "ids": artifacts.key_of({"ids": data.ids.tolist()}),
+    }
 
     def make() -> dict[str, np.ndarray]:
         seeds = run.profile.oof_seeds
-        return predict_out_of_fold(net_for(data), data, seeds=seeds, epochs=epochs, first_seed=run.seed)
+        return predict_out_of_fold(
+            net_for(data), data, seeds=seeds, epochs=config["epochs"], first_seed=run.seed
+        )
 
-    return artifacts.remember(run.dir, "oof_predictions.npz", config | {"epochs": epochs}, make)
+    return artifacts.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)

@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from PIL import Image
 
+from clockodile.artifacts import UNFINISHED
 from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, Source
 from clockodile.data.download import Limits, Refused, disk_reason, download
 from clockodile.data.files import to_square
@@ -58,10 +59,9 @@ def _stored(cache: Path, dataset: type):
         return None
 
 
-def _clear_leftovers(cache: Path, dataset: type) -> None:
+def _clear_leftovers(cache: Path) -> None:
     """Remove what a killed run left; a running one touches its file every few seconds."""
-    stem = Path(dataset.filename).stem
-    for old in (*cache.glob(f".{stem}-*"), *cache.glob(".unpack-*")):
+    for old in (*cache.glob(f"{UNFINISHED}*"), *cache.glob(".unpack-*")):
         try:
             if time.time() - old.stat().st_mtime > 3600:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
@@ -98,7 +98,7 @@ def _fill(cache: Path, *, url: str, dataset: type, limits: Limits, log: Callable
     """Put `cifar-100-python` into the cache, from an archive put there by hand or from `url`. Raises Refused."""
     archive = cache / dataset.filename
     by_hand = _has_md5(archive, dataset.tgz_md5)
-    _clear_leftovers(cache, dataset)
+    _clear_leftovers(cache)
     if not by_hand:
         log(f"downloading CIFAR-100 (169 MB) to {cache}")
         download(url or dataset.url, archive, dataset.tgz_md5, limits=limits, log=log)

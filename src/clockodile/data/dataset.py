@@ -15,10 +15,11 @@ from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
 from clockodile.data.sources import collect
 from clockodile.data.splits import grouped_folds, split_hash
 from clockodile.recipes import DEFAULT_RECIPE
-from clockodile.workspace import Run
+from clockodile.workspace import Run, check_range
 
 log = logging.getLogger(__name__)
 
+VERSION = 1  # raise it when near-duplicates or folds are found in another way: kept splits are then made anew
 OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
 
 
@@ -82,6 +83,9 @@ def as_images(tensor: torch.Tensor) -> np.ndarray:
 
 
 # --- preparing ------------------------------------------------------------------------------------------------
+
+
+ASKED = ("recipe", "source", "data_dir")  # parts of a request that say which images are meant
 
 
 def request_of(run: Run, image_size: int) -> dict:
@@ -150,12 +154,14 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     theirs. Raises UserError when the data cannot be used.
     """
     size = image_size or run.recipe.image_size
+    check_range("image_size", size, 8, 512)
     collection = collect(run, image_size=size, log=log.info)
     config = {
         "images": artifacts.fingerprint(collection.images, collection.labels),
         "ids": artifacts.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
         "folds": run.profile.folds,
         "seed": run.seed,
+        "version": VERSION,
     }
     arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
     artifacts.remember(run.dir, "dataset.npz", config, lambda: arrays)
@@ -199,4 +205,8 @@ def load_dataset(run: Run) -> Dataset:
         if arrays is not None and splits is not None:
             return assemble(arrays, splits, card)
     log.info("no data prepared in %s yet: doing what notebook 01 does", run.dir)
-    return prepare_dataset(run)
+    before = (card or {}).get("request", {})
+    same_images = all(
+        before.get(part) == value for part, value in request_of(run, 0).items() if part in ASKED
+    )
+    return prepare_dataset(run, image_size=card["image_size"] if same_images else 0)

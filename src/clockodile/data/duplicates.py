@@ -112,13 +112,29 @@ def overlap(images: np.ndarray, dy: int, dx: int) -> np.ndarray:
 
 
 def find_near_duplicates(images: np.ndarray) -> pd.DataFrame:
-    """All pairs that show the same thing, most alike first.
+    """Pairs that show the same thing, most alike first: enough of them that chains of pairs link all copies.
 
     images: uint8 (N, H, W, 3). Returns columns first, second (row numbers, first < second), correlation in [-1, 1],
     hash_bits (0..64 that differ).
     """
     hashes = perceptual_hashes(images)
     pictures = shrink(grey(images), WORKING_SIZE)
+    table, rows, crowded = same_pairs(pictures, hashes), np.arange(len(images)), True
+    while (
+        crowded
+    ):  # more copies than neighbours hide others from each other, so look again among one of each group
+        group = group_by_pairs(len(images), table)
+        crowded = np.bincount(group[rows]).max(initial=0) > NEIGHBOURS // 2
+        rows = np.unique(group, return_index=True)[1]
+        if crowded:
+            more = same_pairs(pictures[rows], hashes[rows])
+            more[["first", "second"]] = rows[more[["first", "second"]].to_numpy(dtype=int)]
+            table = pd.concat([table, more], ignore_index=True)
+    return table.sort_values(["correlation", "first"], ascending=[False, True], ignore_index=True)
+
+
+def same_pairs(pictures: np.ndarray, hashes: np.ndarray) -> pd.DataFrame:
+    """One round of `find_near_duplicates`. pictures: float32 (N, S, S); hashes: bool (N, 64)."""
     pairs = candidate_pairs(pictures, hashes)
     coarse = pair_correlation(shrink(pictures, WORKING_SIZE // 2), pairs, max_shift=MAX_SHIFT // 2 + 1)
     pairs = pairs[coarse >= WORTH_A_LOOK]
@@ -127,10 +143,8 @@ def find_near_duplicates(images: np.ndarray) -> pd.DataFrame:
     same = (correlation >= MIN_CORRELATION) | (
         (bits <= MAX_HASH_BITS) & (correlation >= MIN_CORRELATION_FOR_HASH)
     )
-    table = pd.DataFrame(
-        {"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits}
-    )[same]
-    return table.sort_values(["correlation", "first"], ascending=[False, True], ignore_index=True)
+    columns = {"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits}
+    return pd.DataFrame(columns)[same].reset_index(drop=True)
 
 
 def group_by_pairs(count: int, pairs: pd.DataFrame) -> np.ndarray:

@@ -112,7 +112,15 @@ def fold_figure(data: Dataset) -> Figure:
         counts = np.bincount(data.fold[data.labels == label], minlength=len(folds))
         ax.barh(folds, counts, left=left, color=class_colour(label), label=name, height=0.7)
         for fold, count in enumerate(counts):
-            ax.text(left[fold] + count / 2, fold, str(count), ha="center", va="center", color="white", fontsize=8.5)
+            ax.text(
+                left[fold] + count / 2,
+                fold,
+                str(count),
+                ha="center",
+                va="center",
+                color="white",
+                fontsize=8.5,
+            )
         left += counts
     ax.set_yticks(folds, [f"fold {fold}" for fold in folds])
     ax.invert_yaxis()
@@ -133,7 +141,9 @@ def augmentation_gallery(data: Dataset, rows: list[int], *, copies: int = 5, see
     for (label_ax, ax), name, change in zip(axes, names, changes, strict=True):
         wrong = change is upside_down
         label_ax.set_axis_off()
-        label_ax.text(1, 0.5, name.replace(": ", ":\n"), ha="right", va="center", color=ALARM if wrong else INK)
+        label_ax.text(
+            1, 0.5, name.replace(": ", ":\n"), ha="right", va="center", color=ALARM if wrong else INK
+        )
         tiles = [versions(data, row, change, copies, seed) for row in rows]
         show_tiles(ax, np.concatenate(tiles), columns=len(rows) * (copies + 1))
         ax.add_patch(frame(ax, ALARM if wrong else PALE))

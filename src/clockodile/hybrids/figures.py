@@ -24,7 +24,9 @@ def mix_sheet(sheets: dict[str, np.ndarray], mixes: np.ndarray) -> Figure:
 
     sheets: method -> uint8 (pairs, len(mixes), H, W, 3).
     """
-    figure, axes = new_figure(1, len(sheets), height=0.42 * max(len(sheet) for sheet in sheets.values()) + 0.6)
+    figure, axes = new_figure(
+        1, len(sheets), height=0.42 * max(len(sheet) for sheet in sheets.values()) + 0.6
+    )
     for ax, (method, sheet) in zip(np.atleast_1d(axes), sheets.items(), strict=True):
         show_tiles(ax, sheet.reshape(-1, *sheet.shape[2:]), columns=len(mixes), title=method)
     return figure

@@ -7,6 +7,8 @@ from clockodile.data.dataset import Dataset
 from clockodile.hybrids.autoencoders import DenseAutoencoder, train_autoencoder
 from clockodile.workspace import Run
 
+VERSION = 1  # raise it when the model or its training change: kept weights are then trained anew
+
 
 def fit_autoencoder(
     run: Run, data: Dataset, *, epochs: int = 0, retrain: bool = False
@@ -21,7 +23,7 @@ def fit_autoencoder(
         model, losses = train_autoencoder(data.tensor(), seed=run.seed, epochs=epochs)
         return model.state_dict(), {"losses": losses}
 
-    config = {"net": "dense_autoencoder", "seed": run.seed, "epochs": epochs}
+    config = {"net": "dense_autoencoder", "version": VERSION, "seed": run.seed, "epochs": epochs}
     fitted = artifacts.fit_or_load(
         "generators/dense_autoencoder", config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain
     )
