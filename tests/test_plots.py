@@ -10,7 +10,7 @@ from clockodile import artifacts, plots
 
 
 def contrast(colour: str) -> float:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = plots.colour_values(colour)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
@@ -45,7 +45,7 @@ def test_figures_of_drawn_images_carry_their_stamp(run):
     plain = Image.open(io.BytesIO(save(run).data)).convert("RGB")
     artifacts.write_json(run.dir / "data_card.json", {"source": {"stamp": "rendered stand-in"}})
     stamped = Image.open(io.BytesIO(save(run).data)).convert("RGB")
-    red = tuple(int(plots.ALARM[i : i + 2], 16) for i in (1, 3, 5))
+    red = plots.colour_values(plots.ALARM)
     count = [sum(n for n, c in image.getcolors(1 << 20) if c == red) for image in (plain, stamped)]
     assert count[0] == 0 and count[1] > 200
 

@@ -58,6 +58,11 @@ def class_colour(label: int) -> str:
     return CLASS_COLOURS[label % len(CLASS_COLOURS)] if label >= 0 else "#8A9296"
 
 
+def colour_values(name: str) -> tuple[int, int, int]:
+    """Red, green and blue (0..255) of a colour written as #rrggbb."""
+    return tuple(int(name[start : start + 2], 16) for start in (1, 3, 5))
+
+
 def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.4, height: float = 3.2, **options):
     """Figure and array of axes in the project's style; width and height in inches."""
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
