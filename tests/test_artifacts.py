@@ -142,28 +142,6 @@ def test_shipped_weights_are_used_when_the_data_match(tmp_path, monkeypatch):
     assert (fitted.origin, len(calls)) == ("shipped", 1)
 
 
-def test_notebooks_keep_each_others_metrics(tmp_path):
-    artifacts.record_metrics(tmp_path, "01", [artifacts.metric("images", 10)])
-    artifacts.record_metrics(tmp_path, "02", [artifacts.metric("accuracy", [0.8, 0.9], unit="%")])
-    artifacts.record_metrics(tmp_path, "01", [artifacts.metric("images", 20)])
-    content = json.loads((tmp_path / "metrics.json").read_text())
-    assert content["01"][0]["mean"] == 20 and len(content["01"]) == 1 and "02" in content
-
-
-@pytest.mark.parametrize(
-    ("values", "unit", "text"),
-    [
-        (1000, "", "1000"),
-        (0.125, "%", "12.5 %"),
-        ([0.84, 0.86], "%", "85.0 +/- 1.4 %"),
-        ([0.5, 0.5], "%", "50.0 +/- 0.0 %"),
-        ([1.0, 1.5], "s", "1.25 +/- 0.35 s"),
-    ],
-)
-def test_a_metric_reads_as_a_person_would_write_it(values, unit, text):
-    assert artifacts.format_metric(artifacts.metric("m", values, unit=unit)) == text
-
-
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5))
 def test_the_key_ignores_the_order_of_entries(config):
     assert artifacts.key_of(config) == artifacts.key_of(dict(reversed(config.items())))
@@ -228,5 +206,5 @@ def test_a_run_killed_at_any_write_ends_like_an_undisturbed_one(tmp_path, photos
         assert result.returncode == 9, result.stderr
         deaths += 1
     assert deaths >= 4 and result.returncode == 0
-    artifacts.sweep(tmp_path / "killed")
+    artifacts.sweep(tmp_path / "killed", older_than=0)
     assert contents(tmp_path / "killed") == expected

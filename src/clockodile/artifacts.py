@@ -13,14 +13,13 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -74,10 +73,12 @@ SCHEMAS = {
 UNFINISHED = ".unfinished-"  # how temporary files begin; a killed process leaves them behind
 
 
-def sweep(run_dir: Path) -> None:
-    """Remove what killed runs left unfinished. Only for the one process that may write in this run folder."""
+def sweep(run_dir: Path, *, older_than: float = 600) -> None:
+    """Remove what killed runs left unfinished. older_than: seconds; a notebook open elsewhere may be writing now."""
     for path in Path(run_dir).rglob(f"{UNFINISHED}*"):
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime >= older_than:
+                path.unlink()
 
 
 @contextmanager
@@ -320,44 +321,3 @@ def fit_or_load(
         )
         save_file(state, temporary, metadata={"clockodile": text})
     return Fitted(state, metrics, seconds, "trained")
-
-
-# --- headline numbers -----------------------------------------------------------------------------------------
-
-
-def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
-    """One row of the results table: mean, standard deviation and count of repeated measurements.
-
-    values: one number, or one per seed or fold; unit: "%" means the values are fractions to be shown as percent.
-    """
-    values = np.atleast_1d(np.asarray(values, dtype=float))
-    spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    return {
-        "name": name,
-        "mean": float(values.mean()),
-        "std": spread,
-        "n": len(values),
-        "unit": unit,
-        "note": note,
-    }
-
-
-def record_metrics(run_dir: Path, notebook: str, rows: list[dict]) -> None:
-    """Replace the rows of one notebook ("01".."04") in metrics.json. Safe when notebooks finish at the same time."""
-    path = Path(run_dir) / "metrics.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(".metrics.lock")):
-        content = read_json(path) or {}
-        write_json(path, {**content, notebook: rows})
-
-
-def format_metric(row: Mapping) -> str:
-    """'86.4 +/- 2.1 %' for a row of `metric`; no more digits than the spread supports."""
-    scale = 100 if row["unit"] == "%" else 1
-    mean, spread = row["mean"] * scale, row["std"]
-    if spread is None:
-        text = f"{mean:.0f}" if float(mean).is_integer() else f"{mean:.3g}" if scale == 1 else f"{mean:.1f}"
-    else:
-        digits = 1 if scale == 100 else max(0, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 2
-        text = f"{mean:.{digits}f} +/- {spread * scale:.{digits}f}"
-    return f"{text} {row['unit']}".strip()

@@ -198,12 +198,14 @@ def sanitize(page: str) -> str:
 @cache
 def formula(tex: str) -> str:
     """An SVG of a TeX formula (escaped for HTML), drawn by matplotlib; the TeX itself when that cannot."""
-    from matplotlib.textpath import TextPath  # a second to import: only when there is a formula
+    import matplotlib  # a second to import: only when there is a formula
+    from matplotlib.textpath import TextPath
 
     text = " ".join(html.unescape(tex).split())
     known = re.sub(r"\\([A-Za-z]+)", lambda m: SAME.get(m[1], m[0]), text)
     try:
-        path = TextPath((0, 0), f"${known}$", size=EM)
+        with matplotlib.rc_context({"text.parse_math": True}):  # the project's figures switch it off
+            path = TextPath((0, 0), f"${known}$", size=EM)
     except (
         Exception
     ):  # its parser has an error type for each kind of mistake, and fails otherwise on an empty one

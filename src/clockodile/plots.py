@@ -173,9 +173,9 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
         raise ValueError(f"alt text of '{name}' has {len(alt)} characters; {ALT_LIMIT} at most")
     stamp = stamp_of(run)
     if stamp:
-        figure.text(
-            1, 1, f" {stamp} ", ha="right", va="top", fontsize=8, color="white", backgroundcolor=ALARM
-        )
+        # the layout engine makes room for this label, so it never covers a part of the figure
+        label = figure.supxlabel(f" {stamp} ", x=0.99, ha="right", fontsize=8, color="white")
+        label.set_bbox({"facecolor": ALARM, "edgecolor": "none", "pad": 2})
     path = run.dir / "figures" / f"{name}.png"
     with artifacts.atomic(path) as temporary:
         figure.savefig(temporary, dpi=DPI)

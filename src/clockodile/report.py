@@ -12,9 +12,10 @@ import jinja2
 from markupsafe import Markup
 
 import clockodile
-from clockodile.artifacts import atomic, format_metric, read_json
+from clockodile.artifacts import atomic, read_json
 from clockodile.notebook_html import image, notebook_cells, notebook_title
 from clockodile.recipes import RECIPES
+from clockodile.results import format_metric
 
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them

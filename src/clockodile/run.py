@@ -158,7 +158,7 @@ def only_run_in(run_dir: Path) -> Iterator[None]:
     except Timeout:
         raise UserError(f"another run is writing in {run_dir}; wait for it or give another --out") from None
     try:
-        sweep(run_dir)  # nobody else writes here now, so whatever is unfinished is a killed run's
+        sweep(run_dir)
         yield
     finally:
         lock.release()

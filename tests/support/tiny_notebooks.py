@@ -13,11 +13,11 @@ source: str = "auto"
 data_dir: str = ""
 run_dir: str = ""
 """
-DATA = """from clockodile import artifacts
+DATA = """from clockodile import artifacts, results
 artifacts.write_json(__import__("pathlib").Path(run_dir) / "data_card.json", {
     "source": {"kind": "folder", "where": "x", "why": "it was given", "licence": "yours", "stamp": ""},
     "classes": ["clock", "crocodile"], "counts": {"train": {"clock": 2, "crocodile": 3}}, "notes": []})
-artifacts.record_metrics(run_dir, "01", [artifacts.metric("images", 5)])"""
+results.record_metrics(run_dir, "01", [results.metric("images", 5)])"""
 
 
 def make_notebook(path: Path, *cells: str, own: str = "") -> Path:
