@@ -219,11 +219,12 @@ def other_settings(run_dir: Path) -> set[str]:
 
 def results_markdown(run_dir: Path) -> str:
     """The results table for README.md."""
-    lines = ["| notebook | measured | value | repeats | |", "|---|---|---|---|---|"]
+    lines = ["| notebook | measured | value | repeats |", "|---|---|---|---|"]
     for number, group in results(run_dir).items():
         for row in group:
-            cells = (number, row["name"], row["value"].replace("+/-", "±"), row["n"], row["note"])
-            lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells).rstrip() + " |")
+            name = f"{row['name']} ({row['note']})" if row["note"] else row["name"]
+            cells = (number, name, row["value"].replace("+/-", "±"), row["n"])
+            lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 

@@ -28,6 +28,14 @@ def test_separation(values, area):
     assert separation(np.array(values), np.array([0, 0, 1, 1])) == area
 
 
+def test_the_nearest_neighbour_repeats_the_label_of_a_copy():
+    rng = np.random.default_rng(0)
+    images = np.repeat(rng.integers(0, 256, (50, 8, 8, 3)).astype(np.uint8), 2, axis=0)
+    labels, fold = np.repeat(rng.integers(0, 2, 50), 2), np.arange(100) % 2
+    found = baseline_accuracies(images, labels, fold).groupby("model")["accuracy"].mean()
+    assert found["nearest neighbour in pixels"] == 1
+
+
 def test_baselines_know_colour_and_nothing_else():
     rng = np.random.default_rng(0)
     labels, fold = np.repeat([0, 1], 50), np.arange(100) % 5

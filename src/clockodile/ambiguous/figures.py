@@ -47,6 +47,6 @@ def distance_plane(data: Dataset, distance: np.ndarray, pair: tuple[int, int], *
     ax.set_aspect("equal")
     ax.set_xlabel(f"distance to the centre of '{data.classes[pair[0]]}'")
     ax.set_ylabel(f"distance to the centre of '{data.classes[pair[1]]}'")
-    ax.set_title(f"Inside the band: tolerance {tolerance:g}")
+    ax.set_title(f"Grey: distances that differ by less than {tolerance:.0%}")
     ax.legend(loc="upper right", markerscale=2, frameon=True)
     return figure

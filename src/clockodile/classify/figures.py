@@ -28,7 +28,7 @@ def learning_curves(histories: list[dict], *, baseline: float) -> Figure:
     axes[1].axhline(100 * baseline, color="#8A9296", linestyle="--", linewidth=1)
     last = len(histories[0]["accuracy"]) - 1
     axes[1].text(
-        last, 100 * baseline - 1, "mean colour alone", ha="right", va="top", fontsize=8, color="#5A6266"
+        last, 100 * baseline - 1, "best baseline of notebook 01", ha="right", va="top", fontsize=8, color="#5A6266"
     )
     axes[0].legend(loc="upper right")
     return figure
