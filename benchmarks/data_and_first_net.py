@@ -54,10 +54,10 @@ def main() -> None:
     train = collection.split == "train"
     images, labels = collection.images[train], torch.from_numpy(collection.labels[train])
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    some = images[:250]
+    some = images[:120]
     every_pair = np.stack(np.triu_indices(len(some), 1), 1)
     side_by_side(
-        "near-duplicates among 250 images, against comparing all pairs",
+        "near-duplicates among 120 images, against comparing all pairs",
         lambda: find_near_duplicates(some),
         lambda: pair_correlation(grey(some), every_pair),
     )
