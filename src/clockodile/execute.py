@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 import signal
 import subprocess
@@ -233,4 +232,3 @@ def save(nb: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook atomically, readable by whoever may read the folder."""
     with atomic(path) as temporary:
         nbformat.write(nb, temporary)
-        os.chmod(temporary, 0o644)  # mkstemp's files are private

@@ -48,9 +48,8 @@ STYLE = {
 ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
 
 
-plt.rcParams.update(
-    STYLE
-)  # once, on import: titles and labels take their look when they are set, not when drawn
+# once, on import: titles and labels take their look when they are set, not when they are drawn
+plt.rcParams.update(STYLE)
 
 
 def class_colour(label: int) -> str:

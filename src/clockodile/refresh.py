@@ -78,7 +78,6 @@ def replace(
     for path in fresh:
         with atomic(images / path.name) as temporary:
             shutil.copyfile(path, temporary)
-            temporary.chmod(0o644)
     old = {path.name for path in images.glob("*.png")} - {path.name for path in fresh}
     tell(f"wrote {len(fresh)} files into {images.name}")
     if old:
@@ -86,7 +85,6 @@ def replace(
     if readme is not None:
         with atomic(project_root() / "README.md") as temporary:
             temporary.write_text(readme, "utf-8")
-            temporary.chmod(0o644)
         tell("wrote the tables in README.md")
 
 

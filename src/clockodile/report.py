@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -54,7 +53,6 @@ def write_report(run_dir: Path) -> Path:
     path = run_dir / "report.html"
     with atomic(path) as temporary:
         temporary.write_text(page, "utf-8")
-        os.chmod(temporary, 0o644)  # temporary files are private; a report is to be shown
     return path
 
 

@@ -120,9 +120,8 @@ def find_near_duplicates(images: np.ndarray) -> pd.DataFrame:
     hashes = perceptual_hashes(images)
     pictures = shrink(grey(images), WORKING_SIZE)
     table, rows, crowded = same_pairs(pictures, hashes), np.arange(len(images)), True
-    while (
-        crowded
-    ):  # more copies than neighbours hide others from each other, so look again among one of each group
+    # more copies than neighbours hide others from each other, so look again among one of each group
+    while crowded:
         group = group_by_pairs(len(images), table)
         crowded = np.bincount(group[rows]).max(initial=0) > NEIGHBOURS // 2
         rows = np.unique(group, return_index=True)[1]

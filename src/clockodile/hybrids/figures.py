@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from clockodile.plots import new_figure, show_tiles
+from clockodile.plots import INK, new_figure, show_tiles
 
 
-def rows_of_tiles(rows: dict[str, np.ndarray], *, colours: dict[str, str] | None = None) -> Figure:
+def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
     """One labelled line of pictures for each entry. rows: label -> uint8 (M, H, W, 3), all with the same M."""
     columns = max(len(images) for images in rows.values())
     figure, axes = new_figure(len(rows), 2, height=0.68 * len(rows) + 0.1, width_ratios=(1, 6))
     for (label_ax, ax), (label, images) in zip(np.atleast_2d(axes), rows.items(), strict=True):
         label_ax.set_axis_off()
-        label_ax.text(1, 0.5, label, ha="right", va="center", color=(colours or {}).get(label, "#22282B"))
+        label_ax.text(1, 0.5, label, ha="right", va="center", color=INK)
         show_tiles(ax, images, columns=columns)
     return figure
 
