@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from clockodile.classify.models import ThreeBlockNet
+from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.training import train_full_batch
 from clockodile.data.duplicates import find_near_duplicates, grey, pair_correlation
 from clockodile.data.rendered import rendered_collection

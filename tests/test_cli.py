@@ -33,10 +33,12 @@ def mistake(capsys, *words: str) -> str:
 def test_help_imports_nothing_heavy():
     code = (
         "import sys, clockodile.cli as cli; cli.main(['--help']); cli.main(['run', '--help']);"
+        "cli.main(['predict', '--help']);"
         "assert not {'torch', 'papermill', 'numpy'} & set(sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "--data-dir" in told and "recipes" in told and "refresh" not in told
+    assert "--pretrained" in told and "something else" in told  # what the numbers cannot say
 
 
 def test_version_and_recipes(capsys):
@@ -103,13 +105,39 @@ def test_a_subcommand_is_one_entry(capsys):
     def options(parser):
         parser.add_argument("photo")
 
-    def predict(args):
-        """Say what a photo shows."""
+    def enlarge(args):
+        """Make a photo larger."""
         return 7 if args.photo == "a.png" else 0
 
-    command = cli.Command("predict", "say what a photo shows", options, predict)
-    args = cli.parse(["predict", "a.png"], (*cli.COMMANDS, command))
+    command = cli.Command("enlarge", "make a photo larger", options, enlarge)
+    args = cli.parse(["enlarge", "a.png"], (*cli.COMMANDS, command))
     assert args.command.run(args) == 7
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run a b --json --csv c",
+        "--json --csv c run a b",
+        "run --json a --csv=c b",
+        "run --csv c a --json -- b",
+    ],
+)
+def test_images_and_options_may_come_in_any_order(words):
+    args = cli.parse(["predict", *words.split()])
+    assert (args.paths, args.csv, args.json, args.pretrained) == (["run", "a", "b"], "c", True, False)
+
+
+def test_after_two_dashes_everything_is_a_path():
+    assert cli.parse(["predict", "run", "--json", "--", "-a.png", "--csv"]).paths == [
+        "run",
+        "-a.png",
+        "--csv",
+    ]
+
+
+def test_a_mistyped_option_between_images_is_named(capsys):
+    assert "did you mean '--json'" in mistake(capsys, "predict", "run", "a.png", "--jsn", "b.png")
 
 
 @pytest.mark.slow

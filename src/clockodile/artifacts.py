@@ -56,8 +56,21 @@ SCHEMAS = {
             "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
         }
     ),
+    "predictions/": Schema(  # one file for each contender and seed; K folds
+        {
+            "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
+            "train_accuracy": ("f", 1),  # (K,) in [0, 1]
+            "seconds": ("f", 1),  # (K,) to fit
+            "parameters": ("i", 1),  # (1,)
+        }
+    ),
+    "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
     "classifier_runs.csv": columns(
-        model="U", seed="i", part="U", accuracy="f", log_loss="f", parameters="i", seconds="f"
+        **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
+        **dict.fromkeys(
+            ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
+        ),
+        **{"megabytes": "f", "seconds": "f"},
     ),
     # notebook 03
     "ambiguous.csv": columns(id="U", label="i", p="f", misclassified="f", centre_distance="f", rank="i"),
@@ -149,9 +162,14 @@ def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
 # --- tables and arrays ----------------------------------------------------------------------------------------
 
 
+def schema_of(name: str) -> Schema:
+    """The schema of a file, or of its folder ("predictions/")."""
+    return SCHEMAS.get(name) or SCHEMAS[f"{name.partition('/')[0]}/"]
+
+
 def check_schema(name: str, content: pd.DataFrame | Mapping[str, np.ndarray]) -> None:
     """Raise ValueError when `content` lacks a part of its schema or has one of the wrong kind or dimensions."""
-    for part, (kind, dimensions) in SCHEMAS[name].parts.items():
+    for part, (kind, dimensions) in schema_of(name).parts.items():
         if part not in content:
             raise ValueError(f"{name}: '{part}' is missing; there are {', '.join(content)}")
         values = content[part]
@@ -171,11 +189,10 @@ def save(
     Tables and arrays must fit SCHEMAS[name]; `config` is what the content depends on (JSON types).
     """
     path = Path(run_dir) / name
-    if name in SCHEMAS:
-        check_schema(name, content)
     if path.suffix == ".json":
         write_json(path, content)
     else:
+        check_schema(name, content)
         with atomic(path) as temporary:
             if path.suffix == ".csv":
                 content.to_csv(temporary, index=False, lineterminator="\n")
@@ -202,7 +219,7 @@ def load(run_dir: Path, name: str) -> pd.DataFrame | dict:
     if path.suffix == ".json":
         return json.loads(path.read_text("utf-8"))
     if path.suffix == ".csv":
-        texts = {part: str for part, (kind, _) in SCHEMAS[name].parts.items() if kind == "U"}
+        texts = {part: str for part, (kind, _) in schema_of(name).parts.items() if kind == "U"}
         content = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
     else:
         with np.load(path, allow_pickle=False) as arrays:
@@ -267,6 +284,7 @@ class Fitted:
     metrics: dict  # whatever `fit` measured (JSON types)
     seconds: float  # training time when it was trained, not when it was loaded
     origin: str  # "trained", "run folder" or "shipped"
+    config: dict = field(default_factory=dict)  # what the training depended on besides the data (JSON types)
 
 
 def shipped_weights() -> Path:
@@ -281,7 +299,7 @@ def read_weights(path: Path, key: str, origin: str) -> Fitted | None:
             record = json.loads((file.metadata() or {})["clockodile"])
         if record["key"] != key:
             return None
-        return Fitted(load_file(path), record["metrics"], record["seconds"], origin)
+        return Fitted(load_file(path), record["metrics"], record["seconds"], origin, record["config"])
     except Exception:  # safetensors has its own error type for each kind of damage; all mean "train again"
         return None
 
@@ -320,4 +338,4 @@ def fit_or_load(
             {**record, "key": key, "metrics": metrics, "seconds": round(seconds, 2)}, sort_keys=True
         )
         save_file(state, temporary, metadata={"clockodile": text})
-    return Fitted(state, metrics, seconds, "trained")
+    return Fitted(state, metrics, seconds, "trained", dict(config))

@@ -146,6 +146,39 @@ def holds_classes(folder: Path, recipe: Recipe) -> bool:
     )
 
 
+# --- clockodile predict ------------------------------------------------------------------------------------
+
+
+def predict_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile predict`."""
+    parser.usage = "clockodile predict RUN IMAGES... [--csv FILE] [--json]\n       "
+    parser.usage += "clockodile predict --pretrained IMAGES... [--csv FILE] [--json]"
+    parser.epilog = (
+        "Ends with 0 when every image was judged, 1 when some were refused (each is named on stderr; the others are "
+        "judged), 2 when none could be judged or an argument is wrong. Files in folders that are no images by their "
+        "names are passed over."
+    )
+    add = parser.add_argument
+    run_or_image = (
+        "RUN, a folder that `clockodile run` made, then images or folders of images, with all inside"
+    )
+    add("paths", metavar="RUN IMAGES", nargs="+", help=run_or_image)
+    add("--pretrained", action="store_true", help="use the best nets that come with the package; no RUN then")
+    add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
+    add("--json", action="store_true", help="print one JSON object instead, refused files included")
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Say which class each image shows, and how sure that is: path, predicted class, calibrated probability.
+
+    The classes are only compared with each other: of an image of something else the numbers cannot say that
+    none of them fits.
+    """
+    from clockodile.classify.predict_command import predict_command
+
+    return predict_command(args.paths, pretrained=args.pretrained, csv_file=args.csv, json=args.json)
+
+
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
@@ -188,6 +221,7 @@ def refresh(args: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command("run", "run the notebooks without a browser and write a report", run_options, run),
+    Command("predict", "say which class photographs of yours show", predict_options, predict),
     Command("recipes", "list what can be run on, and the profiles", no_options, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )
@@ -224,10 +258,19 @@ def parse(argv: Sequence[str] | None, commands: Sequence[Command] = COMMANDS) ->
     args, left = parser.parse_known_args(words)
     if not hasattr(args, "command"):
         raise UserError("name a command, such as `clockodile run`; see clockodile --help")
+    if hasattr(args, "paths"):
+        left = take_paths(args.paths, left)
     if left:
         options = [option for action in args.parser._actions for option in action.option_strings]
         raise UserError(f"unknown argument '{left[0]}'; {nearest(left[0].partition('=')[0], options)}")
     return args
+
+
+def take_paths(paths: list[str], left: Sequence[str]) -> list[str]:
+    """Add the words that are no options to `paths`, and return the options: argparse stops collecting at the first."""
+    end = left.index("--") if "--" in left else len(left)
+    paths += [word for word in left[:end] if not word.startswith("-")] + left[end + 1 :]
+    return [word for word in left[:end] if word.startswith("-")]
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -33,6 +33,8 @@ class Profile:
     folds: int  # cross-validation folds, each kept whole by near-duplicate group
     seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
     oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
+    compact_epochs: int  # how often our own net sees each image
+    ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
 
@@ -59,8 +61,26 @@ DEFAULT_RECIPE = next(iter(RECIPES))  # what the notebooks' text is about
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", folds=5, seeds=5, oof_seeds=1, classifier_epochs=100, autoencoder_epochs=200),
-        Profile("full", folds=5, seeds=10, oof_seeds=3, classifier_epochs=100, autoencoder_epochs=600),
+        Profile(
+            name="quick",
+            folds=5,
+            seeds=3,
+            oof_seeds=1,
+            compact_epochs=24,
+            ablation_folds=1,
+            classifier_epochs=100,
+            autoencoder_epochs=200,
+        ),
+        Profile(
+            name="full",
+            folds=5,
+            seeds=10,
+            oof_seeds=3,
+            compact_epochs=80,
+            ablation_folds=5,
+            classifier_epochs=100,
+            autoencoder_epochs=600,
+        ),
     )
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from clockodile.classify.crossval import class_centres, mean_probability, predict_out_of_fold
-from clockodile.classify.models import ThreeBlockNet
+from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.training import predict, train_full_batch
 
 NET = partial(ThreeBlockNet, channels=(4, 8, 8), hidden=16)

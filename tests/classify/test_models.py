@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from clockodile.classify.models import ThreeBlockNet, count_parameters
+from clockodile.classify.earlier_nets import ThreeBlockNet
+from clockodile.classify.models import count_parameters
 
 
 @pytest.mark.parametrize(("classes", "size"), [(2, 32), (3, 32), (2, 50), (5, 64)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from clockodile.classify.models import ThreeBlockNet
+from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.training import evaluate, predict, seeded, train_full_batch
 
 

@@ -9,7 +9,7 @@ import torch
 
 from clockodile import artifacts
 from clockodile.classify.crossval import predict_out_of_fold
-from clockodile.classify.models import ThreeBlockNet
+from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.training import evaluate, train_full_batch
 from clockodile.data.dataset import Dataset
 from clockodile.data.splits import half_quarter_quarter

@@ -1,0 +1,554 @@
+"""Our classifier beside what one would train instead, on the same folds of the same images: `make bench`.
+
+Everything is trained from nothing, on the processor, in one process, one after the other. Seconds are those of training
+alone: images are decoded before, questions about held-out images are not counted. About six minutes on two idle cores;
+`--quick` only shows that every part works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import random
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import transforms
+
+from clockodile.classify import training
+from clockodile.classify.earlier_nets import ThreeBlockNet
+from clockodile.classify.models import CompactResNet
+from clockodile.classify.training import Plan, evaluate, fast_bfloat16, seeded, train, train_full_batch
+from clockodile.data.dataset import Dataset, as_tensor, load_dataset
+from clockodile.errors import UserError
+from clockodile.recipes import DEFAULT_RECIPE, get_profile
+from clockodile.workspace import open_run
+
+CPU = torch.device("cpu")
+BATCH = 64  # of everything but ours and report 000's
+CIFAR10 = "cifar10.tar.gz"  # cifar10/train/<class>/<number>.jpg, in the data folder
+FASTAI = f"{sys.executable} -m pip install fastai  (280 MB)"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A held-out fold, and the images to learn from in both forms: tensors and pictures."""
+
+    number: int
+    images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
+    labels: torch.Tensor  # int64 (N,)
+    unseen: tuple[torch.Tensor, torch.Tensor]  # images and labels that are held out
+    classes: int
+
+    @property
+    def side(self) -> int:
+        return self.images.shape[-1]
+
+    @cached_property
+    def pictures(self) -> list[tuple[Image.Image, int]]:
+        """What a usual data set returns before its transform."""
+        pixels = self.images.mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+        return [
+            (Image.fromarray(image), int(label)) for image, label in zip(pixels, self.labels, strict=True)
+        ]
+
+    @cached_property
+    def statistics(self) -> dict[str, list[float]]:
+        """Mean and standard deviation of the red, green and blue values to learn from."""
+        return {"mean": self.images.mean((0, 2, 3)).tolist(), "std": self.images.std((0, 2, 3)).tolist()}
+
+    def some(self, count: int) -> Fold:
+        """The same with about `count` images to learn from: `known` is in label order, so all classes stay."""
+        rows = np.unique(np.linspace(0, len(self.labels) - 1, count).astype(int))
+        return Fold(self.number, self.images[rows], self.labels[rows], self.unseen, self.classes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one training."""
+
+    accuracy: float  # on the held-out fold, 0..1
+    seconds: float
+    curve: list[tuple[float, float]] = field(default_factory=list)  # (seconds, accuracy) after each epoch
+
+
+def make_fold(data: Dataset, number: int) -> Fold:
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    known, unseen = (torch.from_numpy(rows) for rows in (data.fold != number, data.fold == number))
+    return Fold(number, images[known], labels[known], (images[unseen], labels[unseen]), len(data.classes))
+
+
+# --- ours and report 000's ----------------------------------------------------------------------------------
+
+
+def ours(fold: Fold, epochs: int) -> Outcome:
+    """Our net and training, watched after every epoch; the time of watching is taken off."""
+    curve, watching = [], []
+
+    def timed_evaluate(*arguments) -> dict:
+        begin = time.perf_counter()
+        result = evaluate(*arguments)
+        watching.append(time.perf_counter() - begin)
+        return result
+
+    def after_epoch(row: dict) -> None:
+        curve.append((time.perf_counter() - start - sum(watching), row["validation_accuracy"]))
+
+    make = partial(CompactResNet, classes=fold.classes, image_size=fold.side)
+    with patch.object(training, "evaluate", timed_evaluate):
+        start = time.perf_counter()
+        model, _ = train(
+            make,
+            fold.images,
+            fold.labels,
+            Plan(epochs=epochs),
+            seed=fold.number,
+            validation=fold.unseen,
+            after_epoch=after_epoch,
+        )
+    return Outcome(evaluate(model, *fold.unseen)["accuracy"], curve[-1][0], curve)
+
+
+def report_000(fold: Fold, epochs: int) -> nn.Module:
+    """The net of report 000 as it was trained there: all images in every step."""
+    make = partial(ThreeBlockNet, classes=fold.classes, image_size=fold.side)
+    return train_full_batch(make, fold.images, fold.labels, seed=fold.number, epochs=epochs)[0]
+
+
+# --- the usual way ------------------------------------------------------------------------------------------
+
+
+class Pictures(torch.utils.data.Dataset):
+    """Pictures, each changed anew whenever it is asked for."""
+
+    def __init__(self, pictures: list, change: Callable):
+        self.pictures, self.change = pictures, change
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+        picture, label = self.pictures[row]
+        return self.change(picture), label
+
+
+def with_small_stem(net: nn.Module) -> nn.Module:
+    """A ResNet-18 as it is usually adapted to 32 pixels: first convolution 3 x 3 at every pixel, no pooling after it."""
+    net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    return net
+
+
+def scaled(net: nn.Module, fold: Fold) -> nn.Module:
+    """The net with the scaling of its training pictures in front, so that it takes images in [0, 1]."""
+    return nn.Sequential(transforms.Normalize(**fold.statistics), net).eval()
+
+
+def fit_in_batches(
+    net, fold: Fold, change: Callable, optimiser, next_epoch: Callable, *, epochs: int, blend=None
+):
+    """The loop of every tutorial. next_epoch(number) sets the learning rate; blend(images, labels): mixup or None."""
+    batch = min(BATCH, len(fold.labels) // 2 * 2)  # timm blends even batches only
+    loader = DataLoader(Pictures(fold.pictures, change), batch_size=batch, shuffle=True, drop_last=True)
+    net.train()
+    for epoch in range(epochs):
+        for images, labels in loader:
+            if blend is not None:
+                images, labels = blend(images, labels)
+            loss = F.cross_entropy(net(images), labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        next_epoch(epoch + 1)
+    return scaled(net, fold)
+
+
+def resnet18(fold: Fold, epochs: int, *, small_stem: bool) -> nn.Module:
+    """torchvision's ResNet-18 with random crops and flips, SGD with momentum, and a cosine schedule."""
+    change = transforms.Compose(
+        [
+            transforms.RandomCrop(fold.side, padding=fold.side // 8),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(**fold.statistics),
+        ]
+    )
+    with seeded(fold.number):
+        net = torchvision.models.resnet18(num_classes=fold.classes)
+        net = with_small_stem(net) if small_stem else net
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+        return fit_in_batches(net, fold, change, optimiser, lambda epoch: schedule.step(), epochs=epochs)
+
+
+# --- recipes of other libraries, on the ResNet-18 for 32 pixels --------------------------------------------------
+
+
+def with_timm(fold: Fold, epochs: int) -> nn.Module:
+    """timm: RandAugment, random erasing, mixup, smoothed labels, AdamW, warm-up and cosine. Meant for more epochs."""
+    import timm
+    from timm.data import Mixup, create_transform
+    from timm.optim import create_optimizer_v2
+    from timm.scheduler import CosineLRScheduler
+
+    random.seed(fold.number)  # timm draws from the global state of Python and NumPy
+    np.random.seed(fold.number)
+    change = create_transform(
+        fold.side, is_training=True, auto_augment="rand-m9-mstd0.5-inc1", re_prob=0.25, **fold.statistics
+    )
+    blend = Mixup(mixup_alpha=0.2, label_smoothing=0.1, num_classes=fold.classes)
+    # timm makes its targets on the GPU otherwise
+    with seeded(fold.number):
+        net = with_small_stem(timm.create_model("resnet18", num_classes=fold.classes))
+        optimiser = create_optimizer_v2(net, opt="adamw", lr=2e-3, weight_decay=0.05)
+        warm_up = min(2, epochs - 1)
+        schedule = CosineLRScheduler(optimiser, t_initial=epochs, warmup_t=warm_up, warmup_lr_init=2e-4)
+        return fit_in_batches(net, fold, change, optimiser, schedule.step, epochs=epochs, blend=blend)
+
+
+def with_fastai(fold: Fold, epochs: int) -> nn.Module:
+    """fastai: vision_learner without pretrained weights, aug_transforms, one cycle; all numbers its defaults."""
+    from fastai.torch_core import set_seed
+    from fastai.vision import all as fastai
+
+    set_seed(fold.number)
+    pictures = [*fold.pictures, fold.pictures[0]]  # fastai insists on watching something: one picture, twice
+    block = fastai.DataBlock(
+        blocks=(fastai.ImageBlock, fastai.CategoryBlock),
+        get_x=lambda row: np.asarray(pictures[row][0]),
+        get_y=lambda row: pictures[row][1],
+        splitter=fastai.IndexSplitter([len(pictures) - 1]),
+        batch_tfms=[
+            *fastai.aug_transforms(size=fold.side),
+            fastai.Normalize.from_stats(*fold.statistics.values(), cuda=False),
+        ],
+    )
+    batch = min(BATCH, len(fold.labels))
+    loaders = block.dataloaders(range(len(pictures)), bs=batch, device=CPU, num_workers=0)
+    learner = fastai.vision_learner(loaders, torchvision.models.resnet18, pretrained=False)
+    body = learner.model[0]  # ResNet-18 as a list: 0 is its first convolution, 3 its pooling
+    body[0], body[3] = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    with learner.no_bar(), learner.no_logging():
+        learner.fit_one_cycle(epochs)
+    return scaled(learner.model, fold)
+
+
+PEERS = {
+    "timm": ("timm's recipe, same ResNet-18", with_timm),
+    "fastai": ("fastai's recipe, same ResNet-18", with_fastai),
+}
+
+
+def chosen_peers(wanted: str) -> list[str]:
+    """Names of PEERS for `--peer`; auto prefers fastai where it is installed, timm always is."""
+    here = importlib.util.find_spec("fastai") is not None
+    if not here and wanted in ("fastai", "both"):
+        raise UserError(f"fastai is not installed; {FASTAI}")
+    if not here and wanted == "auto":
+        print(f"fastai is not installed, timm's recipe stands for the peers; for fastai's: {FASTAI}")
+    return {"auto": ["fastai" if here else "timm"], "both": list(PEERS), "none": []}.get(wanted, [wanted])
+
+
+# --- side by side -------------------------------------------------------------------------------------------
+
+
+def measured(fit: Callable[[Fold, int], nn.Module], fold: Fold, epochs: int) -> Outcome:
+    fold.pictures  # noqa: B018 - made once, before the clock starts
+    start = time.perf_counter()
+    model = fit(fold, epochs)
+    seconds = time.perf_counter() - start
+    return Outcome(evaluate(model, *fold.unseen)["accuracy"], seconds)
+
+
+def print_row(name: str, outcomes: list[Outcome], folds: list[Fold], epochs: int, reference: float) -> None:
+    """Accuracy with its 95 % half-width, seconds of a fold's training, and how that compares to `reference`."""
+    accuracy, seconds = (
+        np.mean([getattr(one, part) for one in outcomes]) for part in ("accuracy", "seconds")
+    )
+    asked = sum(len(fold.unseen[1]) for fold in folds)
+    spread = 1.96 * np.sqrt(accuracy * (1 - accuracy) / asked)
+    a_second = epochs * np.mean([len(fold.labels) for fold in folds]) / seconds
+    print(
+        f"{name:<44} {epochs:>6} {100 * accuracy:8.1f} ± {100 * spread:.1f} {seconds:9.1f} "
+        f"{seconds / reference:12.1f} {a_second:10.0f}",
+        flush=True,
+    )
+
+
+def epochs_to_reach(accuracies: list[float], wanted: float) -> tuple[int | None, int | None]:
+    """Index of the first epoch with the wanted accuracy, and of the first from which it is never lost again."""
+    reached = np.asarray(accuracies) >= wanted - 1e-6
+    if not reached.any():
+        return None, None
+    lost = np.flatnonzero(~reached)
+    for_good = lost[-1] + 1 if len(lost) else 0
+    return int(reached.argmax()), int(for_good) if for_good < len(reached) else None
+
+
+def print_headline(name: str, usual: list[Outcome], mine: list[Outcome]) -> None:
+    """After how many seconds ours has the accuracy that the other ends with, means over the folds."""
+    wanted, seconds = (np.mean([getattr(one, part) for one in usual]) for part in ("accuracy", "seconds"))
+    when, accuracies = np.mean([one.curve for one in mine], axis=0).T
+    first, for_good = epochs_to_reach(accuracies, wanted)
+    goal = f"{name}'s {100 * wanted:.1f} %, which took {seconds:.1f} s:"
+    if first is None:
+        print(f"{goal} not reached by ours in {len(when)} epochs")
+        return
+    stays = f"never lost again from {when[for_good]:.1f} s" if for_good is not None else "but lost again"
+    print(
+        f"{goal} ours has it after {when[first]:.1f} s (epoch {first + 1}), {stays}: ratio {seconds / when[first]:.1f}"
+    )
+
+
+def compare(folds: list[Fold], arguments: argparse.Namespace) -> None:
+    """Train everything on the same folds, a row each, then the headline."""
+    quick, full = (1 if arguments.quick else get_profile(name).compact_epochs for name in ("quick", "full"))
+    usual = 1 if arguments.quick else arguments.resnet_epochs
+    others = [
+        ("report 000's net, all images a step", report_000, 1 if arguments.quick else 100),
+        ("ResNet-18 for 32 pixels, usual way", partial(resnet18, small_stem=True), usual),
+        ("ResNet-18 as for 224 pixels, usual way", partial(resnet18, small_stem=False), usual),
+        *((*PEERS[name], usual) for name in chosen_peers(arguments.peer)),
+    ]
+    if not arguments.quick:  # libraries load and choose their kernels on the first call
+        for fit in (ours, *(fit for _, fit, _ in others)):
+            fit(folds[0].some(64), 1)
+    print(
+        f"\n{'trained from nothing':<44} {'epochs':>6} {'accuracy, %':>14} {'seconds':>9} {'times ours':>12} {'images/s':>10}"
+    )
+    mine = [ours(fold, quick) for fold in folds]
+    reference = np.mean([one.seconds for one in mine])
+    print_row("ours, quick profile", mine, folds, quick, reference)
+    if arguments.full:
+        print_row("ours, full profile", [ours(fold, full) for fold in folds], folds, full, reference)
+    outcomes = {}
+    for name, fit, epochs in others:
+        outcomes[name] = [measured(fit, fold, epochs) for fold in folds]
+        print_row(name, outcomes[name], folds, epochs, reference)
+    print("\nTime to the same accuracy")
+    for name, results in outcomes.items():
+        print_headline(name, results, mine)
+
+
+# --- where the time goes ------------------------------------------------------------------------------------
+
+
+def seconds_an_epoch(images: torch.Tensor, labels: torch.Tensor, *, classes: int, epochs: int) -> float:
+    """Median over the epochs of one training of ours."""
+    marks = [time.perf_counter()]
+    make = partial(CompactResNet, classes=classes, image_size=images.shape[-1])
+    note = lambda row: marks.append(time.perf_counter())  # noqa: E731
+    train(make, images, labels, Plan(epochs=epochs), seed=0, after_epoch=note)
+    return float(np.median(np.diff(marks)))
+
+
+def best_seconds(work: Callable[[], object], repeats: int) -> float:
+    """The shortest of several: what the machine can do when nobody disturbs."""
+    times = []
+    for _ in range(repeats + 1):  # the first is for warming up
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def product_rate(dtype: torch.dtype, side: int) -> float:
+    """GFLOP a second of a product of two square matrices."""
+    left, right = (torch.rand(side, side).to(dtype) for _ in range(2))
+    return 2 * side**3 / best_seconds(lambda: left @ right, 7) / 1e9
+
+
+def arithmetic(fold: Fold, arguments: argparse.Namespace) -> None:
+    """How much of the processor's speed our training uses."""
+    batch = Plan(epochs=1).batch
+    with seeded(0):
+        net = CompactResNet(classes=fold.classes, image_size=fold.side).to(memory_format=torch.channels_last)
+    images = fold.images[:batch].contiguous(memory_format=torch.channels_last)
+
+    def there_and_back() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16(CPU)):
+            logits = net(images)
+        F.cross_entropy(logits.float(), fold.labels[:batch]).backward()
+
+    with FlopCounterMode(display=False) as counter:
+        there_and_back()
+    gflop = counter.get_total_flops() / 1e9 / len(images)  # an image
+    alone = gflop * len(images) / best_seconds(there_and_back, 2 if arguments.quick else 20)
+    epoch = seconds_an_epoch(
+        fold.images, fold.labels, classes=fold.classes, epochs=1 if arguments.quick else 5
+    )
+    whole = gflop * (len(fold.labels) // batch) * batch / epoch
+    rates = {
+        kind: product_rate(kind, 256 if arguments.quick else 2048) for kind in (torch.float32, torch.bfloat16)
+    }
+    used = torch.bfloat16 if fast_bfloat16(CPU) else torch.float32
+    print("\nArithmetic of our training (a multiply-add counts two)")
+    print(f"{'forward and backward, GFLOP an image':<44} {gflop:8.3f}")
+    print(
+        f"{'whole training step, GFLOP/s':<44} {whole:8.1f}   {whole / rates[used]:6.1%} of the products in {used}"
+    )
+    print(f"{'forward and backward alone, GFLOP/s':<44} {alone:8.1f}   {alone / rates[used]:6.1%}")
+    for kind, rate in rates.items():
+        print(f"{f'matrix products in {kind}, GFLOP/s':<44} {rate:8.1f}")
+
+
+def read_cifar10(archive: Path, count: int, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """The first training JPEGs of every class, read out of the archive in passing; nothing is unpacked to disk.
+
+    Returns uint8 (count, 32, 32, 3) and int64 (count,), classes in turn. Raises UserError when there are too few.
+    """
+    each = -(-count // classes)
+    found, taken = [], Counter()
+    with tarfile.open(archive, "r|gz") as tar:
+        for entry in tar:
+            parts = Path(entry.name).parts
+            if not entry.isfile() or parts[-3:-2] != ("train",) or taken[parts[-2]] == each:
+                continue
+            with Image.open(tar.extractfile(entry)) as picture:
+                found.append((taken[parts[-2]], parts[-2], np.asarray(picture.convert("RGB"))))
+            taken[parts[-2]] += 1
+            if len(found) == each * classes:
+                break
+    if len(found) < count:
+        raise UserError(
+            f"{archive} holds {len(found)} of the {count} images wanted; get it again or remove it"
+        )
+    found.sort(key=lambda one: one[:2])
+    names = sorted(taken)
+    chosen = found[:count]
+    return np.stack([image for *_, image in chosen]), np.array([names.index(name) for _, name, _ in chosen])
+
+
+def many_images(
+    data: Dataset, folder: Path | None, count: int
+) -> tuple[torch.Tensor, torch.Tensor, int, str]:
+    """Images and labels, the number of classes, and where they are from: CIFAR-10, or the data set over and over."""
+    if folder is not None and (folder / CIFAR10).is_file():
+        images, labels = read_cifar10(folder / CIFAR10, count)
+        return as_tensor(images), torch.from_numpy(labels), labels.max() + 1, "CIFAR-10, ten classes"
+    rows = np.arange(count) * 7919 % len(data)  # a prime step, so that every part holds all classes
+    why = f"no {CIFAR10} in the data folder: the data set's own images repeated"
+    return as_tensor(data.images[rows]), torch.from_numpy(data.labels[rows]), len(data.classes), why
+
+
+def growth(data: Dataset, folder: Path | None, fold: Fold, arguments: argparse.Namespace) -> None:
+    """How the cost of our training grows with the number of images, and with their size."""
+    counts = (
+        {16: 1, 32: 1, 64: 1} if arguments.quick else {1_000: 5, 5_000: 2, 25_000: 1}
+    )  # images -> epochs timed
+    images, labels, classes, source = many_images(data, folder, max(counts))
+    print(f"\nCost by number of images ({source}, {images.shape[-1]} pixels)")
+    for count, epochs in counts.items():
+        spent = seconds_an_epoch(images[:count], labels[:count], classes=classes, epochs=epochs)
+        print(
+            f"{f'{count:,} images, seconds an epoch':<44} {spent:8.2f}   {1000 * spent / count:6.2f} for a thousand"
+        )
+    print(f"\nCost by image side ({len(fold.labels)} images)")
+    for side in (16, 32, 64):
+        resized = F.interpolate(fold.images, size=(side, side), mode="bilinear", antialias=True)
+        spent = seconds_an_epoch(
+            resized, fold.labels, classes=fold.classes, epochs=1 if arguments.quick else 3
+        )
+        print(
+            f"{f'{side} pixels a side, seconds an epoch':<44} {spent:8.2f}   {1e9 * spent / resized.numel():6.0f} ns a value"
+        )
+
+
+# --- the script ---------------------------------------------------------------------------------------------
+
+
+def describe_machine() -> None:
+    """One line on the processor, and a warning when it is busy."""
+    name = platform.processor() or platform.machine()
+    if (listing := Path("/proc/cpuinfo")).is_file():
+        lines = listing.read_text().splitlines()
+        name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    bfloat16 = "with" if fast_bfloat16(CPU) else "without"
+    print(
+        f"machine: {name}, {cores} cores, {torch.get_num_threads()} threads, {bfloat16} bfloat16 in hardware; "
+        f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
+    )
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
+    print(f"load before the start: {load:.1f}" + ("; NOT IDLE, times are too long" if load > 0.5 else ""))
+
+
+def open_data(arguments: argparse.Namespace) -> tuple[Dataset, Path | None]:
+    """The training images in their folds as notebook 01 makes them, and the data folder if one was given."""
+    with tempfile.TemporaryDirectory() as scratch:
+        given = arguments.data_dir or os.environ.get("CLOCKODILE_DATA", "")
+        source = "rendered" if arguments.quick and not given else "auto"  # a smoke test needs no download
+        run = open_run(
+            recipe=arguments.recipe,
+            profile="quick",
+            source=source,
+            data_dir=arguments.data_dir,
+            run_dir=scratch,
+        )
+        data = load_dataset(run).part("train")
+    if arguments.quick:
+        data = data.rows(np.unique(np.linspace(0, len(data) - 1, 64).astype(int)))
+    return data, run.data_dir
+
+
+def parse(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--folds", type=int, choices=range(1, 6), default=1, help="held-out folds (default 1)"
+    )
+    parser.add_argument("--resnet-epochs", type=int, default=12, help="of every ResNet-18 (default 12)")
+    parser.add_argument("--full", action="store_true", help="also our full profile")
+    parser.add_argument(
+        "--peer", choices=("auto", *PEERS, "both", "none"), default="auto", help="whose recipe, too"
+    )
+    parser.add_argument("--quick", action="store_true", help="one epoch of 64 images: does every part work?")
+    parser.add_argument(
+        "--data-dir", default="", help="images (default $CLOCKODILE_DATA, else as the notebooks)"
+    )
+    parser.add_argument("--recipe", default=DEFAULT_RECIPE, help="'folder' for class folders of any name")
+    arguments = parser.parse_args(words)
+    if arguments.resnet_epochs < 1:
+        parser.error("--resnet-epochs: give 1 or more")
+    return arguments
+
+
+def main(words: list[str] | None = None) -> int:
+    arguments, start = parse(words), time.perf_counter()
+    describe_machine()
+    try:
+        data, folder = open_data(arguments)
+        folds = [make_fold(data, number) for number in range(arguments.folds)]
+        held_out = ", ".join(str(len(fold.unseen[1])) for fold in folds)
+        kind = data.stamp or "photographs"
+        print(f"data: {' / '.join(data.classes)}, {len(data)} {kind} of {folds[0].side} pixels a side")
+        print(f"held out: {held_out} of them ({len(folds)} of 5 folds); ± is the 95 % half-width on those")
+        compare(folds, arguments)
+        arithmetic(folds[0], arguments)
+        growth(data, folder, folds[0], arguments)
+    except UserError as error:
+        print(f"clockodile: {error}", file=sys.stderr)
+        return 2
+    print(f"\nwhole benchmark: {time.perf_counter() - start:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    with patch.object(training, "pick_device", lambda: CPU):  # the comparison is between ways, not devices
+        sys.exit(main())

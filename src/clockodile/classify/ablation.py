@@ -1,0 +1,65 @@
+"""What is each ingredient worth? Train without it, everything else as it is, on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from clockodile import artifacts
+from clockodile.classify.compact import net_for
+from clockodile.classify.training import Plan, predict, train
+from clockodile.data.dataset import Dataset
+from clockodile.workspace import Run
+
+VERSION = 1  # raise it when a variant changes its meaning: kept predictions are then made anew
+EVERYTHING = "everything"
+
+# name -> (changes of the plan, changes of the net); "epochs" is a factor
+VARIANTS: dict[str, tuple[dict, dict]] = {
+    EVERYTHING: ({}, {}),
+    "no augmentation": ({"augmentations": ()}, {}),
+    "only mirrored": ({"augmentations": ("flip",)}, {}),
+    "no colour changes": ({"augmentations": ("flip", "crop")}, {}),
+    "stronger augmentation": ({"augmentations": ("flip", "affine", "crop", "colour", "erase")}, {}),
+    "mixup": ({"mixup": 0.3}, {}),
+    "no label smoothing": ({"label_smoothing": 0.0}, {}),
+    "no weight averaging": ({"averaging": 0.0}, {}),
+    "constant learning rate": ({"warm_up": None, "learning_rate": 1e-3}, {}),
+    "half the width": ({}, {"widths": (12, 24, 48, 96)}),
+    "a quarter of the epochs": ({"epochs": 0.25}, {}),
+}
+
+
+def fit_variant(
+    run: Run, data: Dataset, name: str, *, folds: Iterable[int], epochs: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Held-out predictions of one variant, kept in the run folder.
+
+    data: training images with folds >= 0. Returns rows (M,), the held-out images' numbers in `data`; logits (M, C),
+    asked once; and mirrored (M, C), asked about the mirrored picture too.
+    """
+    changes, widths = VARIANTS[name]
+    changes = changes | {"epochs": max(1, round(epochs * changes.get("epochs", 1)))}
+    plan, folds = replace(Plan(epochs=epochs), **changes), list(folds)
+    config = {"variant": name, "version": VERSION, "plan": asdict(plan), "net": repr(widths), "folds": folds}
+    config |= {"seed": seed, "data": data.fingerprint, "split": data.card["split_hash"]}
+
+    def make() -> dict[str, np.ndarray]:
+        images, labels = data.tensor(), torch.from_numpy(data.labels)
+        parts = []
+        for fold in folds:
+            known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
+            model, _ = train(
+                partial(net_for(data), **widths), images[known], labels[known], plan, seed=seed + fold
+            )
+            asked = (predict(model, images[unseen]), predict(model, images[unseen], mirrored=True))
+            parts.append((np.flatnonzero(data.fold == fold), *(logits.numpy() for logits in asked)))
+        return dict(
+            zip(("rows", "logits", "mirrored"), map(np.concatenate, zip(*parts, strict=True)), strict=True)
+        )
+
+    return artifacts.remember(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make)

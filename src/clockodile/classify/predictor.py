@@ -1,0 +1,250 @@
+"""What judges new photographs: trained nets, their averaged and calibrated judgement, and the one file that keeps them.
+
+A file holds weights in half precision and says in words how to build the nets; reading it runs no code of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from scipy.special import softmax
+from torch import nn
+
+from clockodile.artifacts import atomic
+from clockodile.classify.calibration import log_mean_probability
+from clockodile.classify.earlier_nets import ThreeBlockNet
+from clockodile.classify.models import CompactResNet
+from clockodile.classify.training import predict, seeded
+from clockodile.data.dataset import as_tensor
+from clockodile.errors import UserError
+
+
+def probed_backbone(*, classes: int, image_size: int, backbone: str, side: int, width: int) -> nn.Module:
+    """A pretrained backbone, from its installed package, with a probe whose numbers are stored."""
+    from clockodile.classify.backbones import load_backbone  # slow to import, and seldom needed
+    from clockodile.classify.probes import Probe, ProbedBackbone
+
+    probe = Probe(torch.zeros(width), torch.ones(width), torch.zeros(classes, width), torch.zeros(classes))
+    model = ProbedBackbone(load_backbone(backbone, side=side), probe)
+    model.stored_prefixes = ("head.",)
+    return model
+
+
+# kind -> what builds an untrained net from classes=C, image_size=S and the arguments recorded in the file. A net with
+# an attribute `stored_prefixes` (tuple of str) keeps only the entries of its state that begin so; the others, such as
+# a frozen backbone, must come from an installed package when it is built.
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "compact": CompactResNet,
+    "three_block": ThreeBlockNet,
+    "probe": probed_backbone,
+}
+FORMAT = 1  # raise it when older files can no longer be read
+PIXELS = 128 * 64 * 64  # most that are judged in one go: bounds the memory for images of any size
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Trained nets that judge together which of C classes an image shows.
+
+    It only compares these classes: of an image of something else the probabilities say nothing.
+    """
+
+    name: str  # which nets, in words: "three-block net, 5 nets"
+    classes: tuple[str, ...]  # C >= 2 names in label order
+    image_size: int  # S, pixels a side
+    models: Sequence[nn.Module]  # images (N, 3, S, S) in [0, 1] -> logits (N, C)
+    temperature: float = 1.0  # > 0, fitted on out-of-fold predictions; above 1 it makes less sure
+    note: str = ""  # what users must be told, such as "trained on rendered stand-in images"
+    kind: str = ""  # key of ARCHITECTURES; needed only for saving
+    arguments: Mapping = field(default_factory=dict)  # the constructor's other arguments (JSON types)
+    accuracy: float | None = None  # share correct on images not trained on, 0..1; None = not measured
+    trained_on: str = ""  # which images
+    trainings: Sequence[Mapping] = ()  # for each net what its training depended on and measured (JSON types)
+
+    def __post_init__(self):
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes must be two or more different names, not {self.classes}")
+        if self.image_size < 8 or not self.models:
+            raise ValueError(f"{len(self.models)} nets for {self.image_size} pixels; need 1 and 8 or more")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}; it must be above 0")
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Calibrated class probabilities. images: uint8 (N, S, S, 3); returns float64 (N, C), rows sum to 1.
+
+        The mean over nets and over each picture and its mirror image, divided as a logarithm by the temperature.
+        """
+        if images.dtype != np.uint8 or images.shape[1:] != (self.image_size, self.image_size, 3):
+            raise ValueError(
+                f"images are {images.dtype} {images.shape}, not uint8 of {self.image_size} pixels"
+            )
+        batch = max(1, min(128, PIXELS // self.image_size**2))
+        parts = [self._judge(images[start : start + batch]) for start in range(0, len(images), batch)]
+        return np.concatenate([np.empty((0, len(self.classes))), *parts])
+
+    def _judge(self, images: np.ndarray) -> np.ndarray:
+        upright = as_tensor(images)
+        logits = [predict(net, view) for net in self.models for view in (upright, upright.flip(3))]
+        return softmax(log_mean_probability(torch.stack(logits).numpy()) / self.temperature, axis=1)
+
+
+# --- one file ------------------------------------------------------------------------------------------------
+
+
+WORDS = (
+    "kind",
+    "arguments",
+    "image_size",
+    "temperature",
+    "name",
+    "note",
+    "accuracy",
+    "trained_on",
+    "trainings",
+)
+
+
+def save_predictor(path: Path, predictor: Predictor) -> None:
+    """Write a predictor into one safetensors file, atomically.
+
+    Raises ValueError, RuntimeError or TypeError, before anything is written, for what could not be read back.
+    """
+    if predictor.kind not in ARCHITECTURES:
+        raise ValueError(f"unknown kind '{predictor.kind}'; known: {', '.join(ARCHITECTURES)}")
+    record = {name: getattr(predictor, name) for name in WORDS} | {"classes": list(predictor.classes)}
+    fresh, state = build(record), {}
+    record |= {"format": FORMAT, "nets": len(predictor.models), "frozen": digest(parted(fresh)[1])}
+    for number, net in enumerate(predictor.models):
+        stored, frozen = parted(net)
+        if digest(frozen) != record["frozen"]:
+            raise ValueError(f"net {number}: its frozen part is not what '{predictor.kind}' builds")
+        fill(fresh, stored)
+        state |= {f"{number}.{name}": half(tensor) for name, tensor in stored.items()}
+    record["sha256"] = digest(state, canonical(record))
+    with atomic(Path(path)) as temporary:  # one entry, because safetensors writes several in random order
+        save_file(state, temporary, metadata={"predictor": canonical(record)})
+
+
+def load_predictor(path: Path) -> Predictor:
+    """Read what `save_predictor` wrote. Raises UserError for a missing, damaged or foreign file."""
+    path = Path(path)
+    record, state = read_predictor(path)
+    try:
+        nets = tuple(restore(record, state, number) for number in range(record["nets"]))
+        return Predictor(
+            **{name: record[name] for name in WORDS}, classes=tuple(record["classes"]), models=nets
+        )
+    except UserError:  # a backbone's own words
+        raise
+    except ImportError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        raise UserError(f"{path} needs the package {package}; install what requirements.txt lists") from error
+    except Exception as error:  # every way in which a file can contradict this version of the code
+        why = " ".join(str(error).split())[:150]
+        raise UserError(f"{path} does not fit this version of clockodile ({why}); make it again") from error
+
+
+def read_predictor(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """What a predictor's file says of itself, and its weights. Raises UserError as `load_predictor` does."""
+    record = read_record(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}
+        whole = record.pop("sha256") == digest(state, canonical(record))
+    except Exception as error:
+        raise UserError(f"{path} is damaged; delete it and make it again") from error
+    if not whole:
+        raise UserError(f"{path} is damaged or was edited; delete it and make it again")
+    return record, state
+
+
+def read_record(path: Path) -> dict:
+    """What a predictor's file says of itself, without reading the weights.
+
+    Raises UserError for a missing or foreign file and for one that another version wrote.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}, which should hold a trained predictor")
+    try:
+        with safe_open(path, framework="pt") as file:
+            record = json.loads(file.metadata()["predictor"])
+        known = record["format"] == FORMAT and record["kind"] in ARCHITECTURES
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read (permission denied)") from error
+    except Exception as error:  # safetensors has its own error type for each kind of damage
+        raise UserError(f"{path} is damaged or holds no predictor; delete it and make it again") from error
+    if not known:
+        raise UserError(
+            f"{path} is of another version of clockodile (kind '{record['kind']}'); make it again"
+        )
+    return record
+
+
+def canonical(record: Mapping) -> str:
+    """JSON that is the same before writing and after reading."""
+    return json.dumps(record, sort_keys=True, allow_nan=False)
+
+
+# --- nets and their entries ----------------------------------------------------------------------------------
+
+
+def build(record: Mapping) -> nn.Module:
+    """An untrained net as a record describes it."""
+    size = {"classes": len(record["classes"]), "image_size": record["image_size"]}
+    with seeded(0):  # its random start is overwritten; the state outside must not move
+        return ARCHITECTURES[record["kind"]](**size, **record["arguments"])
+
+
+def parted(net: nn.Module) -> tuple[dict, dict]:
+    """The state of a net: what belongs in a file, and what comes with its constructor."""
+    prefixes = tuple(getattr(net, "stored_prefixes", ("",)))
+    state = net.state_dict()
+    stored = {name: tensor for name, tensor in state.items() if name.startswith(prefixes)}
+    return stored, {name: tensor for name, tensor in state.items() if name not in stored}
+
+
+def fill(net: nn.Module, stored: Mapping[str, torch.Tensor]) -> None:
+    """Put stored entries into a net. Raises ValueError or RuntimeError when they are not exactly those it wants."""
+    odd = sorted(stored.keys() ^ parted(net)[0].keys())
+    if odd:
+        raise ValueError(f"'{odd[0]}' is in the net or in the file, but not in both")
+    net.load_state_dict(stored, strict=False)
+
+
+def restore(record: Mapping, state: Mapping[str, torch.Tensor], number: int) -> nn.Module:
+    """Net `number` with its stored weights, in evaluation mode."""
+    net, prefix = build(record), f"{number}."
+    if digest(parted(net)[1]) != record["frozen"]:
+        raise ValueError("the installed backbone is not the one it was trained with")
+    fill(net, {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)})
+    return net.eval().to(memory_format=torch.channels_last)  # as the images lie: convolutions are faster so
+
+
+def half(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy to be stored: weights in half precision where they fit, the rest as it is.
+
+    Vectors are few, and some are divided by: means, deviations. Raises ValueError for NaN and infinity.
+    """
+    tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    if not tensor.isfinite().all():
+        raise ValueError("a weight is not a finite number; this net's training failed")
+    small = tensor.half() if tensor.is_floating_point() and tensor.dim() > 1 else tensor
+    return small if small.isfinite().all() else tensor
+
+
+def digest(state: Mapping[str, torch.Tensor], text: str = "") -> str:
+    """SHA-256 of tensors and a text, hexadecimal."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(state):
+        found.update(f"{name} {state[name].dtype} {tuple(state[name].shape)}".encode())
+        found.update(state[name].cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
