@@ -16,6 +16,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,10 +50,38 @@ FASTAI = f"{sys.executable} -m pip install fastai  (280 MB)"
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How much to measure."""
+
+    images: int  # at most so many of the data set
+    ours: int  # epochs of the quick profile
+    ours_full: int  # epochs of the full profile
+    report: int  # epochs of report 000's net
+    counts: dict[int, int]  # numbers of images -> epochs timed
+    epochs: int  # timed of the data set itself
+    steps: int  # forward and backward passes of which the fastest counts
+    matrix: int  # side of the matrices that are multiplied
+
+
+QUICK = Effort(64, 1, 1, 1, {16: 1, 32: 1, 64: 1}, epochs=1, steps=2, matrix=256)
+USUAL = Effort(
+    images=10**9,
+    ours=get_profile("quick").compact_epochs,
+    ours_full=get_profile("full").compact_epochs,
+    report=100,  # its author's
+    counts={1_000: 5, 5_000: 2, 25_000: 1},
+    epochs=5,
+    steps=20,
+    matrix=2048,
+)
+
+
+@dataclass(frozen=True)
 class Fold:
     """A held-out fold, and the images to learn from in both forms: tensors and pictures."""
 
     number: int
+    pictures: list[tuple[Image.Image, int]]  # what a usual data set returns before its transform
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
     labels: torch.Tensor  # int64 (N,)
     unseen: tuple[torch.Tensor, torch.Tensor]  # images and labels that are held out
@@ -63,22 +92,15 @@ class Fold:
         return self.images.shape[-1]
 
     @cached_property
-    def pictures(self) -> list[tuple[Image.Image, int]]:
-        """What a usual data set returns before its transform."""
-        pixels = self.images.mul(255).round().byte().permute(0, 2, 3, 1).numpy()
-        return [
-            (Image.fromarray(image), int(label)) for image, label in zip(pixels, self.labels, strict=True)
-        ]
-
-    @cached_property
     def statistics(self) -> dict[str, list[float]]:
         """Mean and standard deviation of the red, green and blue values to learn from."""
         return {"mean": self.images.mean((0, 2, 3)).tolist(), "std": self.images.std((0, 2, 3)).tolist()}
 
     def some(self, count: int) -> Fold:
-        """The same with about `count` images to learn from: `known` is in label order, so all classes stay."""
-        rows = np.unique(np.linspace(0, len(self.labels) - 1, count).astype(int))
-        return Fold(self.number, self.images[rows], self.labels[rows], self.unseen, self.classes)
+        """The same with `count` images to learn from. Rows are in label order: evenly spaced ones hold all classes."""
+        rows = spread_rows(len(self.labels), count)
+        pictures = [self.pictures[row] for row in rows]
+        return Fold(self.number, pictures, self.images[rows], self.labels[rows], self.unseen, self.classes)
 
 
 @dataclass(frozen=True)
@@ -90,10 +112,20 @@ class Outcome:
     curve: list[tuple[float, float]] = field(default_factory=list)  # (seconds, accuracy) after each epoch
 
 
+def spread_rows(rows: int, count: int) -> np.ndarray:
+    """Up to `count` row numbers out of `rows`, evenly spaced."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, count)).astype(int))
+
+
 def make_fold(data: Dataset, number: int) -> Fold:
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-    known, unseen = (torch.from_numpy(rows) for rows in (data.fold != number, data.fold == number))
-    return Fold(number, images[known], labels[known], (images[unseen], labels[unseen]), len(data.classes))
+    """The data set with one of its folds held out."""
+    images, labels, known = data.tensor(), torch.from_numpy(data.labels), data.fold != number
+    pictures = [
+        (Image.fromarray(image), int(label))
+        for image, label in zip(data.images[known], data.labels[known], strict=True)
+    ]
+    unseen = images[~known], labels[~known]
+    return Fold(number, pictures, images[known], labels[known], unseen, len(data.classes))
 
 
 # --- ours and report 000's ----------------------------------------------------------------------------------
@@ -151,7 +183,7 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def with_small_stem(net: nn.Module) -> nn.Module:
-    """A ResNet-18 as it is usually adapted to 32 pixels: first convolution 3 x 3 at every pixel, no pooling after it."""
+    """A ResNet-18 as it is usually adapted to 32 pixels: it begins with 3 x 3 at every pixel, and no pooling."""
     net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
     return net
 
@@ -161,12 +193,12 @@ def scaled(net: nn.Module, fold: Fold) -> nn.Module:
     return nn.Sequential(transforms.Normalize(**fold.statistics), net).eval()
 
 
-def fit_in_batches(
-    net, fold: Fold, change: Callable, optimiser, next_epoch: Callable, *, epochs: int, blend=None
-):
+def fit_in_batches(net, fold, change, optimiser, next_epoch, *, epochs: int, blend=None) -> nn.Module:
     """The loop of every tutorial. next_epoch(number) sets the learning rate; blend(images, labels): mixup or None."""
-    batch = min(BATCH, len(fold.labels) // 2 * 2)  # timm blends even batches only
-    loader = DataLoader(Pictures(fold.pictures, change), batch_size=batch, shuffle=True, drop_last=True)
+    batch = min(BATCH, len(fold.labels) // 2 * 2)
+    # timm cannot blend an odd number of images, nor can batch normalisation use a single one
+    odd = len(fold.labels) % batch % 2 == 1
+    loader = DataLoader(Pictures(fold.pictures, change), batch_size=batch, shuffle=True, drop_last=odd)
     net.train()
     for epoch in range(epochs):
         for images, labels in loader:
@@ -214,7 +246,6 @@ def with_timm(fold: Fold, epochs: int) -> nn.Module:
         fold.side, is_training=True, auto_augment="rand-m9-mstd0.5-inc1", re_prob=0.25, **fold.statistics
     )
     blend = Mixup(mixup_alpha=0.2, label_smoothing=0.1, num_classes=fold.classes)
-    # timm makes its targets on the GPU otherwise
     with seeded(fold.number):
         net = with_small_stem(timm.create_model("resnet18", num_classes=fold.classes))
         optimiser = create_optimizer_v2(net, opt="adamw", lr=2e-3, weight_decay=0.05)
@@ -270,7 +301,6 @@ def chosen_peers(wanted: str) -> list[str]:
 
 
 def measured(fit: Callable[[Fold, int], nn.Module], fold: Fold, epochs: int) -> Outcome:
-    fold.pictures  # noqa: B018 - made once, before the clock starts
     start = time.perf_counter()
     model = fit(fold, epochs)
     seconds = time.perf_counter() - start
@@ -278,7 +308,10 @@ def measured(fit: Callable[[Fold, int], nn.Module], fold: Fold, epochs: int) -> 
 
 
 def print_row(name: str, outcomes: list[Outcome], folds: list[Fold], epochs: int, reference: float) -> None:
-    """Accuracy with its 95 % half-width, seconds of a fold's training, and how that compares to `reference`."""
+    """Accuracy with its 95 % half-width, seconds of a fold's training, and how that compares to `reference`.
+
+    Images a second are epochs times images: ours and fastai leave out of an epoch what does not fill a batch.
+    """
     accuracy, seconds = (
         np.mean([getattr(one, part) for one in outcomes]) for part in ("accuracy", "seconds")
     )
@@ -286,7 +319,7 @@ def print_row(name: str, outcomes: list[Outcome], folds: list[Fold], epochs: int
     spread = 1.96 * np.sqrt(accuracy * (1 - accuracy) / asked)
     a_second = epochs * np.mean([len(fold.labels) for fold in folds]) / seconds
     print(
-        f"{name:<44} {epochs:>6} {100 * accuracy:8.1f} ± {100 * spread:.1f} {seconds:9.1f} "
+        f"{name:<44} {epochs:>6} {100 * accuracy:8.1f} ± {100 * spread:4.1f} {seconds:9.1f} "
         f"{seconds / reference:12.1f} {a_second:10.0f}",
         flush=True,
     )
@@ -307,22 +340,20 @@ def print_headline(name: str, usual: list[Outcome], mine: list[Outcome]) -> None
     wanted, seconds = (np.mean([getattr(one, part) for one in usual]) for part in ("accuracy", "seconds"))
     when, accuracies = np.mean([one.curve for one in mine], axis=0).T
     first, for_good = epochs_to_reach(accuracies, wanted)
-    goal = f"{name}'s {100 * wanted:.1f} %, which took {seconds:.1f} s:"
     if first is None:
-        print(f"{goal} not reached by ours in {len(when)} epochs")
-        return
-    stays = f"never lost again from {when[for_good]:.1f} s" if for_good is not None else "but lost again"
-    print(
-        f"{goal} ours has it after {when[first]:.1f} s (epoch {first + 1}), {stays}: ratio {seconds / when[first]:.1f}"
-    )
+        ending = f"not reached by ours in {len(when)} epochs"
+    else:
+        stays = f"for good after {when[for_good]:.1f} s" if for_good is not None else "lost again"
+        ratio = seconds / when[first]
+        ending = f"ours after {when[first]:.1f} s (epoch {first + 1}; {stays}): ratio {ratio:.1f}"
+    print(f"{name:<44} {100 * wanted:5.1f} % in {seconds:6.1f} s; {ending}")
 
 
-def compare(folds: list[Fold], arguments: argparse.Namespace) -> None:
+def compare(folds: list[Fold], effort: Effort, arguments: argparse.Namespace) -> None:
     """Train everything on the same folds, a row each, then the headline."""
-    quick, full = (1 if arguments.quick else get_profile(name).compact_epochs for name in ("quick", "full"))
     usual = 1 if arguments.quick else arguments.resnet_epochs
     others = [
-        ("report 000's net, all images a step", report_000, 1 if arguments.quick else 100),
+        ("report 000's net, all images a step", report_000, effort.report),
         ("ResNet-18 for 32 pixels, usual way", partial(resnet18, small_stem=True), usual),
         ("ResNet-18 as for 224 pixels, usual way", partial(resnet18, small_stem=False), usual),
         *((*PEERS[name], usual) for name in chosen_peers(arguments.peer)),
@@ -330,14 +361,14 @@ def compare(folds: list[Fold], arguments: argparse.Namespace) -> None:
     if not arguments.quick:  # libraries load and choose their kernels on the first call
         for fit in (ours, *(fit for _, fit, _ in others)):
             fit(folds[0].some(64), 1)
-    print(
-        f"\n{'trained from nothing':<44} {'epochs':>6} {'accuracy, %':>14} {'seconds':>9} {'times ours':>12} {'images/s':>10}"
-    )
-    mine = [ours(fold, quick) for fold in folds]
+    heads = ("epochs", 6), ("accuracy, %", 15), ("seconds", 9), ("times ours", 12), ("images/s", 10)
+    print(f"\n{'trained from nothing':<44}", *(f"{head:>{width}}" for head, width in heads))
+    mine = [ours(fold, effort.ours) for fold in folds]
     reference = np.mean([one.seconds for one in mine])
-    print_row("ours, quick profile", mine, folds, quick, reference)
+    print_row("ours, quick profile", mine, folds, effort.ours, reference)
     if arguments.full:
-        print_row("ours, full profile", [ours(fold, full) for fold in folds], folds, full, reference)
+        longer = [ours(fold, effort.ours_full) for fold in folds]
+        print_row("ours, full profile", longer, folds, effort.ours_full, reference)
     outcomes = {}
     for name, fit, epochs in others:
         outcomes[name] = [measured(fit, fold, epochs) for fold in folds]
@@ -354,8 +385,11 @@ def seconds_an_epoch(images: torch.Tensor, labels: torch.Tensor, *, classes: int
     """Median over the epochs of one training of ours."""
     marks = [time.perf_counter()]
     make = partial(CompactResNet, classes=classes, image_size=images.shape[-1])
-    note = lambda row: marks.append(time.perf_counter())  # noqa: E731
-    train(make, images, labels, Plan(epochs=epochs), seed=0, after_epoch=note)
+
+    def after_epoch(row: dict) -> None:
+        marks.append(time.perf_counter())
+
+    train(make, images, labels, Plan(epochs=epochs), seed=0, after_epoch=after_epoch)
     return float(np.median(np.diff(marks)))
 
 
@@ -375,7 +409,12 @@ def product_rate(dtype: torch.dtype, side: int) -> float:
     return 2 * side**3 / best_seconds(lambda: left @ right, 7) / 1e9
 
 
-def arithmetic(fold: Fold, arguments: argparse.Namespace) -> None:
+def print_number(what: str, value: float, note: str = "") -> None:
+    places = 3 if value < 1 else 2 if value < 100 else 0
+    print(f"{what:<44} {value:9.{places}f}   {note}".rstrip(), flush=True)
+
+
+def arithmetic(fold: Fold, effort: Effort) -> None:
     """How much of the processor's speed our training uses."""
     batch = Plan(epochs=1).batch
     with seeded(0):
@@ -390,23 +429,17 @@ def arithmetic(fold: Fold, arguments: argparse.Namespace) -> None:
     with FlopCounterMode(display=False) as counter:
         there_and_back()
     gflop = counter.get_total_flops() / 1e9 / len(images)  # an image
-    alone = gflop * len(images) / best_seconds(there_and_back, 2 if arguments.quick else 20)
-    epoch = seconds_an_epoch(
-        fold.images, fold.labels, classes=fold.classes, epochs=1 if arguments.quick else 5
-    )
+    alone = gflop * len(images) / best_seconds(there_and_back, effort.steps)
+    epoch = seconds_an_epoch(fold.images, fold.labels, classes=fold.classes, epochs=effort.epochs)
     whole = gflop * (len(fold.labels) // batch) * batch / epoch
-    rates = {
-        kind: product_rate(kind, 256 if arguments.quick else 2048) for kind in (torch.float32, torch.bfloat16)
-    }
+    rates = {kind: product_rate(kind, effort.matrix) for kind in (torch.float32, torch.bfloat16)}
     used = torch.bfloat16 if fast_bfloat16(CPU) else torch.float32
-    print("\nArithmetic of our training (a multiply-add counts two)")
-    print(f"{'forward and backward, GFLOP an image':<44} {gflop:8.3f}")
-    print(
-        f"{'whole training step, GFLOP/s':<44} {whole:8.1f}   {whole / rates[used]:6.1%} of the products in {used}"
-    )
-    print(f"{'forward and backward alone, GFLOP/s':<44} {alone:8.1f}   {alone / rates[used]:6.1%}")
+    print(f"\nArithmetic of our training in {used} (a multiply-add counts two)")
+    print_number("forward and backward, GFLOP an image", gflop)
+    print_number("training, GFLOP/s", whole, f"{whole / rates[used]:.1%} of the products' rate")
+    print_number("forward and backward alone, GFLOP/s", alone, f"{alone / rates[used]:.1%}")
     for kind, rate in rates.items():
-        print(f"{f'matrix products in {kind}, GFLOP/s':<44} {rate:8.1f}")
+        print_number(f"matrix products in {kind}, GFLOP/s", rate, f"{effort.matrix} x {effort.matrix}")
 
 
 def read_cifar10(archive: Path, count: int, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -416,59 +449,61 @@ def read_cifar10(archive: Path, count: int, classes: int = 10) -> tuple[np.ndarr
     """
     each = -(-count // classes)
     found, taken = [], Counter()
-    with tarfile.open(archive, "r|gz") as tar:
-        for entry in tar:
-            parts = Path(entry.name).parts
-            if not entry.isfile() or parts[-3:-2] != ("train",) or taken[parts[-2]] == each:
-                continue
-            with Image.open(tar.extractfile(entry)) as picture:
-                found.append((taken[parts[-2]], parts[-2], np.asarray(picture.convert("RGB"))))
-            taken[parts[-2]] += 1
-            if len(found) == each * classes:
-                break
+    mend = "get it again, or remove it and the data set's own images are used"
+    try:
+        with tarfile.open(archive, "r|gz") as tar:
+            for entry in tar:
+                parts = Path(entry.name).parts
+                if not entry.isfile() or parts[-3:-2] != ("train",) or taken[parts[-2]] == each:
+                    continue
+                with Image.open(tar.extractfile(entry)) as picture:
+                    found.append((taken[parts[-2]], parts[-2], np.asarray(picture.convert("RGB"))))
+                taken[parts[-2]] += 1
+                if len(found) == each * classes:
+                    break
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{archive} is damaged ({error}); {mend}") from error
     if len(found) < count:
-        raise UserError(
-            f"{archive} holds {len(found)} of the {count} images wanted; get it again or remove it"
-        )
+        raise UserError(f"{archive} holds {len(found)} of the {count} images wanted; {mend}")
     found.sort(key=lambda one: one[:2])
     names = sorted(taken)
     chosen = found[:count]
     return np.stack([image for *_, image in chosen]), np.array([names.index(name) for _, name, _ in chosen])
 
 
-def many_images(
-    data: Dataset, folder: Path | None, count: int
-) -> tuple[torch.Tensor, torch.Tensor, int, str]:
-    """Images and labels, the number of classes, and where they are from: CIFAR-10, or the data set over and over."""
+@dataclass(frozen=True)
+class Many:
+    """Images enough to see how the cost grows."""
+
+    images: np.ndarray  # uint8 (N, S, S, 3), classes mixed
+    labels: np.ndarray  # int64 (N,)
+    classes: int
+    source: str  # where they are from
+
+
+def many_images(data: Dataset, folder: Path | None, count: int) -> Many:
+    """CIFAR-10 from the data folder, or the data set over and over."""
     if folder is not None and (folder / CIFAR10).is_file():
-        images, labels = read_cifar10(folder / CIFAR10, count)
-        return as_tensor(images), torch.from_numpy(labels), labels.max() + 1, "CIFAR-10, ten classes"
-    rows = np.arange(count) * 7919 % len(data)  # a prime step, so that every part holds all classes
+        return Many(*read_cifar10(folder / CIFAR10, count), 10, "CIFAR-10, ten classes")
+    rows = np.arange(count) * 7919 % len(data)  # a prime step mixes the classes
     why = f"no {CIFAR10} in the data folder: the data set's own images repeated"
-    return as_tensor(data.images[rows]), torch.from_numpy(data.labels[rows]), len(data.classes), why
+    return Many(data.images[rows], data.labels[rows], len(data.classes), why)
 
 
-def growth(data: Dataset, folder: Path | None, fold: Fold, arguments: argparse.Namespace) -> None:
+def growth(many: Many, fold: Fold, effort: Effort) -> None:
     """How the cost of our training grows with the number of images, and with their size."""
-    counts = (
-        {16: 1, 32: 1, 64: 1} if arguments.quick else {1_000: 5, 5_000: 2, 25_000: 1}
-    )  # images -> epochs timed
-    images, labels, classes, source = many_images(data, folder, max(counts))
-    print(f"\nCost by number of images ({source}, {images.shape[-1]} pixels)")
-    for count, epochs in counts.items():
-        spent = seconds_an_epoch(images[:count], labels[:count], classes=classes, epochs=epochs)
-        print(
-            f"{f'{count:,} images, seconds an epoch':<44} {spent:8.2f}   {1000 * spent / count:6.2f} for a thousand"
-        )
+    images, labels = as_tensor(many.images), torch.from_numpy(many.labels)
+    print(f"\nCost by number of images ({many.source}, {images.shape[-1]} pixels)")
+    for count, epochs in effort.counts.items():
+        spent = seconds_an_epoch(images[:count], labels[:count], classes=many.classes, epochs=epochs)
+        note = f"{1000 * spent / count:.2f} for a thousand"
+        print_number(f"{count:,} images, seconds an epoch", spent, note)
     print(f"\nCost by image side ({len(fold.labels)} images)")
     for side in (16, 32, 64):
         resized = F.interpolate(fold.images, size=(side, side), mode="bilinear", antialias=True)
-        spent = seconds_an_epoch(
-            resized, fold.labels, classes=fold.classes, epochs=1 if arguments.quick else 3
-        )
-        print(
-            f"{f'{side} pixels a side, seconds an epoch':<44} {spent:8.2f}   {1e9 * spent / resized.numel():6.0f} ns a value"
-        )
+        spent = seconds_an_epoch(resized, fold.labels, classes=fold.classes, epochs=min(3, effort.epochs))
+        note = f"{1e9 * spent / resized.numel():.0f} ns a value"
+        print_number(f"{side} pixels a side, seconds an epoch", spent, note)
 
 
 # --- the script ---------------------------------------------------------------------------------------------
@@ -487,7 +522,7 @@ def describe_machine() -> None:
         f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
     )
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
-    print(f"load before the start: {load:.1f}" + ("; NOT IDLE, times are too long" if load > 0.5 else ""))
+    print(f"load of the last minute: {load:.1f}; while other programs run, times are too long")
 
 
 def open_data(arguments: argparse.Namespace) -> tuple[Dataset, Path | None]:
@@ -503,8 +538,6 @@ def open_data(arguments: argparse.Namespace) -> tuple[Dataset, Path | None]:
             run_dir=scratch,
         )
         data = load_dataset(run).part("train")
-    if arguments.quick:
-        data = data.rows(np.unique(np.linspace(0, len(data) - 1, 64).astype(int)))
     return data, run.data_dir
 
 
@@ -529,19 +562,28 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def report(data: Dataset, folder: Path | None, arguments: argparse.Namespace) -> None:
+    effort = QUICK if arguments.quick else USUAL
+    data = data.rows(spread_rows(len(data), effort.images))
+    many = many_images(data, folder, max(effort.counts))
+    folds = [make_fold(data, number) for number in range(arguments.folds)]
+    kind = f"{data.stamp} images" if data.stamp else "photographs"
+    held_out = ", ".join(str(len(fold.unseen[1])) for fold in folds)
+    print(f"data: {' / '.join(data.classes)}, {len(data)} {kind} of {folds[0].side} pixels a side")
+    print(f"held out: {held_out} of them ({len(folds)} of 5 folds); ± is the 95 % half-width on those")
+    print("seconds: training on one fold, asking not counted")
+    compare(folds, effort, arguments)
+    arithmetic(folds[0], effort)
+    growth(many, folds[0], effort)
+
+
 def main(words: list[str] | None = None) -> int:
     arguments, start = parse(words), time.perf_counter()
     describe_machine()
     try:
-        data, folder = open_data(arguments)
-        folds = [make_fold(data, number) for number in range(arguments.folds)]
-        held_out = ", ".join(str(len(fold.unseen[1])) for fold in folds)
-        kind = data.stamp or "photographs"
-        print(f"data: {' / '.join(data.classes)}, {len(data)} {kind} of {folds[0].side} pixels a side")
-        print(f"held out: {held_out} of them ({len(folds)} of 5 folds); ± is the 95 % half-width on those")
-        compare(folds, arguments)
-        arithmetic(folds[0], arguments)
-        growth(data, folder, folds[0], arguments)
+        # the comparison is between ways, not devices
+        with patch.object(training, "pick_device", lambda: CPU):
+            report(*open_data(arguments), arguments)
     except UserError as error:
         print(f"clockodile: {error}", file=sys.stderr)
         return 2
@@ -550,5 +592,4 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    with patch.object(training, "pick_device", lambda: CPU):  # the comparison is between ways, not devices
-        sys.exit(main())
+    sys.exit(main())

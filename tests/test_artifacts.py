@@ -54,6 +54,43 @@ def test_a_missing_or_mistyped_part_is_refused(tmp_path):
     assert not (tmp_path / "splits.csv").exists()
 
 
+PREDICTIONS = {
+    "logits": np.zeros((4, 2), np.float32),
+    "train_accuracy": np.ones(2),
+    "seconds": np.ones(2),
+    "parameters": np.array([7]),
+}
+
+
+def test_files_of_a_folder_share_its_schema(tmp_path):
+    assert artifacts.schema_of("predictions/one.npz") is artifacts.schema_of("predictions/")
+    assert artifacts.schema_of("splits.csv") is artifacts.SCHEMAS["splits.csv"]
+    for name in ("predictions/one.npz", "predictions/two.npz"):
+        artifacts.save(tmp_path, name, PREDICTIONS, {"name": name})
+    with pytest.raises(ValueError, match="'logits' should be kind f with 2 dimensions"):
+        artifacts.save(tmp_path, "predictions/three.npz", PREDICTIONS | {"logits": np.zeros(4)}, {})
+    assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == ["one.npz", "two.npz"]
+
+
+def test_what_was_saved_in_a_folder_comes_back_each_by_its_own_configuration(tmp_path):
+    for name in ("one", "two"):
+        artifacts.save(
+            tmp_path, f"predictions/{name}.npz", PREDICTIONS | {"train_accuracy": np.ones(3)}, {"name": name}
+        )
+        found = artifacts.recall(tmp_path, f"predictions/{name}.npz", {"name": name})
+        assert found["train_accuracy"].tolist() == [1, 1, 1] and found["logits"].dtype == np.float32
+    assert artifacts.recall(tmp_path, "predictions/one.npz", {"name": "two"}) is None
+
+
+def test_a_table_or_array_without_a_schema_is_never_written(tmp_path):
+    for name, content in (("other.csv", SPLITS), ("other/one.npz", PREDICTIONS)):
+        with pytest.raises(KeyError, match="other"):
+            artifacts.save(tmp_path, name, content, {})
+    assert not list(tmp_path.iterdir())
+    artifacts.save(tmp_path, "other.json", {"a": 1}, {})
+    assert artifacts.load(tmp_path, "other.json") == {"a": 1}
+
+
 def test_remember_makes_once_for_each_configuration(tmp_path):
     calls = []
 
@@ -121,6 +158,7 @@ def test_fit_or_load_trains_once_and_says_where_weights_come_from(tmp_path):
     assert len(calls) == 2
     assert torch.equal(second.state["weight"], first.state["weight"])
     assert second.metrics == {"accuracy": 0.5}
+    assert first.config == second.config == third.config == {"seed": 0}
 
 
 def test_other_settings_or_data_or_damage_train_again(tmp_path):
@@ -140,6 +178,7 @@ def test_shipped_weights_are_used_when_the_data_match(tmp_path, monkeypatch):
         "a/net", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path / "run"
     )
     assert (fitted.origin, len(calls)) == ("shipped", 1)
+    assert fitted.config == {"seed": 0} and fitted.metrics == {"accuracy": 0.5}
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5))

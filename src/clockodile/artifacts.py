@@ -41,21 +41,25 @@ def columns(**kinds: str) -> Schema:
     return Schema({name: (kind, 1) for name, kind in kinds.items()})
 
 
+# S seeds, N training images in dataset order, C classes, D features
+OUT_OF_FOLD = Schema(
+    {
+        "ids": ("U", 1),  # (N,)
+        "labels": ("i", 1),  # (N,)
+        "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
+        "logits": ("f", 3),  # (S, N, C)
+        "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
+        "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
+    }
+)
+
 SCHEMAS = {
     # notebook 01; split is train, test, background or hybrid; labels and folds are -1 where there is none
     "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
     "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
-    # notebook 02; S seeds, N training images in dataset order, C classes, D features
-    "oof_predictions.npz": Schema(
-        {
-            "ids": ("U", 1),  # (N,)
-            "labels": ("i", 1),  # (N,)
-            "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
-            "logits": ("f", 3),  # (S, N, C)
-            "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
-            "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
-        }
-    ),
+    # notebook 02
+    "oof_predictions.npz": OUT_OF_FOLD,  # our net's
+    "report_000_predictions.npz": OUT_OF_FOLD,
     "predictions/": Schema(  # one file for each contender and seed; K folds
         {
             "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
@@ -64,6 +68,7 @@ SCHEMAS = {
             "parameters": ("i", 1),  # (1,)
         }
     ),
+    "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
     "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
     "classifier_runs.csv": columns(
         **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},

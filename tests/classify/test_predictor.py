@@ -7,11 +7,16 @@ import torch
 from made_photos import striped_and_dotted
 from safetensors.torch import load_file, save_file
 from tiny_nets import Brightness, Probed
+from torch import nn
 
+from clockodile.classify import backbones
 from clockodile.classify import predictor as module
+from clockodile.classify.backbones import Backbone
 from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.predictor import Predictor, load_predictor, save_predictor
+from clockodile.classify.probes import fit_probe
 from clockodile.classify.training import seeded
+from clockodile.data.dataset import as_tensor
 from clockodile.errors import UserError
 
 
@@ -165,6 +170,78 @@ def test_only_the_trained_part_is_stored_and_the_backbone_must_be_the_same(tmp_p
         load_predictor(path)
     with pytest.raises(ValueError, match="frozen part"):
         save_predictor(path, predictor)
+
+
+TRAININGS = [
+    {"config": {"fold": 0, "plan": {"names": ["flip"], "warm_up": None}}, "metrics": {"loss": [0.7, 0.1]}},
+    {"config": {"fold": 1}, "metrics": {"loss": []}, "seconds": 1.5},
+]
+
+
+def test_how_each_net_was_trained_comes_back(tmp_path):
+    path, again = tmp_path / "p.safetensors", tmp_path / "again.safetensors"
+    save_predictor(path, bright(models=[Brightness(), Brightness()], trainings=TRAININGS))
+    loaded = load_predictor(path)
+    assert list(loaded.trainings) == TRAININGS == module.read_record(path)["trainings"]
+    save_predictor(again, loaded)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_trainings_that_are_not_told_are_none(saved):
+    assert len(load_predictor(saved).trainings) == 0
+
+
+@pytest.mark.parametrize("loss", [float("nan"), torch.ones(2)], ids=["not a number", "not JSON"])
+def test_a_training_that_could_not_be_read_back_is_never_written(saved, loss):
+    before = saved.read_bytes()
+    with pytest.raises((ValueError, TypeError)):
+        save_predictor(saved, bright(trainings=[{"metrics": {"loss": loss}}]))
+    assert saved.read_bytes() == before
+
+
+# --- a probe on a pretrained backbone --------------------------------------------------------------------------
+
+
+def tiny_backbone(name, *, side=None, mirror=False, seed=3):
+    with seeded(seed):
+        body = nn.Sequential(nn.Conv2d(3, 6, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    return Backbone(body, name=name, side=side or 16, mean=[0.5] * 3, std=[0.25] * 3, mirror=mirror).eval()
+
+
+@pytest.fixture
+def probed(monkeypatch) -> Predictor:
+    """A probe fitted on a backbone whose package is installed here."""
+    monkeypatch.setattr(backbones, "load_backbone", tiny_backbone)
+    images, labels = striped_and_dotted(30, size=8)
+    arguments = {"backbone": "tiny", "side": 16, "width": 6}
+    model = module.probed_backbone(classes=2, image_size=8, **arguments).eval()
+    with torch.no_grad():
+        features = model.features(as_tensor(images))
+    model.head.load_state_dict(fit_probe(features, torch.from_numpy(labels), classes=2).state_dict())
+    return Predictor("probe", ("striped", "dotted"), 8, [model], kind="probe", arguments=arguments)
+
+
+def test_of_a_probed_backbone_only_the_head_is_stored(probed, tmp_path):
+    path = tmp_path / "p.safetensors"
+    save_predictor(path, probed)
+    assert set(load_file(path)) == {f"0.head.{name}" for name in ("mean", "std", "weight", "bias")}
+    images = striped_and_dotted(30, size=8, seed=1)[0]
+    wanted, found = probed.probabilities(images), load_predictor(path).probabilities(images)
+    assert np.abs(wanted - found).max() < 0.01 and np.ptp(wanted[:, 0]) > 0.3
+
+
+def test_another_backbone_than_it_was_fitted_on_is_refused(probed, tmp_path, monkeypatch):
+    save_predictor(tmp_path / "p.safetensors", probed)
+    monkeypatch.setattr(backbones, "load_backbone", lambda *args, **kw: tiny_backbone(*args, seed=4, **kw))
+    with pytest.raises(UserError, match="backbone"):
+        load_predictor(tmp_path / "p.safetensors")
+
+
+def test_an_untrained_probe_has_no_opinion_on_any_number_of_classes(monkeypatch):
+    monkeypatch.setattr(backbones, "load_backbone", tiny_backbone)
+    net = module.probed_backbone(classes=4, image_size=8, backbone="tiny", side=16, width=6).eval()
+    assert torch.equal(net(torch.rand(3, 3, 8, 8)), torch.zeros(3, 4))
+    assert net.features(torch.rand(3, 3, 8, 8)).shape == (3, 6)
 
 
 def test_loading_leaves_the_random_state_alone_and_asks_no_network(tmp_path, monkeypatch):

@@ -25,11 +25,12 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
     "only mirrored": ({"augmentations": ("flip",)}, {}),
     "no colour changes": ({"augmentations": ("flip", "crop")}, {}),
     "stronger augmentation": ({"augmentations": ("flip", "affine", "crop", "colour", "erase")}, {}),
-    "mixup": ({"mixup": 0.3}, {}),
+    "no mixup": ({"mixup": 0.0}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "no weight averaging": ({"averaging": 0.0}, {}),
     "constant learning rate": ({"warm_up": None, "learning_rate": 1e-3}, {}),
-    "half the width": ({}, {"widths": (12, 24, 48, 96)}),
+    "first layer learned": ({}, {"whitened": False}),
+    "half the width": ({}, {"widths": (24, 48, 96)}),
     "a quarter of the epochs": ({"epochs": 0.25}, {}),
 }
 

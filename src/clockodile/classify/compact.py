@@ -17,7 +17,7 @@ from clockodile.classify.calibration import fit_temperature
 from clockodile.classify.crossval import class_centres
 from clockodile.classify.models import CompactResNet, count_parameters
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
-from clockodile.classify.training import Plan, evaluate, predict, train
+from clockodile.classify.training import Change, Plan, evaluate, predict, train
 from clockodile.data.dataset import Dataset
 from clockodile.workspace import Run
 
@@ -174,6 +174,38 @@ def predictions(
         "seconds": np.array([record.seconds for record in records]),
         "parameters": np.array([count_parameters(net_for(data)())]),
     }
+
+
+def fit_hardened(
+    run: Run,
+    data: Dataset,
+    fold: int,
+    seed: int,
+    *,
+    hook: Change,
+    epsilon: float,
+    epochs: int = 0,
+    retrain: bool = False,
+) -> CompactResNet:
+    """The net of fit_fold trained on attacked batches, kept in the run folder; in half the full number of epochs.
+
+    hook: changes each batch (see training.train); epsilon: its strength, which names the file.
+    """
+    known = torch.from_numpy(data.fold != fold)
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    plan = plan_for(run, epochs=epochs or max(1, run.profile.compact_epochs // 2))
+    config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
+    config["known"] = artifacts.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
+
+    def fit() -> tuple[dict, dict]:
+        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, change=hook)
+        return model.state_dict(), {"history": history.to_dict("list")}
+
+    name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}"
+    fitted = artifacts.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    model = net_for(data)()
+    model.load_state_dict(fitted.state)
+    return model.eval()
 
 
 def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0) -> Predictor:

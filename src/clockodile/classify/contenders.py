@@ -21,12 +21,14 @@ from torchvision.models import list_models
 
 from clockodile import artifacts, recipes
 from clockodile.classify import compact, earlier_nets
-from clockodile.classify.backbones import extract_features, load_backbone
+from clockodile.classify.backbones import OFFLINE, extract_features, load_backbone
 from clockodile.classify.baselines import BASELINES
+from clockodile.classify.calibration import fit_temperature
 from clockodile.classify.hog import hog_features, make_hog_svm
 from clockodile.classify.metrics import classification_metrics
 from clockodile.classify.models import count_parameters
-from clockodile.classify.probes import Probe, fine_tune, fit_probe
+from clockodile.classify.predictor import Predictor
+from clockodile.classify.probes import Probe, ProbedBackbone, fine_tune, fit_probe
 from clockodile.classify.training import Plan, predict, train, train_full_batch
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.workspace import Run
@@ -54,6 +56,7 @@ class Contender:
     seeded: bool = True  # whether another seed gives another result
     published: str = ""  # what its authors report, in % of their test images
     recipe: dict | None = None  # what its training depends on (JSON types)
+    slow: bool = False  # whether `prepare` takes so long that its result is kept
 
 
 # --- without a net ---------------------------------------------------------------------------------------------
@@ -105,6 +108,7 @@ def of_report(net, number: str, title: str, published: str, **settings) -> Conte
         "warm_up": None,
         "label_smoothing": 0.0,
         "averaging": 0.0,
+        "mixup": 0.0,
         "weight_decay": 0.0,
     }
     plan = Plan(**plain | settings)
@@ -123,9 +127,7 @@ def of_report(net, number: str, title: str, published: str, **settings) -> Conte
 PROBE_SIDE = 224  # pixels the photographs are enlarged to
 
 
-def backbone_features(
-    images: np.ndarray, *, name: str = "efficientnet_lite0", side: int = PROBE_SIDE
-) -> np.ndarray:
+def backbone_features(images: np.ndarray, *, name: str = OFFLINE, side: int = PROBE_SIDE) -> np.ndarray:
     """Features (N, D) of a frozen backbone, the mean of an image's and its mirror image's."""
     return extract_features(load_backbone(name, side=side, mirror=True), as_tensor(images)).numpy()
 
@@ -152,6 +154,7 @@ def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Contend
         quick=quick,
         seeded=False,
         recipe={"side": side},
+        slow=True,
     )
 
 
@@ -171,7 +174,7 @@ CONTENDERS: dict[str, Contender] = {
         augmentations=("flip", "crop"),
     ),
     "report_000": Contender(
-        "three conv blocks", "report 000", as_tensor, fit_first_report, quick=True, published="84.4-87.2"
+        "three conv blocks", "report 000", as_tensor, fit_first_report, published="84.4-87.2"
     ),
     "report_001_conv": of_report(
         earlier_nets.FiveConvNet,
@@ -199,7 +202,7 @@ CONTENDERS: dict[str, Contender] = {
         weight_decay=earlier_nets.TwoConvBlockNet.weight_decay,
     ),
     "compact": Contender("compact residual net (ours)", "this notebook", as_tensor, fit_net, quick=True),
-    "frozen": frozen("efficientnet_lite0", quick=True),
+    "frozen": frozen(OFFLINE, quick=True),
     "fine_tuned": Contender("efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned),
 }
 
@@ -219,6 +222,20 @@ def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
 # --- folds and seeds -------------------------------------------------------------------------------------------
 
 
+def prepared(run: Run, data: Dataset, name: str, contender: Contender) -> tuple[Any, float]:
+    """What a contender sees of all images, and the seconds it took; kept in the run folder when that is long."""
+
+    def make() -> dict[str, Any]:
+        start = time.perf_counter()
+        rows = contender.prepare(data.images)
+        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
+
+    config = {"contender": name, "recipe": contender.recipe, "data": data.fingerprint}
+    config["ids"] = artifacts.key_of({"": data.ids.tolist()})
+    kept = artifacts.remember(run.dir, f"features/{name}.npz", config, make) if contender.slow else make()
+    return kept["rows"], float(kept["seconds"][0])
+
+
 def cross_validate(
     run: Run, data: Dataset, name: str, contender: Contender, *, seed: int
 ) -> dict[str, np.ndarray]:
@@ -234,9 +251,7 @@ def cross_validate(
     }
 
     def make() -> dict[str, np.ndarray]:
-        start = time.perf_counter()
-        rows = contender.prepare(data.images)
-        preparing = time.perf_counter() - start
+        rows, preparing = prepared(run, data, name, contender)
         folds = range(data.fold.max() + 1)
         logits = np.empty((len(data), len(data.classes)), np.float32)
         accuracy, seconds = [], []
@@ -264,16 +279,20 @@ def cross_validate(
 
 
 def table_of_runs(
-    run: Run, data: Dataset, chosen: dict[str, Contender], *, seeds: list[int], tell=None
+    run: Run, data: Dataset, chosen: dict[str, Contender], *, seeds: list[int], epochs: int = 0, tell=None
 ) -> pd.DataFrame:
     """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
-    One whose result does not depend on a seed gets the first only. tell: is given a line for each contender and seed.
+    One whose result does not depend on a seed gets the first only. epochs: of our own net, see compact.fit_fold.
+    tell: is given a line for each contender and seed.
     """
     rows = []
     for name, contender in chosen.items():
         for seed in seeds if contender.seeded else seeds[:1]:
-            found = predictions_of(run, data, name, contender, seed=seed)
+            if name == "compact":  # from its kept weights
+                found = compact.predictions(run, data, seed, epochs=epochs)
+            else:
+                found = cross_validate(run, data, name, contender, seed=seed)
             about = {"model": name, "title": contender.title, "source": contender.source, "seed": seed}
             measured = list(measure_folds(data, found))
             rows += [about | row for row in measured]
@@ -299,15 +318,28 @@ def measure_folds(data: Dataset, found: dict[str, np.ndarray]) -> Iterable[dict]
         }
 
 
-def predictions_of(
-    run: Run, data: Dataset, name: str, contender: Contender, *, seed: int
-) -> dict[str, np.ndarray]:
-    """What cross_validate returns; our own net's come from its kept weights."""
-    if name != "compact":
-        return cross_validate(run, data, name, contender, seed=seed)
-    return compact.predictions(run, data, seed)
-
-
 def scores(runs: pd.DataFrame, model: str, measure: str = "accuracy") -> np.ndarray:
     """One measure of one contender, (seeds, folds). runs: as from table_of_runs."""
     return runs[runs["model"] == model].pivot(index="seed", columns="fold", values=measure).to_numpy()
+
+
+def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:
+    """The probe on the frozen backbone as `clockodile predict` uses it: fitted on all training images.
+
+    Its recorded accuracy and its temperature come from the five folds' probes on images they did not see.
+    """
+    found = cross_validate(run, data, "frozen", CONTENDERS["frozen"], seed=seed)
+    features = torch.from_numpy(prepared(run, data, "frozen", CONTENDERS["frozen"])[0])
+    probe = fit_probe(features, torch.from_numpy(data.labels), classes=len(data.classes))
+    return Predictor(
+        name=f"EfficientNet-Lite0 at {PROBE_SIDE} pixels, frozen, with a linear probe",
+        classes=data.classes,
+        image_size=data.images.shape[1],
+        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE), probe).eval()],
+        temperature=fit_temperature(found["logits"], data.labels),
+        note="; ".join(data.remarks),
+        kind="probe",
+        arguments={"backbone": OFFLINE, "side": PROBE_SIDE, "width": features.shape[1]},
+        accuracy=float((found["logits"].argmax(1) == data.labels).mean()),
+        trained_on=f"{len(data)} images of {' and '.join(data.classes)}",
+    )

@@ -30,22 +30,53 @@ class Stage(nn.Module):
         return maps + torch.relu(self.second_norm(self.second(maps)))
 
 
+def scaled(images: torch.Tensor) -> torch.Tensor:
+    """Pixel values of [0, 1] moved to [-2, 2], a spread of about one."""
+    return (images - 0.5) * 4
+
+
+PATCH = 2  # pixels a side of what the first layer looks at
+PATTERNS = 3 * PATCH**2  # independent patterns in such a patch
+
+
 class CompactResNet(nn.Module):
     """Our net: a residual network small enough to train on a laptop's processor, about 0.65 million weights.
 
-    One convolution on all pixels, three stages (32 -> 16 -> 8 -> 4 pixels a side), then the strongest response of each
-    map anywhere in the picture: a dial is a dial wherever it hangs. Works for any image of at least 8 x 8 pixels.
+    The first layer is computed, not learned (see `whiten`). Three stages follow (32 -> 16 -> 8 -> 4 pixels a side), then
+    the strongest response of each map anywhere in the picture: a dial is a dial wherever it hangs. Works for any image
+    of at least 8 x 8 pixels. The plan goes back to Page (2018) and Jordan (2024, arXiv 2404.00498).
     """
 
     def __init__(
-        self, *, classes: int = 2, image_size: int = 32, widths: tuple[int, ...] = (24, 48, 96, 192)
+        self,
+        *,
+        classes: int = 2,
+        image_size: int = 32,
+        widths: tuple[int, ...] = (48, 96, 192),
+        whitened: bool = True,
     ):
         super().__init__()
-        self.stem = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
-        self.stem_norm = nn.BatchNorm2d(widths[0])
-        pairs = zip(widths, widths[1:], strict=False)
+        self.stem = nn.Conv2d(3, 2 * PATTERNS, PATCH, padding=1)
+        self.stem.weight.requires_grad_(not whitened)
+        nn.init.zeros_(self.stem.bias)
+        pairs = zip((2 * PATTERNS, *widths), widths, strict=False)
         self.stages = nn.Sequential(*(Stage(inputs, outputs) for inputs, outputs in pairs))
         self.out = nn.Linear(widths[-1], classes)
+
+    @torch.no_grad()
+    def whiten(self, images: torch.Tensor) -> None:
+        """Set the first layer by the images it is about to learn from: float (N, 3, S, S) in [0, 1].
+
+        Neighbouring pixels are nearly alike, so most of what a first layer could report is the same thing. Its filters
+        become the principal components of all 2 x 2 patches, scaled to equal strength, each with its negative: then
+        every response is news. Does nothing to a net whose first layer is to be learned.
+        """
+        if self.stem.weight.requires_grad:
+            return
+        patches = nn.functional.unfold(scaled(images), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
+        variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+        filters = (directions / torch.sqrt(variances + 5e-4)).T.reshape(PATTERNS, 3, PATCH, PATCH)
+        self.stem.weight.copy_(torch.cat([filters, -filters]))
 
     @property
     def last_maps(self) -> nn.Module:
@@ -53,9 +84,8 @@ class CompactResNet(nn.Module):
         return self.stages[-1]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Strongest response of each of the last maps. images: (N, 3, S, S) in [0, 1]; returns (N, widths[-1]), >= 0."""
-        maps = torch.relu(self.stem_norm(self.stem((images - 0.5) * 4)))
-        return self.stages(maps).amax((2, 3))
+        """The strongest response of each last map, (N, widths[-1]), >= 0. images: (N, 3, S, S) in [0, 1]."""
+        return self.stages(torch.relu(self.stem(scaled(images)))).amax((2, 3))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (N, C) of images (N, 3, S, S) in [0, 1]."""

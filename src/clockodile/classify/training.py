@@ -28,7 +28,7 @@ class Plan:
     weight_decay: float = 0.05  # share of every weight taken away a step, times the learning rate
     warm_up: float | None = 0.2  # share of the steps in which the learning rate rises; None keeps it constant
     augmentations: tuple[str, ...] = ("flip", "crop", "colour")  # names in data.augmentation.AUGMENTATIONS
-    mixup: float = 0.0  # parameter of the Beta distribution that blends pairs of images; 0 = no blending
+    mixup: float = 0.3  # parameter of the Beta distribution that blends pairs of images; 0 = no blending
     label_smoothing: float = 0.1  # share of the target given to all classes alike
     averaging: float = 0.99  # how much of the averaged weights is kept a step; 0 = use the last weights
 
@@ -136,7 +136,10 @@ def train(
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
-        model = make_model().to(device, memory_format=torch.channels_last)
+        model = make_model()
+    if hasattr(model, "whiten"):  # a first layer that is computed rather than learned
+        model.whiten(images)
+    model.to(device, memory_format=torch.channels_last)
     averaged = AveragedWeights(model, plan.averaging)
     optimiser = torch.optim.AdamW(
         model.parameters(),

@@ -1,0 +1,339 @@
+import inspect
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from clockodile import artifacts
+from clockodile.classify import compact, contenders
+from clockodile.classify.backbones import Backbone
+from clockodile.classify.contenders import (
+    CONTENDERS,
+    Contender,
+    cross_validate,
+    fit_estimator,
+    fit_net,
+    measure_folds,
+    pick_contenders,
+    predictions_of,
+    scores,
+    table_of_runs,
+)
+from clockodile.classify.models import CompactResNet
+from clockodile.classify.training import Plan, seeded
+from clockodile.errors import UserError
+from clockodile.workspace import open_run
+
+REPORTS = [name for name, row in CONTENDERS.items() if row.recipe and "epochs" in row.recipe]
+
+
+@pytest.fixture
+def data(data):
+    """The shared data set at half the side, with a card as complete as notebook 01 writes it."""
+    images = np.ascontiguousarray(data.images[:, ::2, ::2])
+    return replace(data, images=images, card=data.card | {"remark": ""})
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run whose folder of photos is never read."""
+    return open_run(recipe="folder", data_dir=str(tmp_path), run_dir=str(tmp_path / "run"))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """A pretrained backbone of a few weights, and no weights that come with the package."""
+    monkeypatch.setattr(contenders, "load_backbone", tiny_backbone)
+    monkeypatch.setattr(artifacts, "shipped_weights", lambda: tmp_path / "none")
+
+
+def tiny_backbone(name="tiny", *, side=None, mirror=False):
+    with seeded(0):
+        body = nn.Sequential(nn.Conv2d(3, 24, 5, stride=2), nn.ReLU(), nn.AdaptiveMaxPool2d(1))
+    return Backbone(body, name=name, side=32, mean=[0.5] * 3, std=[0.25] * 3, mirror=mirror)
+
+
+class Memory:
+    """Fits a judge that is sure of what it was fitted on, and has no opinion on anything else."""
+
+    def __init__(self, truth):
+        self.truth, self.asked = truth, []
+
+    def __call__(self, rows, labels, *, classes, image_size, seed):
+        assert np.array_equal(self.truth[rows], labels)
+        self.asked.append({"rows": set(rows), "classes": classes, "image_size": image_size, "seed": seed})
+
+        def judge(seen):
+            known = np.isin(seen, rows)
+            return 9.0 * known[:, None] * (self.truth[seen][:, None] == np.arange(classes))
+
+        return judge, 7
+
+
+def numbered(truth) -> tuple[Contender, Memory]:
+    """A contender that sees of each image only its row number, and what it was asked."""
+    memory = Memory(truth)
+    return Contender("memory", "test", lambda images: np.arange(len(images)), memory), memory
+
+
+# --- folds and seeds -----------------------------------------------------------------------------------------
+
+
+def test_every_image_is_judged_by_a_fit_that_never_saw_it(run, data):
+    contender, memory = numbered(data.labels)
+    found = cross_validate(run, data, "memory", contender, seed=0)
+    assert (found["logits"] == 0).all() and (found["train_accuracy"] == 1).all()
+    for fold, asked in enumerate(memory.asked):
+        assert asked["rows"] == set(np.flatnonzero(data.fold != fold))
+        assert (asked["classes"], asked["image_size"]) == (2, 16)
+    artifacts.check_schema("predictions/memory-seed0.npz", found)
+    assert found["parameters"].tolist() == [7] and found["seconds"].shape == found[
+        "train_accuracy"
+    ].shape == (5,)
+
+
+def test_every_fold_and_seed_has_its_own_randomness(run, data):
+    contender, memory = numbered(data.labels)
+    for seed in (0, 1, 2):
+        cross_validate(run, data, "memory", contender, seed=seed)
+    assert len({asked["seed"] for asked in memory.asked}) == 15
+
+
+def test_kept_predictions_are_used_again(run, data):
+    contender, memory = numbered(data.labels)
+    first, again = (cross_validate(run, data, "memory", contender, seed=0) for _ in range(2))
+    assert len(memory.asked) == 5 and all(np.array_equal(first[name], again[name]) for name in first)
+
+
+OTHERWISE = {
+    "seed": lambda data, row, patch: (data, row, 1),
+    "split": lambda data, row, patch: (
+        replace(data, fold=np.roll(data.fold, 1), card=data.card | {"split_hash": "1" * 12}),
+        row,
+        0,
+    ),
+    "data": lambda data, row, patch: (replace(data, card=data.card | {"fingerprint": "e" * 16}), row, 0),
+    "rows": lambda data, row, patch: (replace(data, ids=data.ids[::-1]), row, 0),
+    "recipe": lambda data, row, patch: (data, replace(row, recipe={"epochs": 2}), 0),
+    "version": lambda data, row, patch: patch.setattr(contenders, "VERSION", 99) or (data, row, 0),
+}
+
+
+@pytest.mark.parametrize("change", OTHERWISE)
+def test_predictions_are_made_anew_when_something_changes(run, data, monkeypatch, change):
+    contender, memory = numbered(data.labels)
+    cross_validate(run, data, "memory", contender, seed=0)
+    data, contender, seed = OTHERWISE[change](data, contender, monkeypatch)
+    cross_validate(run, data, "memory", contender, seed=seed)
+    assert len(memory.asked) == 10
+
+
+def test_two_contenders_never_share_predictions(run, data):
+    contender, memory = numbered(data.labels)
+    for name in ("one", "two"):
+        cross_validate(run, data, name, contender, seed=0)
+    assert len(memory.asked) == 10
+
+
+# --- the contenders ------------------------------------------------------------------------------------------
+
+
+def accuracy(data, found) -> float:
+    return (found["logits"].argmax(1) == data.labels).mean()
+
+
+def fast(name: str) -> Contender:
+    """A contender whose training ends in no time."""
+    row = CONTENDERS[name]
+    if name not in REPORTS:
+        return row
+    net, plan = row.fit.args
+    return replace(row, fit=partial(fit_net, net, replace(plan, epochs=1, batch=48)))
+
+
+CHEAP = ["majority", "mean_colour", "nearest_neighbour", "hog_svm", "frozen", "fine_tuned", *REPORTS]
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_each_judges_any_number_of_classes(run, data, name):
+    data = replace(data, labels=np.arange(120) // 2 % 3, fold=data.fold % 2, classes=("a", "b", "c"))
+    found = cross_validate(run, data, name, fast(name), seed=0)
+    artifacts.check_schema(f"predictions/{name}-seed0.npz", found)
+    assert found["logits"].shape == (120, 3) and np.isfinite(found["logits"]).all()
+    assert ((0 <= found["train_accuracy"]) & (found["train_accuracy"] <= 1)).all()
+    assert (found["parameters"] > 0) == (name in ("frozen", "fine_tuned", *REPORTS))
+
+
+def test_the_first_report_is_trained_as_its_author_did(data):
+    row = CONTENDERS["report_000"]
+    rows, labels = row.prepare(data.images), data.labels
+    judge, parameters = row.fit(rows[::2], labels[::2], classes=2, image_size=16, seed=0)
+    assert (judge(rows[::2]).argmax(1) == labels[::2]).mean() > 0.9 and parameters > 20_000
+    assert (judge(rows[1::2]).argmax(1) == labels[1::2]).mean() > 0.6
+
+
+@pytest.mark.parametrize("name", ["mean_colour", "nearest_neighbour", "frozen"])
+def test_what_can_be_learned_is_and_shuffled_labels_give_chance(run, data, name):
+    images = data.images.copy()
+    images[..., 0] = 60 + 120 * data.labels[:, None, None]  # red or not
+    data = replace(data, images=images)
+    assert accuracy(data, cross_validate(run, data, name, CONTENDERS[name], seed=0)) > 0.9
+    labels = np.random.default_rng(3).permutation(data.labels)
+    shuffled = replace(data, labels=labels, card=data.card | {"fingerprint": "e" * 16})
+    found = cross_validate(run, shuffled, name, CONTENDERS[name], seed=0)
+    assert 0.3 < accuracy(shuffled, found) < 0.7
+
+
+def test_shapes_are_learned_as_well(run, data):
+    assert accuracy(data, cross_validate(run, data, "hog_svm", CONTENDERS["hog_svm"], seed=0)) > 0.9
+
+
+def test_a_nearest_neighbour_knows_its_own_and_the_majority_knows_nothing(run, data):
+    assert (
+        predictions_of(run, data, "n", CONTENDERS["nearest_neighbour"], seed=0)["train_accuracy"] == 1
+    ).all()
+    assert accuracy(data, predictions_of(run, data, "m", CONTENDERS["majority"], seed=0)) == 0.5
+
+
+def test_only_those_marked_so_depend_on_the_seed(run, data):
+    for name in ("majority", "mean_colour", "nearest_neighbour", "frozen"):
+        both = [cross_validate(run, data, name, CONTENDERS[name], seed=seed)["logits"] for seed in (0, 1)]
+        assert np.array_equal(*both) and not CONTENDERS[name].seeded
+    name = REPORTS[0]
+    both = [cross_validate(run, data, name, fast(name), seed=seed)["logits"] for seed in (0, 1)]
+    assert not np.array_equal(*both) and CONTENDERS[name].seeded
+
+
+def test_an_estimator_that_is_never_in_doubt_stays_finite(data):
+    class Sure:
+        def fit(self, rows, labels):
+            return self
+
+        def predict_proba(self, rows):
+            return np.tile([0.0, 1.0], (len(rows), 1))
+
+    judge, _ = fit_estimator(lambda seed: Sure(), data.images, data.labels, classes=2, image_size=16, seed=0)
+    logits = judge(data.images)
+    assert np.isfinite(logits).all() and (logits.argmax(1) == 1).all() and logits[0, 1] == 0
+
+
+def test_images_that_are_mirrored_look_alike_to_a_frozen_backbone(data):
+    look = CONTENDERS["frozen"].prepare
+    assert np.allclose(look(data.images[:5]), look(data.images[:5, :, ::-1].copy()), atol=1e-5)
+
+
+def test_every_row_has_a_name_a_title_and_an_origin_of_its_own():
+    assert len({row.title for row in CONTENDERS.values()}) == len(CONTENDERS)
+    assert all(row.source for row in CONTENDERS.values())
+    assert all("," not in name and name == name.strip() for name in CONTENDERS)
+
+
+def test_every_row_but_our_own_net_can_be_fitted_alike():
+    for name, row in CONTENDERS.items():
+        if name != "compact":
+            inspect.signature(row.fit).bind("rows", "labels", classes=2, image_size=32, seed=0)
+
+
+def test_a_recipe_can_be_kept_and_says_the_plan():
+    for name in REPORTS:
+        assert Plan(**CONTENDERS[name].recipe) == CONTENDERS[name].fit.args[1]
+
+
+# --- by name -------------------------------------------------------------------------------------------------
+
+
+def test_the_profile_picks_the_rows():
+    quick, full = (pick_contenders("", quick=quick) for quick in (True, False))
+    assert full == CONTENDERS and set(quick) < set(full)
+    assert {"majority", "compact", "frozen"} <= set(quick) and all(row.quick for row in quick.values())
+
+
+def test_rows_are_picked_by_name_in_the_order_asked():
+    assert list(pick_contenders(" hog_svm,  majority ,", quick=True)) == ["hog_svm", "majority"]
+    assert pick_contenders("fine_tuned", quick=True)["fine_tuned"] is CONTENDERS["fine_tuned"]
+
+
+def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        contenders, "load_backbone", lambda name, **options: asked.append(name) or tiny_backbone(**options)
+    )
+    (row,) = pick_contenders("resnet18", quick=True).values()
+    assert "resnet18" in row.title and not asked, "nothing is downloaded before it is needed"
+    assert cross_validate(run, data, "resnet18", row, seed=0)["logits"].shape == (120, 2)
+    assert asked == ["resnet18"], "its features are computed once, not for each fold"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("compct", "compact"), ("majority,hog_swm", "hog_svm"), ("resnet-18", "resnet18")]
+)
+def test_an_unknown_name_is_one_line_with_the_nearest(wrong, near):
+    with pytest.raises(UserError, match=f"did you mean '{near}'") as caught:
+        pick_contenders(wrong, quick=True)
+    assert "\n" not in str(caught.value)
+
+
+# --- the table -----------------------------------------------------------------------------------------------
+
+
+def guess(rows, labels, *, classes, image_size, seed):
+    """Fits a judge that throws dice."""
+    return lambda seen: np.random.default_rng(seed).normal(size=(len(seen), classes)), 1000
+
+
+@pytest.fixture
+def chosen():
+    return {
+        "guess": Contender("dice", "test", lambda images: images, guess),
+        "majority": CONTENDERS["majority"],
+        "nearest_neighbour": CONTENDERS["nearest_neighbour"],
+    }
+
+
+def test_the_table_has_a_row_for_each_contender_seed_and_fold(run, data, chosen):
+    told = []
+    table = table_of_runs(run, data, chosen, seeds=[3, 4], tell=told.append)
+    artifacts.check_schema("classifier_runs.csv", table)
+    artifacts.save(run.dir, "classifier_runs.csv", table, {})
+    kept = artifacts.load(run.dir, "classifier_runs.csv")
+    pd.testing.assert_frame_equal(kept, table, check_dtype=False)
+    counts = table.groupby(["model", "seed"]).size().to_dict()
+    once = [("majority", 3), ("nearest_neighbour", 3)]  # what does not depend on the seed
+    assert counts == dict.fromkeys([("guess", 3), ("guess", 4), *once], 5)
+    assert len(told) == 4 and "majority class, seed 3: 50.0 %" in told
+
+
+def test_measures_are_of_the_held_out_images(run, data, chosen):
+    table = table_of_runs(run, data, {"guess": chosen["guess"]}, seeds=[0])
+    found = cross_validate(run, data, "guess", chosen["guess"], seed=0)
+    right = found["logits"].argmax(1) == data.labels
+    assert np.allclose(table["accuracy"], [right[data.fold == fold].mean() for fold in range(5)])
+    assert table["fold"].tolist() == [0, 1, 2, 3, 4] and (table["megabytes"] == 0.004).all()
+    shares = table[["train_accuracy", "accuracy", "precision", "recall", "auroc", "ece"]]
+    assert ((0 <= shares) & (shares <= 1)).all(axis=None)
+    again = pd.DataFrame(measure_folds(data, found))
+    pd.testing.assert_frame_equal(again, table[again.columns])
+
+
+def test_scores_are_seeds_by_folds(run, data, chosen):
+    table = table_of_runs(run, data, chosen, seeds=[1, 2])
+    found = scores(table.sample(frac=1, random_state=0), "guess", "log_loss")
+    assert found.shape == (2, 5) and len(np.unique(found)) == 10
+    for row, seed in enumerate((1, 2)):
+        of_seed = table[(table["model"] == "guess") & (table["seed"] == seed)]
+        assert np.array_equal(found[row], of_seed.sort_values("fold")["log_loss"])
+    assert (scores(table, "majority") == 0.5).all() and scores(table, "majority").shape == (1, 5)
+
+
+def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
+    monkeypatch.setattr(compact, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
+    run = replace(run, profile=replace(run.profile, compact_epochs=1))
+    found = predictions_of(run, data, "compact", CONTENDERS["compact"], seed=0)
+    assert np.array_equal(found["logits"], compact.out_of_fold(run, data)["logits"][0])
+    assert np.allclose(np.exp(found["logits"]).sum(1), 1, atol=1e-5)
+    assert len(list((run.dir / "classifier").iterdir())) == 5
+    assert torch.is_tensor(compact.fit_fold(run, data, 0, 0)[1].state["out.weight"])

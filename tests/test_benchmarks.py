@@ -1,0 +1,151 @@
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_photos import write_photos
+from PIL import Image
+
+from clockodile.errors import UserError
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "classify.py"
+TRAININGS = [
+    "ours, quick profile",
+    "ours, full profile",
+    "report 000's net",
+    "ResNet-18 for 32 pixels",
+    "ResNet-18 as for 224 pixels",
+    "timm's recipe",
+]
+NUMBERS = [
+    "forward and backward, GFLOP an image",
+    "training, GFLOP/s",
+    "forward and backward alone, GFLOP/s",
+    "matrix products in torch.float32",
+    "matrix products in torch.bfloat16",
+    *(f"{count} images, seconds an epoch" for count in (16, 32, 64)),
+    *(f"{side} pixels a side, seconds an epoch" for side in (16, 32, 64)),
+]
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """The script as a module, nothing run."""
+    spec = importlib.util.spec_from_file_location("benchmark_classify", SCRIPT)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_archive(path: Path, each: int) -> Path:
+    """A cifar10.tar.gz of `each` training images of ten classes and one test image; class c has the grey value 20 c."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name in ["test/0/0000", *(f"train/{c}/{n:04d}" for c in range(10) for n in range(each))]:
+            jpeg = io.BytesIO()
+            Image.new("RGB", (32, 32), (20 * int(name.split("/")[1]),) * 3).save(jpeg, "jpeg")
+            entry = tarfile.TarInfo(f"cifar10/{name}.jpg")
+            entry.size = jpeg.tell()
+            jpeg.seek(0)
+            tar.addfile(entry, jpeg)
+    return path
+
+
+def line_of(text: str, start: str) -> str:
+    """The one line that starts so."""
+    (line,) = [line for line in text.splitlines() if line.startswith(start)]
+    return line
+
+
+@pytest.mark.slow
+def test_a_quick_run_prints_every_row(tmp_path):
+    folder = write_photos(tmp_path / "photos", classes=("clock", "crocodile"))
+    write_archive(folder / "cifar10.tar.gz", each=7)
+    words = [sys.executable, SCRIPT, "--quick", "--full", "--peer", "timm", "--data-dir", folder]
+    # on a busy machine two threads wait for each other longer than one takes
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, env=alone)
+    assert done.returncode == 0, done.stderr
+    table, _, rest = done.stdout.partition("Time to the same accuracy")
+    for start in TRAININGS:
+        epochs, accuracy, _, spread, seconds, ratio, rate = line_of(table, start)[44:].split()
+        assert epochs == "1" and 0 <= float(accuracy) <= 100 and float(rate) > 0
+    assert line_of(table, "ours, quick profile").split()[-2] == "1.0"  # times itself
+    for start in TRAININGS[2:]:
+        assert "ours after" in line_of(rest, start) or "not reached by ours" in line_of(rest, start)
+    for start in NUMBERS:
+        assert float(line_of(rest, start)[44:].split()[0]) > 0
+    assert "machine: " in table and "torch 2" in table and "48 photographs" in table
+    assert "CIFAR-10, ten classes" in rest and "whole benchmark" in rest
+
+
+def test_time_spent_watching_is_not_counted(bench, data, monkeypatch):
+    quick = bench.evaluate
+
+    def slow(*arguments):
+        time.sleep(0.5)
+        return quick(*arguments)
+
+    monkeypatch.setattr(bench, "evaluate", slow)
+    start = time.perf_counter()
+    outcome = bench.ours(bench.make_fold(data, 0), 3)
+    assert outcome.seconds < time.perf_counter() - start - 3 * 0.5
+    assert len(outcome.curve) == 3 and outcome.accuracy == outcome.curve[-1][1]
+
+
+def test_a_fold_holds_out_its_own_images_only(bench, data):
+    fold = bench.make_fold(data, 2)
+    assert len(fold.labels) == len(fold.pictures) == 96 and len(fold.unseen[1]) == 24
+    assert np.array_equal(np.asarray(fold.pictures[5][0]), data.images[data.fold != 2][5])
+    assert set(fold.some(10).labels.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "accuracies, reached",
+    [
+        ([0.5, 0.8, 0.9], (1, 1)),
+        ([0.5, 0.9, 0.7, 0.8], (1, 3)),
+        ([0.5, 0.9, 0.7], (1, None)),
+        ([0.5, 0.6], (None, None)),
+        ([0.8], (0, 0)),
+    ],
+)
+def test_when_an_accuracy_is_reached(bench, accuracies, reached):
+    assert bench.epochs_to_reach(accuracies, 0.8) == reached
+
+
+def test_images_are_read_out_of_the_archive_in_equal_shares(bench, tmp_path):
+    images, labels = bench.read_cifar10(write_archive(tmp_path / "cifar10.tar.gz", each=5), 40)
+    assert images.shape == (40, 32, 32, 3) and images.dtype == np.uint8
+    assert all(set(labels[start : start + 10]) == set(range(10)) for start in range(0, 40, 10))
+    assert np.abs(images.mean((1, 2, 3)) - 20 * labels).max() < 3
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar10.tar.gz"]
+
+
+def test_a_short_or_broken_archive_is_named(bench, tmp_path):
+    archive = write_archive(tmp_path / "cifar10.tar.gz", each=2)
+    with pytest.raises(UserError, match="holds 20 of the 30"):
+        bench.read_cifar10(archive, 30)
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    with pytest.raises(UserError, match="damaged"):
+        bench.read_cifar10(archive, 20)
+
+
+def test_without_the_archive_the_images_are_repeated_and_that_is_said(bench, data, tmp_path):
+    for folder in (None, tmp_path):
+        many = bench.many_images(data, folder, 300)
+        assert many.images.shape == (300, 32, 32, 3) and "repeated" in many.source
+        assert set(many.labels[:16]) == {0, 1}
+
+
+def test_a_missing_library_is_named_with_its_remedy(bench, monkeypatch, capsys):
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    assert bench.chosen_peers("auto") == ["timm"]
+    assert "pip install fastai" in capsys.readouterr().out
+    with pytest.raises(UserError, match="pip install fastai"):
+        bench.chosen_peers("both")
