@@ -77,7 +77,7 @@ PROFILES = {
             seeds=10,
             oof_seeds=3,
             compact_epochs=80,
-            ablation_folds=5,
+            ablation_folds=2,
             classifier_epochs=100,
             autoencoder_epochs=600,
         ),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from clockodile.artifacts import atomic, file_digest, read_json
+from clockodile.artifacts import atomic, file_digest, read_json, shipped_weights
 from clockodile.errors import UserError
 from clockodile.execute import clean, save
 from clockodile.progress import Progress, duration
@@ -60,6 +60,16 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
     readme = new_readme(project_root() / "README.md", {"results": results_markdown(run.dir)})
     refuse_edited(notebooks, before)
     replace(texts, readme, staged, tell)
+    if profile == "full":
+        ship_weights(run.dir / "classifier", tell)
+
+
+def ship_weights(trained: Path, tell: Callable[[str], None]) -> None:
+    """Put the predictors of a full run among the weights that come with the package. trained: their folder."""
+    for path in sorted(trained.glob("predictor-*.safetensors")):
+        with atomic(shipped_weights() / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+        tell(f"wrote {path.name}, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def replace(

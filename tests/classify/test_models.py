@@ -33,7 +33,8 @@ def test_an_image_is_judged_alone(kind):
 def test_every_weight_learns(kind):
     net = kind[0]()
     net(torch.rand(8, 3, 32, 32)).logsumexp(1).sum().backward()
-    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in net.parameters())
+    for name, weight in net.named_parameters():
+        assert (weight.grad is not None and weight.grad.abs().sum() > 0) == weight.requires_grad, name
 
 
 def test_logits_are_linear_in_the_features(kind):
@@ -45,9 +46,11 @@ def test_the_number_of_parameters_is_the_sum_by_hand():
     convolutions = (3 * 9 + 1) * 16 + (16 * 9 + 1) * 32 + (32 * 9 + 1) * 64
     dense = (64 * 16 + 1) * 128 + (128 + 1) * 2
     assert count_parameters(ThreeBlockNet()) == convolutions + dense
-    stem = 3 * 9 * 24 + 2 * 24
     stages = sum((a + b) * 9 * b + 4 * b for a, b in ((24, 48), (48, 96), (96, 192)))
-    assert count_parameters(CompactResNet()) == stem + stages + (192 + 1) * 2
+    assert count_parameters(CompactResNet()) == 24 + stages + (192 + 1) * 2, (
+        "the first layer learns a bias only"
+    )
+    assert count_parameters(CompactResNet(whitened=False)) == count_parameters(CompactResNet()) + 24 * 12
     assert abs(count_parameters(CompactResNet()) - 650_000) < 10_000, "as its docstring says"
 
 
@@ -84,7 +87,39 @@ def test_the_second_look_of_a_stage_is_added_to_the_first():
 def test_the_widths_may_be_others_also_as_a_file_tells_them(widths):
     net = CompactResNet(widths=widths)
     assert net.features(torch.rand(2, 3, 32, 32)).shape == (2, widths[-1])
-    assert len(net.stages) == len(widths) - 1
+    assert len(net.stages) == len(widths)
+
+
+def responses(net: CompactResNet, images: torch.Tensor) -> torch.Tensor:
+    """What the first layer says of every patch inside the images, (number of patches, 24)."""
+    maps = nn.functional.conv2d((images - 0.5) * 4, net.stem.weight)
+    return maps.transpose(0, 1).flatten(1).T
+
+
+def test_a_whitened_first_layer_says_twelve_things_that_have_nothing_to_do_with_each_other(data):
+    net, images = CompactResNet(), data.tensor()
+    net.whiten(images)
+    said = responses(net, images)
+    found = said.T @ said / len(said)
+    one = found[:12, :12]
+    assert torch.allclose(one - torch.diag(one.diag()), torch.zeros(12, 12), atol=0.01)
+    assert torch.allclose(one.diag(), torch.ones(12), atol=0.05), "all equally strong"
+    assert torch.allclose(said[:, 12:], -said[:, :12], atol=1e-4), "each with its negative"
+
+
+def test_whitening_needs_no_order_of_images_and_survives_blank_ones(data):
+    nets, images = (CompactResNet(), CompactResNet(), CompactResNet()), data.tensor()
+    for net, some in zip(nets, (images, images.flip(0), torch.full_like(images, 0.5)), strict=True):
+        net.whiten(some)
+    assert torch.allclose(nets[0].stem.weight, nets[1].stem.weight, atol=1e-2)
+    assert nets[2].stem.weight.isfinite().all() and not nets[0].stem.weight.requires_grad
+
+
+def test_a_first_layer_that_is_to_be_learned_is_left_alone(data):
+    net = CompactResNet(whitened=False)
+    before = net.stem.weight.clone()
+    net.whiten(data.tensor())
+    assert torch.equal(net.stem.weight, before) and net.stem.weight.requires_grad
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 4), (50, 6), (8, 1)])

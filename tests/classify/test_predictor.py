@@ -213,7 +213,7 @@ def probed(monkeypatch) -> Predictor:
     """A probe fitted on a backbone whose package is installed here."""
     monkeypatch.setattr(backbones, "load_backbone", tiny_backbone)
     images, labels = striped_and_dotted(30, size=8)
-    arguments = {"backbone": "tiny", "side": 16, "width": 6}
+    arguments = {"backbone": "tiny", "side": 24, "width": 6}
     model = module.probed_backbone(classes=2, image_size=8, **arguments).eval()
     with torch.no_grad():
         features = model.features(as_tensor(images))
@@ -226,7 +226,9 @@ def test_of_a_probed_backbone_only_the_head_is_stored(probed, tmp_path):
     save_predictor(path, probed)
     assert set(load_file(path)) == {f"0.head.{name}" for name in ("mean", "std", "weight", "bias")}
     images = striped_and_dotted(30, size=8, seed=1)[0]
-    wanted, found = probed.probabilities(images), load_predictor(path).probabilities(images)
+    loaded = load_predictor(path)
+    wanted, found = probed.probabilities(images), loaded.probabilities(images)
+    assert (loaded.models[0].backbone.name, loaded.models[0].backbone.side) == ("tiny", 24)
     assert np.abs(wanted - found).max() < 0.01 and np.ptp(wanted[:, 0]) > 0.3
 
 

@@ -181,29 +181,59 @@ def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen):
 
 
 def test_batches_overfit_sixteen_images_too(sixteen):
-    net, history = train(NET, *sixteen, Plan(epochs=30, batch=8, augmentations=()), seed=0)
+    net, history = train(NET, *sixteen, Plan(epochs=30, batch=8, augmentations=(), mixup=0.0), seed=0)
     assert evaluate(net, *sixteen)["accuracy"] == 1
     assert history["loss"].iloc[-1] < 0.4 < history["loss"].iloc[0]  # label smoothing keeps it above 0.2
     assert list(history["epoch"]) == list(range(30)) and history["accuracy"].between(0, 1).all()
 
 
+def moved(net: nn.Module, seed: int) -> torch.Tensor:
+    """How far each weight of a ThreeBlockNet went from where this seed let it start."""
+    with seeded(seed):
+        start = ThreeBlockNet()
+    pairs = zip(net.parameters(), start.parameters(), strict=True)
+    return torch.cat([(now - before).detach().flatten() for now, before in pairs])
+
+
 def test_without_any_refinement_it_is_plain_adam(sixteen, monkeypatch):
     monkeypatch.setattr(training, "fast_bfloat16", lambda device: False)
-    plan = replace(BARE, learning_rate=1e-3)  # one step on all images
-    net, history = train(ThreeBlockNet, *sixteen, plan, seed=3)
-    plain, expected = train_full_batch(ThreeBlockNet, *sixteen, seed=3, epochs=1)
-    for found, wanted in zip(net.parameters(), plain.parameters(), strict=True):
-        assert (found - wanted).abs().mean() < 1e-5, "one step moves a weight by a hundred times that"
-    assert np.allclose(history[["loss", "accuracy"]], expected[["loss", "accuracy"]], atol=1e-6)
+    net, history = train(ThreeBlockNet, *sixteen, replace(BARE, epochs=4, learning_rate=1e-3), seed=3)
+    with seeded(3):
+        plain = ThreeBlockNet()
+    optimiser = torch.optim.Adam(plain.parameters(), lr=1e-3, betas=(0.9, 0.99))
+    losses = []
+    for _ in range(4):
+        optimiser.zero_grad()
+        losses.append(nn.functional.cross_entropy(plain(sixteen[0]), sixteen[1]))
+        losses[-1].backward()
+        optimiser.step()
+    assert np.allclose(history["loss"], torch.stack(losses).detach(), atol=1e-4)
+    assert (moved(net, 3) - moved(plain, 3)).abs().mean() < 0.02 * moved(plain, 3).abs().mean()
+
+
+def test_a_step_is_as_long_as_the_schedule_says(sixteen):
+    plans = (replace(BARE, learning_rate=1e-4, warm_up=warm_up) for warm_up in (None, 0.8))
+    whole, less = (moved(train(ThreeBlockNet, *sixteen, plan, seed=0)[0], 0) for plan in plans)
+    assert np.isclose((less.abs().sum() / whole.abs().sum()).item(), 0.5 / 0.8, atol=0.02)
 
 
 def test_weights_decay_only_if_asked(sixteen):
-    blank = torch.full_like(sixteen[0], 0.5)  # the first convolution sees zeros: no gradient
+    blank = torch.full_like(sixteen[0], 0.5)  # convolutions see zeros: no gradient
     for decay, factor in ((0.0, 1), (0.5, (1 - 0.01 * 0.5) ** 2)):
         plan = replace(BARE, epochs=2, learning_rate=0.01, weight_decay=decay)
         net, _ = train(NET, blank, sixteen[1], plan, seed=0)
         with seeded(0):
-            assert torch.allclose(net.stem.weight, NET().stem.weight * factor, atol=1e-6)
+            untrained = NET().stages[0].first.weight
+        assert torch.allclose(net.stages[0].first.weight, untrained * factor, atol=1e-6)
+
+
+def test_a_first_layer_that_is_computed_is_so_from_the_images_to_learn_from(sixteen, data):
+    watched = (data.tensor(), torch.from_numpy(data.labels))
+    net, _ = train(NET, *sixteen, SHORT, seed=0, validation=watched)
+    expected = NET()
+    expected.whiten(sixteen[0])
+    assert torch.allclose(net.stem.weight, expected.stem.weight, atol=1e-5), "neither learned nor peeked"
+    assert net.stem.bias.abs().max() > 0, "the rest is learned"
 
 
 @pytest.mark.parametrize("make", [NET, partial(TwoConvBlockNet, widths=(4, 8, 8))], ids=["plain", "dropout"])
@@ -317,11 +347,12 @@ def test_what_a_change_returns_is_what_is_learned_from(sixteen):
         return torch.zeros_like(images)
 
     images, labels = sixteen
+    make = partial(NET, whitened=False)  # then it depends on the images only by what each step sees
     black, other = (
-        train(NET, some, labels, SHORT, seed=0, change=blacken)[0] for some in (images, 1 - images)
+        train(make, some, labels, SHORT, seed=0, change=blacken)[0] for some in (images, 1 - images)
     )
     assert equal(black, other)
-    assert not equal(black, train(NET, images, labels, SHORT, seed=0)[0])
+    assert not equal(black, train(make, images, labels, SHORT, seed=0)[0])
 
 
 def test_a_change_that_changes_nothing_changes_nothing(sixteen):

@@ -22,9 +22,8 @@ EVERYTHING = "everything"
 VARIANTS: dict[str, tuple[dict, dict]] = {
     EVERYTHING: ({}, {}),
     "no augmentation": ({"augmentations": ()}, {}),
-    "only mirrored": ({"augmentations": ("flip",)}, {}),
     "no colour changes": ({"augmentations": ("flip", "crop")}, {}),
-    "stronger augmentation": ({"augmentations": ("flip", "affine", "crop", "colour", "erase")}, {}),
+    "also noise and blur": ({"augmentations": ("flip", "crop", "colour", "noise", "blur")}, {}),
     "no mixup": ({"mixup": 0.0}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "no weight averaging": ({"averaging": 0.0}, {}),

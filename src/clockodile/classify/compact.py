@@ -63,7 +63,7 @@ def fit_fold(
             images[known],
             labels[known],
             plan,
-            seed=seed * (data.fold.max() + 1) + fold,
+            seed=int(seed * (data.fold.max() + 1) + fold),
             after_epoch=after_epoch,
         )
         measured = {

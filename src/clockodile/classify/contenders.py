@@ -49,11 +49,9 @@ class Contender:
     title: str  # how tables call it
     source: str  # the report it is rebuilt from, or what it is
     prepare: Callable[[np.ndarray], Any]  # uint8 (N, S, S, 3) -> N rows; never sees a label
-    fit: Callable[
-        ..., tuple[Judge, int]
-    ]  # (rows, labels (N,), classes, image_size, seed) -> judge, parameters
+    fit: Callable[..., tuple[Judge, int]]  # (rows, labels, classes, image_size, seed) -> judge, parameters
     quick: bool = False  # also in the quick profile
-    seeded: bool = True  # whether another seed gives another result
+    repeats: bool = True  # with every seed; not when luck plays no part or when one fold takes a minute
     published: str = ""  # what its authors report, in % of their test images
     recipe: dict | None = None  # what its training depends on (JSON types)
     slow: bool = False  # whether `prepare` takes so long that its result is kept
@@ -75,7 +73,7 @@ def baseline(name: str) -> Contender:
     """A row of baselines.BASELINES."""
     look, make = BASELINES[name]
     return Contender(
-        name, "baseline", look, partial(fit_estimator, lambda seed: make()), quick=True, seeded=False
+        name, "baseline", look, partial(fit_estimator, lambda seed: make()), quick=True, repeats=False
     )
 
 
@@ -101,7 +99,7 @@ def fit_net(net, plan: Plan, rows, labels, *, classes: int, image_size: int, see
     return judge_with(model)
 
 
-def of_report(net, number: str, title: str, published: str, **settings) -> Contender:
+def of_report(net, number: str, title: str, published: str, *, repeats: bool = True, **settings) -> Contender:
     """A net of an earlier report, trained as far as possible as its author did: none of our refinements."""
     plain = {
         "learning_rate": 1e-3,
@@ -118,6 +116,7 @@ def of_report(net, number: str, title: str, published: str, **settings) -> Conte
         as_tensor,
         partial(fit_net, net, plan),
         published=published,
+        repeats=repeats,
         recipe=asdict(plan),
     )
 
@@ -152,7 +151,7 @@ def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Contend
         partial(backbone_features, name=name, side=side),
         fit_on_features,
         quick=quick,
-        seeded=False,
+        repeats=False,
         recipe={"side": side},
         slow=True,
     )
@@ -174,49 +173,57 @@ CONTENDERS: dict[str, Contender] = {
         augmentations=("flip", "crop"),
     ),
     "report_000": Contender(
-        "three conv blocks", "report 000", as_tensor, fit_first_report, published="84.4-87.2"
+        "three conv blocks", "report 000", as_tensor, fit_first_report, repeats=False, published="84.4-87.2"
     ),
     "report_001_conv": of_report(
         earlier_nets.FiveConvNet,
         "001",
         "five conv layers",
         "up to 92",
-        epochs=60,
+        epochs=30,
         augmentations=("flip", "crop"),
+        repeats=False,
     ),
     "report_002": of_report(
         earlier_nets.SevenBlockNet,
         "002",
         "seven blocks",
         "81 (faces)",
-        epochs=25,
+        epochs=12,
         augmentations=("noise", "blur", "colour"),
+        repeats=False,
     ),
     "report_004": of_report(
         earlier_nets.TwoConvBlockNet,
         "004",
         "two-conv blocks",
         "95 (animals, vehicles)",
-        epochs=60,
+        epochs=20,
         augmentations=("flip", "crop"),
         weight_decay=earlier_nets.TwoConvBlockNet.weight_decay,
+        repeats=False,
     ),
     "compact": Contender("compact residual net (ours)", "this notebook", as_tensor, fit_net, quick=True),
     "frozen": frozen(OFFLINE, quick=True),
-    "fine_tuned": Contender("efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned),
+    "fine_tuned": Contender(
+        "efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned, repeats=False
+    ),
 }
 
 
 def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
     """The rows of a table. names: separated by commas, "" for the profile's; torchvision's backbones go by name too.
 
-    Raises UserError for a name that is neither, naming the nearest known one.
+    Our own net is always among them: the rest of notebook 02 studies it. Raises UserError for a name that is neither,
+    naming the nearest known one.
     """
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
         return {name: row for name, row in CONTENDERS.items() if row.quick or not quick}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
-    return {name: recipes.pick("model", name, zoo | CONTENDERS) for name in chosen}
+    return {
+        name: recipes.pick("model", name, zoo | CONTENDERS) for name in dict.fromkeys([*chosen, "compact"])
+    }
 
 
 # --- folds and seeds -------------------------------------------------------------------------------------------
@@ -283,12 +290,12 @@ def table_of_runs(
 ) -> pd.DataFrame:
     """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
-    One whose result does not depend on a seed gets the first only. epochs: of our own net, see compact.fit_fold.
+    One that is not repeated gets the first seed only. epochs: of our own net, see compact.fit_fold.
     tell: is given a line for each contender and seed.
     """
     rows = []
     for name, contender in chosen.items():
-        for seed in seeds if contender.seeded else seeds[:1]:
+        for seed in seeds if contender.repeats else seeds[:1]:
             if name == "compact":  # from its kept weights
                 found = compact.predictions(run, data, seed, epochs=epochs)
             else:

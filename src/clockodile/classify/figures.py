@@ -12,7 +12,7 @@ BLUE, QUIET = "#0072B2", "#5A6266"
 PANELS = {  # column of a history -> title of its panel, factor
     "learning_rate": ("Learning rate, thousandths", 1000),
     "loss": ("Loss, nats", 1),
-    "accuracy": ("Accuracy on augmented pictures, %", 100),
+    "accuracy": ("Accuracy, %", 100),
 }
 
 
@@ -69,7 +69,7 @@ def errors_with_neighbours(
     probability: np.ndarray,
     *,
     columns: int = 12,
-    most: int = 36,
+    most: int = 24,
 ) -> Figure:
     """Wrongly judged images, each above the training images most like it; the bar has the true class's colour.
 
@@ -78,34 +78,27 @@ def errors_with_neighbours(
     rows, neighbours = rows[:most], neighbours[:most]
     if not len(rows):
         return tile_figure(np.full_like(data.images[:1], 255), columns=columns, title="No errors at all")
-    blocks = -(-len(rows) // columns)
-    below = neighbours.shape[1]
-    figure, axes = new_figure(
-        2 * blocks,
-        height=blocks * (1.05 + 0.62 * below),
-        squeeze=False,
-        height_ratios=[1.35, below + 0.55] * blocks,
-    )
-    for block in range(blocks):
+    blocks, below = -(-len(rows) // columns), neighbours.shape[1]
+    figure, axes = new_figure(blocks, height=blocks * (below + 1) * 0.78, squeeze=False)
+    for block, ax in enumerate(axes[:, 0]):
         part = slice(block * columns, (block + 1) * columns)
-        shown, near = rows[part], neighbours[part]
-        gap = columns - len(shown)
+        gap = columns - len(rows[part])
         blank = np.full((gap, *data.images.shape[1:]), 255, np.uint8)
-        words = [f"{short_id(data.ids[row])} {probability[row].max():.2f}" for row in shown]
+        lines = [
+            rows[part],
+            *neighbours[part].T,
+        ]  # the errors, then the nearest of each, then the second nearest ...
+        words = [f"{short_id(data.ids[row])}: {probability[row].max():.2f}" for row in rows[part]]
         show_tiles(
-            axes[2 * block, 0],
-            np.concatenate([data.images[shown], blank]),
+            ax,
+            np.concatenate([part for line in lines for part in (data.images[line], blank)]),
             columns=columns,
-            captions=words + [""] * gap,
+            captions=words + [""] * (gap + columns * below),
+            colours=[
+                colour
+                for line in lines
+                for colour in [class_colour(label) for label in data.labels[line]] + ["white"] * gap
+            ],
             size=6,
-            colours=[class_colour(label) for label in data.labels[shown]] + ["white"] * gap,
         )
-        pictures = [np.concatenate([data.images[near[:, k]], blank]) for k in range(below)]
-        bars = [
-            [class_colour(label) for label in data.labels[near[:, k]]] + ["white"] * gap for k in range(below)
-        ]
-        show_tiles(axes[2 * block + 1, 0], np.concatenate(pictures), columns=columns, colours=sum(bars, []))
-    figure.suptitle(
-        f"{len(rows)} shown; id and probability of the wrong answer", x=0.008, ha="left", fontsize=10
-    )
     return figure

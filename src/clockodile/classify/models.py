@@ -42,9 +42,9 @@ PATTERNS = 3 * PATCH**2  # independent patterns in such a patch
 class CompactResNet(nn.Module):
     """Our net: a residual network small enough to train on a laptop's processor, about 0.65 million weights.
 
-    The first layer is computed, not learned (see `whiten`). Three stages follow (32 -> 16 -> 8 -> 4 pixels a side), then
-    the strongest response of each map anywhere in the picture: a dial is a dial wherever it hangs. Works for any image
-    of at least 8 x 8 pixels. The plan goes back to Page (2018) and Jordan (2024, arXiv 2404.00498).
+    The first layer is computed, not learned (see `whiten`). Three stages follow (32 -> 16 -> 8 -> 4 pixels a side),
+    then the strongest response of each map anywhere in the picture: a dial is a dial wherever it hangs. Works for any
+    image of at least 8 x 8 pixels. The plan goes back to Page (2018) and Jordan (2024, arXiv 2404.00498).
     """
 
     def __init__(
