@@ -309,6 +309,17 @@ def read_weights(path: Path, key: str, origin: str) -> Fitted | None:
         return None
 
 
+def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: Path) -> Fitted | None:
+    """Weights of this name, configuration and data in the run folder, else shipped ones, else None."""
+    key = key_of({"config": dict(config), "data": data_fingerprint})
+    path = Path(run_dir) / f"{name}.safetensors"
+    for place, origin in ((path, "run folder"), (shipped_weights() / path.name, "shipped")):
+        fitted = read_weights(place, key, origin)
+        if fitted is not None:
+            return fitted
+    return None
+
+
 def fit_or_load(
     name: str,
     config: Mapping,
@@ -328,12 +339,9 @@ def fit_or_load(
     record = {"config": dict(config), "data": data_fingerprint}
     key = key_of(record)
     path = Path(run_dir) / f"{name}.safetensors"
-    if not retrain:
-        places = ((path, "run folder"), (shipped_weights() / path.name, "shipped"))
-        for place, origin in places:
-            fitted = read_weights(place, key, origin)
-            if fitted is not None:
-                return fitted
+    stored = None if retrain else load_fitted(name, config, data_fingerprint, run_dir=run_dir)
+    if stored is not None:
+        return stored
     start = time.perf_counter()
     state, metrics = fit()
     seconds = time.perf_counter() - start

@@ -27,7 +27,6 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
     "no mixup": ({"mixup": 0.0}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "no weight averaging": ({"averaging": 0.0}, {}),
-    "constant learning rate": ({"warm_up": None, "learning_rate": 1e-3}, {}),
     "first layer learned": ({}, {"whitened": False}),
     "half the width": ({}, {"widths": (24, 48, 96)}),
     "a quarter of the epochs": ({"epochs": 0.25}, {}),

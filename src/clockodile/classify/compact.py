@@ -19,6 +19,7 @@ from clockodile.classify.models import CompactResNet, count_parameters
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
 from clockodile.classify.training import Change, Plan, evaluate, predict, train
 from clockodile.data.dataset import Dataset
+from clockodile.errors import UserError
 from clockodile.workspace import Run
 
 VERSION = 1  # raise it when net or training change their meaning: kept weights are then trained anew
@@ -73,10 +74,9 @@ def fit_fold(
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 
     name = f"classifier/compact-fold{fold}-seed{seed}-epochs{plan.epochs}"
-    kept = (run.dir / f"{name}.safetensors").is_file()
     fitted = None
-    if not (kept or epochs or retrain):
-        fitted = shipped_net(config)
+    if not (epochs or retrain):  # with a number of epochs a user asks for a net of their own
+        fitted = artifacts.load_fitted(name, config, data.fingerprint, run_dir=run.dir) or shipped_net(config)
     if fitted is None:
         fitted = artifacts.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
     model = net_for(data)()
@@ -90,13 +90,17 @@ def shipped_net(config: dict) -> artifacts.Fitted | None:
     It may have been trained longer than the profile would: better nets that are there need not be trained again.
     """
     path = artifacts.shipped_weights() / SHIPPED
-    if not path.is_file():
+    try:
+        trainings = read_record(path)["trainings"]
+    except UserError:  # missing or damaged: train again
         return None
     wanted = {name: config[name] for name in ("net", "version", "seed", "fold", "known")}
-    for number, training in enumerate(read_record(path)["trainings"]):
+    for number, training in enumerate(trainings):
         if {name: training["config"].get(name) for name in wanted} == wanted:
             net = load_predictor(path).models[number]
-            return artifacts.Fitted(net.state_dict(), training["metrics"], training["seconds"], "shipped")
+            return artifacts.Fitted(
+                net.state_dict(), training["metrics"], training["seconds"], "shipped", training["config"]
+            )
     return None
 
 
@@ -122,7 +126,7 @@ def out_of_fold(
         "split": data.card["split_hash"],
     }
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    if epochs is None:
+    if epochs is None and not retrain:
         stored = artifacts.recall(run.dir, "oof_predictions.npz", config, partly=True)
         if stored is not None and np.array_equal(stored["ids"], data.ids):
             return stored
@@ -140,7 +144,6 @@ def out_of_fold(
     return artifacts.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
 
 
-@torch.no_grad()
 def judge_folds(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
@@ -149,8 +152,9 @@ def judge_folds(
     classes, found = len(data.classes), {}
     for fold, (net, _) in enumerate(fold_nets(run, data, seed, epochs=epochs, retrain=retrain)):
         known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
-        centres = class_centres(net.features(images[known]), labels[known], classes)
-        features = net.features(images[unseen])
+        with torch.no_grad():
+            centres = class_centres(net.features(images[known]), labels[known], classes)
+            features = net.features(images[unseen])
         parts = {
             "logits": predict(net, images[unseen], mirrored=True),
             "features": features,
@@ -201,7 +205,7 @@ def fit_hardened(
         model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, change=hook)
         return model.state_dict(), {"history": history.to_dict("list")}
 
-    name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}"
+    name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
     fitted = artifacts.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
     model = net_for(data)()
     model.load_state_dict(fitted.state)

@@ -34,9 +34,7 @@ def probed_backbone(*, classes: int, image_size: int, backbone: str, side: int, 
     from clockodile.classify.probes import Probe, ProbedBackbone
 
     probe = Probe(torch.zeros(width), torch.ones(width), torch.zeros(classes, width), torch.zeros(classes))
-    model = ProbedBackbone(load_backbone(backbone, side=side), probe)
-    model.stored_prefixes = ("head.",)
-    return model
+    return ProbedBackbone(load_backbone(backbone, side=side), probe)
 
 
 # kind -> what builds an untrained net from classes=C, image_size=S and the arguments recorded in the file. A net with

@@ -26,6 +26,8 @@ HEAD_RATE = 10  # the new head learns faster than the backbone, which is already
 class ProbedBackbone(nn.Module):
     """A classifier made of two parts. backbone: images to features (N, D); head: features to logits (N, C)."""
 
+    stored_prefixes = ("head.",)  # what predictor.py keeps of it; the backbone comes with its package
+
     def __init__(self, backbone: nn.Module, head: nn.Module):
         super().__init__()
         self.backbone, self.head = backbone, head

@@ -82,7 +82,7 @@ def out_of_fold(
         "split": data.card["split_hash"],
     }
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    if epochs is None:
+    if epochs is None and not retrain:
         stored = artifacts.recall(run.dir, FILE, config, partly=True)
         if stored is not None and np.array_equal(stored["ids"], data.ids):
             return stored

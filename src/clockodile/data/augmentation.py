@@ -133,7 +133,9 @@ def mixup(
     if not concentration:
         return images, targets
     # Beta from two Gamma draws would use torch's global state; its inverse distribution function does not
-    drawn = beta.ppf(torch.rand(len(images), generator=generator).double().numpy(), concentration, concentration)
+    drawn = beta.ppf(
+        torch.rand(len(images), generator=generator).double().numpy(), concentration, concentration
+    )
     share = torch.from_numpy(drawn).to(images)
     partner = torch.randperm(len(images), generator=generator).to(images.device)
     blended = torch.lerp(images[partner], images, share.view(-1, 1, 1, 1))
