@@ -58,8 +58,7 @@ SCHEMAS = {
     "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
     "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
     # notebook 02
-    "oof_predictions.npz": OUT_OF_FOLD,  # our net's
-    "report_000_predictions.npz": OUT_OF_FOLD,
+    "oof_predictions.npz": OUT_OF_FOLD,
     "predictions/": Schema(  # one file for each contender and seed; K folds
         {
             "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
@@ -71,6 +70,9 @@ SCHEMAS = {
     "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
     "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
     "classifier_runs.csv": columns(
+        model="U", seed="i", part="U", accuracy="f", log_loss="f", parameters="i", seconds="f"
+    ),
+    "contenders.csv": columns(
         **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
         **dict.fromkeys(
             ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"

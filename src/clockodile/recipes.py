@@ -64,7 +64,7 @@ PROFILES = {
         Profile(
             name="quick",
             folds=5,
-            seeds=3,
+            seeds=5,
             oof_seeds=1,
             compact_epochs=24,
             ablation_folds=1,

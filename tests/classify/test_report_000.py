@@ -7,7 +7,7 @@ import torch
 from clockodile import artifacts
 from clockodile.classify import report_000
 from clockodile.classify.report_000 import fit_report_000, nets_of_notebook_02, out_of_fold
-from clockodile.classify.training import predict, train_full_batch
+from clockodile.classify.training import predict
 
 
 def test_a_net_is_trained_once_and_predicts_the_same_when_loaded(run, data):
@@ -33,13 +33,21 @@ def test_a_net_is_never_taken_for_another_split(run, data):
     assert set(other["test"]) & set(split["train"]) and fitted.origin == "trained"
 
 
-def test_later_notebooks_find_the_nets_of_notebook_02(run, data, monkeypatch):
-    monkeypatch.setattr(report_000, "train_full_batch", lambda *parts, epochs, **rest: train_full_batch(*parts, epochs=2, **rest))
-    net, _, split = fit_report_000(run, data, seed=run.seed)
-    columns = artifacts.SCHEMAS["classifier_runs.csv"].parts
-    row = {name: {"U": "x", "i": 1, "f": 0.5}[kind] for name, (kind, _) in columns.items()}
-    config = {"data": data.fingerprint, "seed": run.seed, "seeds": 1, "models": ["compact"]}
-    artifacts.save(run.dir, "classifier_runs.csv", pd.DataFrame([row]), config)
+def test_later_notebooks_find_the_nets_of_notebook_02(run, data):
+    net, _, split = fit_report_000(run, data, seed=run.seed, epochs=2)
+    runs = [
+        {
+            "model": "m",
+            "seed": 0,
+            "part": "p",
+            "accuracy": 0.5,
+            "log_loss": 0.5,
+            "parameters": 1,
+            "seconds": 0.5,
+        }
+    ]
+    config = {"net": "report_000", "data": data.fingerprint, "first_seed": run.seed, "seeds": 1, "epochs": 2}
+    artifacts.save(run.dir, "classifier_runs.csv", pd.DataFrame(runs), config)
     ((found, its_split),) = nets_of_notebook_02(run, data)
     assert torch.equal(found.out.weight, net.out.weight) and np.array_equal(split["test"], its_split["test"])
 

@@ -132,6 +132,7 @@ def out_of_fold(
             return stored
     config |= {
         "plan": asdict(plan_for(run, epochs=epochs or 0)),
+        "asked": epochs or 0,  # 0 may mean the package's nets
         "ids": artifacts.key_of({"": data.ids.tolist()}),
     }
 

@@ -288,7 +288,7 @@ def cross_validate(
 def table_of_runs(
     run: Run, data: Dataset, chosen: dict[str, Contender], *, seeds: list[int], epochs: int = 0, tell=None
 ) -> pd.DataFrame:
-    """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
+    """contenders.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
     One that is not repeated gets the first seed only. epochs: of our own net, see compact.fit_fold.
     tell: is given a line for each contender and seed.

@@ -21,7 +21,6 @@ def net_for(data: Dataset) -> partial:
     return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
 
 
-FILE = "report_000_predictions.npz"  # out of fold, for notebook 03
 VERSION = 1  # raise it when net, training or split change their meaning: kept weights are then trained anew
 
 
@@ -57,23 +56,23 @@ def fit_report_000(
 
 
 def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]:
-    """The nets that notebook 02 trained, each with its split, however many seeds it was given.
+    """The nets that notebook 02 trained, each with its split, whatever epochs and seeds it was given.
 
     When it has not been run on these data, the profile's nets are trained now.
     """
-    config = {"data": data.fingerprint, "seed": run.seed}
+    config = {"net": "report_000", "data": data.fingerprint, "first_seed": run.seed}
     stored = artifacts.recorded_config(run.dir, "classifier_runs.csv", config) or {}
-    seeds = stored.get("seeds", run.profile.seeds)
-    fits = [fit_report_000(run, data, seed=seed) for seed in range(run.seed, run.seed + seeds)]
+    epochs, seeds = stored.get("epochs", 0), stored.get("seeds", run.profile.seeds)
+    fits = [fit_report_000(run, data, seed=seed, epochs=epochs) for seed in range(run.seed, run.seed + seeds)]
     return [(net, split) for net, _, split in fits]
 
 
 def out_of_fold(
     run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
 ) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions of this net for the training images, made once and stored in FILE.
+    """Out-of-fold predictions of this net for the training images, made once and stored as oof_predictions.npz.
 
-    epochs: 0 for the profile's; None for whatever is stored, or the profile's.
+    epochs: 0 for the profile's; None for whatever notebook 02 used, or the profile's when it has not been run.
     """
     config = {
         "net": "report_000",
@@ -82,8 +81,8 @@ def out_of_fold(
         "split": data.card["split_hash"],
     }
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    if epochs is None and not retrain:
-        stored = artifacts.recall(run.dir, FILE, config, partly=True)
+    if epochs is None:
+        stored = artifacts.recall(run.dir, "oof_predictions.npz", config, partly=True)
         if stored is not None and np.array_equal(stored["ids"], data.ids):
             return stored
     config |= {
@@ -97,4 +96,4 @@ def out_of_fold(
             net_for(data), data, seeds=seeds, epochs=config["epochs"], first_seed=run.seed
         )
 
-    return artifacts.remember(run.dir, FILE, config, make, anew=retrain)
+    return artifacts.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
