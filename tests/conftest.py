@@ -22,7 +22,12 @@ def data() -> Dataset:
         group=np.arange(len(labels)),
         fold=np.arange(len(labels)) % 5,
         classes=("striped", "dotted"),
-        card={"fingerprint": "f" * 16, "split_hash": "0" * 12, "source": {"kind": "folder", "stamp": ""}},
+        card={
+            "fingerprint": "f" * 16,
+            "split_hash": "0" * 12,
+            "source": {"kind": "folder", "stamp": ""},
+            "remark": "",
+        },
     )
 
 

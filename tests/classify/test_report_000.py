@@ -6,7 +6,8 @@ import torch
 
 from clockodile import artifacts
 from clockodile.classify import report_000
-from clockodile.classify.report_000 import fit_report_000, nets_of_notebook_02, out_of_fold
+from clockodile.classify.predictor import load_predictor, save_predictor
+from clockodile.classify.report_000 import ensemble, fit_report_000, nets_of_notebook_02, out_of_fold
 from clockodile.classify.training import predict
 
 
@@ -70,3 +71,16 @@ def test_later_notebooks_take_the_predictions_that_are_there(run, data):
     found = out_of_fold(run, data)
     assert np.array_equal(made["logits"], found["logits"])
     assert (run.dir / "oof_predictions.npz").stat().st_mtime_ns == stamp
+
+
+def test_the_ensemble_reports_what_its_nets_get_right_on_unseen_images(run, data, tmp_path):
+    trained = [fit_report_000(run, data, seed=seed, epochs=3)[::2] for seed in (0, 1)]
+    kept = ensemble(data, trained)
+    right = []
+    for net, split in trained:
+        rows = np.concatenate([split["validation"], split["test"]])
+        right += (predict(net, data.tensor()[rows]).argmax(1).numpy() == data.labels[rows]).tolist()
+    assert kept.accuracy == np.mean(right)
+    save_predictor(tmp_path / "predictor-report_000.safetensors", kept)
+    again = load_predictor(tmp_path / "predictor-report_000.safetensors").probabilities(data.images)
+    assert np.abs(again - kept.probabilities(data.images)).max() < 0.01

@@ -22,6 +22,7 @@ FILES = (
     "splits.csv",
     "oof_predictions.npz",
     "classifier_runs.csv",
+    "classifier/predictor-report_000.safetensors",
     "ambiguous.csv",
     "hybrids.csv",
 )

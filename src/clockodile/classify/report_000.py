@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from clockodile import artifacts
+from clockodile.classify.calibration import fit_temperature
 from clockodile.classify.crossval import predict_out_of_fold
 from clockodile.classify.earlier_nets import ThreeBlockNet
-from clockodile.classify.training import evaluate, train_full_batch
+from clockodile.classify.predictor import Predictor
+from clockodile.classify.training import evaluate, predict, train_full_batch
 from clockodile.data.dataset import Dataset
 from clockodile.data.splits import half_quarter_quarter
 from clockodile.workspace import Run
@@ -65,6 +67,29 @@ def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, di
     epochs, seeds = stored.get("epochs", 0), stored.get("seeds", run.profile.seeds)
     fits = [fit_report_000(run, data, seed=seed, epochs=epochs) for seed in range(run.seed, run.seed + seeds)]
     return [(net, split) for net, _, split in fits]
+
+
+def ensemble(data: Dataset, trained: list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]) -> Predictor:
+    """Several of these nets together, as `clockodile predict` uses them.
+
+    trained: nets, each with its split. Accuracy and temperature are those of single nets on the two quarters each has
+    not seen: no image is unseen by all of them.
+    """
+    unseen = [np.concatenate([split["validation"], split["test"]]) for _, split in trained]
+    pairs = zip(trained, unseen, strict=True)
+    logits = np.concatenate([predict(net, data.rows(rows).tensor()).numpy() for (net, _), rows in pairs])
+    labels = data.labels[np.concatenate(unseen)]
+    return Predictor(
+        name=f"the first report's net, {len(trained)} of them",
+        classes=data.classes,
+        image_size=data.images.shape[1],
+        models=[net for net, _ in trained],
+        temperature=fit_temperature(logits, labels),
+        note="; ".join(data.remarks),
+        kind="three_block",
+        accuracy=float((logits.argmax(1) == labels).mean()),
+        trained_on=f"{len(data)} images of {' and '.join(data.classes)}, half of them each",
+    )
 
 
 def out_of_fold(
