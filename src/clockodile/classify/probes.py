@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from clockodile.classify.backbones import OFFLINE, Backbone, load_with_last_layer
-from clockodile.classify.training import predict, seeded
+from clockodile.classify.training import fast_bfloat16, predict, seeded
 from clockodile.data.augmentation import augment
 from clockodile.errors import UserError
 from clockodile.workspace import pick_device
@@ -195,6 +195,4 @@ def bfloat16_pays(model: nn.Module, device: torch.device) -> bool:
     """
     if any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in model.modules()):
         return False
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return fast_bfloat16(device)

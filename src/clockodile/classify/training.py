@@ -90,7 +90,9 @@ def one_cycle(step: int, steps: int, *, warm_up: float | None) -> float:
     step: 0..steps-1; warm_up: share of the steps that rise, None for a constant 1. Returns a number in [0, 1].
     """
     done = (step + 1) / (steps + 1)
-    return 1.0 if warm_up is None else min(done / warm_up, (1 - done) / (1 - warm_up))
+    if warm_up is None:
+        return 1.0
+    return done / warm_up if done < warm_up else (1 - done) / (1 - warm_up) if warm_up < 1 else 1.0
 
 
 class AveragedWeights:
