@@ -49,7 +49,7 @@ def test_the_seven_blocks_have_the_published_size():
     assert round(4 * count_parameters(SevenBlockNet()) / 2**20, 2) == 70.00  # MB of float32
 
 
-@pytest.mark.parametrize(("size", "left"), [(8, 1), (16, 1), (32, 1), (48, 3), (128, 1), (50, 25)])
+@pytest.mark.parametrize(("size", "left"), [(8, 1), (16, 1), (32, 1), (48, 1), (128, 1), (50, 1)])
 def test_the_seven_blocks_halve_a_picture_while_that_is_possible(size, left):
     with torch.no_grad():
         pooled = SevenBlockNet(image_size=size, widths=(2,) * 7).eval().blocks(torch.rand(1, 3, size, size))

@@ -155,10 +155,10 @@ def test_two_processes_with_an_empty_cache_download_once(tmp_path):
 
     with served(answer) as at:
         code = (
-            "from pathlib import Path; from tiny_cifar import SMALL; "
+            "import os; from pathlib import Path; from tiny_cifar import SMALL; "
             "from clockodile.data.cifar import fetch_cifar100; from clockodile.data.download import Limits; "
             f"fetch_cifar100(Path({str(tmp_path)!r}), url={at.url!r}, dataset=SMALL, "
-            "limits=Limits(patience=90), log=lambda line: print(line, flush=True))"
+            "limits=Limits(patience=90), log=lambda line: os.write(1, line.encode() + b'\\n'))"  # whole lines
         )
         read, write = os.pipe()
         command, here = [sys.executable, "-c", code], Path(__file__).parents[1] / "support"
