@@ -14,10 +14,10 @@ import torch
 
 from clockodile import artifacts
 from clockodile.classify.calibration import fit_temperature
-from clockodile.classify.crossval import class_centres
+from clockodile.classify.crossval import judge_held_out
 from clockodile.classify.models import CompactResNet, count_parameters
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
-from clockodile.classify.training import Change, Plan, evaluate, predict, train
+from clockodile.classify.training import Change, Plan, evaluate, train
 from clockodile.data.dataset import Dataset
 from clockodile.errors import UserError
 from clockodile.workspace import Run
@@ -153,14 +153,7 @@ def judge_folds(
     classes, found = len(data.classes), {}
     for fold, (net, _) in enumerate(fold_nets(run, data, seed, epochs=epochs, retrain=retrain)):
         known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
-        with torch.no_grad():
-            centres = class_centres(net.features(images[known]), labels[known], classes)
-            features = net.features(images[unseen])
-        parts = {
-            "logits": predict(net, images[unseen], mirrored=True),
-            "features": features,
-            "centre_distance": torch.cdist(features, centres),
-        }
+        parts = judge_held_out(net, images, labels, known, unseen, classes, mirrored=True)
         for name, values in parts.items():
             found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))[data.fold == fold] = (
                 values

@@ -50,11 +50,28 @@ def judge_fold(
     """Logits, features and distances to class centres of the held-out images. held_out: bool (N,)."""
     known, unseen = torch.from_numpy(~held_out), torch.from_numpy(held_out)
     model, _ = train_full_batch(make_model, images[known], labels[known], seed=seed, epochs=epochs)
-    with torch.no_grad():
-        centres = class_centres(model.features(images[known]), labels[known], classes)
-        features = model.features(images[unseen])
+    return judge_held_out(model, images, labels, known, unseen, classes)
+
+
+@torch.no_grad()
+def judge_held_out(
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    known: torch.Tensor,
+    unseen: torch.Tensor,
+    classes: int,
+    *,
+    mirrored: bool = False,
+) -> dict[str, np.ndarray]:
+    """Logits, features and distances to class centres of the unseen images; centres are those of the known ones.
+
+    known, unseen: bool (N,); mirrored: see training.predict, of which it is a setting for the logits alone.
+    """
+    centres = class_centres(model.features(images[known]), labels[known], classes)
+    features = model.features(images[unseen])
     return {
-        "logits": predict(model, images[unseen]).numpy(),
+        "logits": predict(model, images[unseen], mirrored=mirrored).numpy(),
         "features": features.numpy(),
         "centre_distance": torch.cdist(features, centres).numpy(),
     }

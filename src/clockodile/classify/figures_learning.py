@@ -84,10 +84,8 @@ def errors_with_neighbours(
         part = slice(block * columns, (block + 1) * columns)
         gap = columns - len(rows[part])
         blank = np.full((gap, *data.images.shape[1:]), 255, np.uint8)
-        lines = [
-            rows[part],
-            *neighbours[part].T,
-        ]  # the errors, then the nearest of each, then the second nearest ...
+        # the errors, then the nearest of each, then the second nearest ...
+        lines = [rows[part], *neighbours[part].T]
         words = [f"{short_id(data.ids[row])}: {probability[row].max():.2f}" for row in rows[part]]
         show_tiles(
             ax,

@@ -17,14 +17,10 @@ from clockodile.data.files import os_reason
 from clockodile.data.scan import SUFFIXES, printable, scan_folder
 from clockodile.errors import UserError
 
-PREDICTORS = (
-    "predictor-*.safetensors"  # in a run's folder classifier/, where notebook 02 writes them, and shipped
-)
-SILENT = (
-    "hidden",
-    "left by",
-    "link to a folder",
-)  # why a file in a folder was left out: nobody wants to read it
+# in a run's folder classifier/, where notebook 02 writes them, and among the shipped weights
+PREDICTORS = "predictor-*.safetensors"
+# why a file in a folder was left out: nobody wants to read it
+SILENT = ("hidden", "left by", "link to a folder")
 NO_IMAGE_NAME = "not an image type ("  # in a folder: passed over, and no failure
 
 Tell = Callable[[str], None]

@@ -153,9 +153,8 @@ def train(
     images = images.to(device)
     classes = predict(model, images[:1]).shape[1]  # the labels need not hold every class
     targets = F.one_hot(labels, classes).float().to(device)
-    per_epoch = max(
-        1, len(images) // plan.batch
-    )  # what does not fill a batch is left for another epoch's shuffle
+    # what does not fill a batch is left for another epoch's shuffle
+    per_epoch = max(1, len(images) // plan.batch)
     history = []
     with seeded(seed):  # for dropout
         for epoch in range(plan.epochs):
