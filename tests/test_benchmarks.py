@@ -149,3 +149,15 @@ def test_a_missing_library_is_named_with_its_remedy(bench, monkeypatch, capsys):
     assert "pip install fastai" in capsys.readouterr().out
     with pytest.raises(UserError, match="pip install fastai"):
         bench.chosen_peers("both")
+
+
+@pytest.mark.slow
+def test_known_hybrids_are_ranked_by_every_method(tmp_path):
+    words = [sys.executable, SCRIPT.with_name("ambiguity.py"), "--quick", "--only", "hybrids"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    found = {
+        line[:36].strip(): float(line.split()[-1]) for line in done.stdout.splitlines() if "precision" in line
+    }
+    chance = float(done.stdout.split("chance ")[1].split()[0])
+    assert len(found) == 8 and found["evidence for both (headline)"] > 3 * chance

@@ -120,3 +120,24 @@ def test_photographs_are_not_refused(tmp_path):
     write_json(tmp_path / "data_card.json", {"source": {"stamp": ""}})
     record_metrics(tmp_path, "01", [metric("images", 1)])
     refresh.refuse_stand_in(tmp_path)
+
+
+def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
+    names = [
+        "classifier/predictor-compact.safetensors",
+        "judge.safetensors",
+        "classifier/compact-fold0.safetensors",
+    ]
+    for name in names:
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr(refresh, "shipped_weights", lambda: tmp_path / "weights")
+    told = []
+    refresh.ship_weights(tmp_path / "run", told.append)
+    shipped = {path.name: path.read_text() for path in (tmp_path / "weights").iterdir()}
+    assert (
+        shipped == {"predictor-compact.safetensors": names[0], "judge.safetensors": names[1]}
+        and len(told) == 2
+    )

@@ -47,6 +47,19 @@ def test_any_tolerance_can_be_drawn_even_if_nothing_passes(data, tolerance):
     assert bytes(screen.value).startswith(b"\x89PNG")
 
 
+def test_every_corner_of_the_plane_can_be_drawn(data):
+    evidence = np.random.default_rng(0).random((len(data), 2))
+    found, screen = controls(widgets.browse_plane(data, evidence, (0, 1)))
+    pictures = {bytes(screen.value)}
+    for corner in ("first", "second", "neither"):
+        found["corner"].value = corner
+        pictures.add(bytes(screen.value))
+    found["corner"].value = "both"
+    found["threshold"].value = 0.99  # nobody
+    pictures.add(bytes(screen.value))
+    assert len(pictures) == 5
+
+
 def test_no_figures_pile_up(data):
     before = len(plt.get_fignums())
     slider = widgets.whole_number("n", 1, 4)
@@ -60,3 +73,32 @@ def test_without_a_person_a_widget_is_one_line(capsys, monkeypatch):
     monkeypatch.setenv("CLOCKODILE_HEADLESS", "1")
     widgets.show_widget(widgets.whole_number("n", 1, 4))
     assert capsys.readouterr().out.count("\n") == 1
+
+
+ROWS = [
+    {"epoch": epoch, "learning_rate": 1e-3, "loss": 1 / (1 + epoch), "accuracy": 0.5} for epoch in range(3)
+]
+
+
+def test_training_is_watched_as_a_growing_picture(monkeypatch):
+    shown = []
+    monkeypatch.delenv("CLOCKODILE_HEADLESS", raising=False)
+    monkeypatch.setattr(widgets, "display", shown.append)
+    after_epoch = widgets.watch_training(len(ROWS))
+    pictures = []
+    for row in ROWS:
+        after_epoch(row)
+        pictures.append(bytes(shown[0].value))
+    assert pictures[0].startswith(b"\x89PNG") and pictures[-1] != pictures[0]
+
+
+def test_training_without_a_person_prints_a_line_an_epoch(monkeypatch, capsys):
+    monkeypatch.setenv("CLOCKODILE_HEADLESS", "1")
+    after_epoch = widgets.watch_training(len(ROWS))
+    for row in ROWS:
+        after_epoch(row)
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["epoch", "1:"],
+        ["epoch", "2:"],
+        ["epoch", "3:"],
+    ]

@@ -58,7 +58,8 @@ SCHEMAS = {
     "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
     "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
     # notebook 02
-    "oof_predictions.npz": OUT_OF_FOLD,
+    "oof_predictions.npz": OUT_OF_FOLD,  # our net's
+    "report_000_predictions.npz": OUT_OF_FOLD,
     "predictions/": Schema(  # one file for each contender and seed; K folds
         {
             "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
@@ -70,9 +71,6 @@ SCHEMAS = {
     "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
     "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
     "classifier_runs.csv": columns(
-        model="U", seed="i", part="U", accuracy="f", log_loss="f", parameters="i", seconds="f"
-    ),
-    "contenders.csv": columns(
         **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
         **dict.fromkeys(
             ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
@@ -80,7 +78,12 @@ SCHEMAS = {
         **{"megabytes": "f", "seconds": "f"},
     ),
     # notebook 03
-    "ambiguous.csv": columns(id="U", label="i", p="f", misclassified="f", centre_distance="f", rank="i"),
+    "ambiguous.csv": columns(  # all but id, label, quadrant, rank and reason in [0, 1], higher = more ambiguous
+        **{"id": "U", "label": "i", "p": "f", "misclassified": "f", "centre_distance": "f", "entropy": "f"},
+        **{"disagreement": "f", "evidence_a": "f", "evidence_b": "f", "quadrant": "U", "score": "f"},
+        **{"rank": "i", "reason": "U"},
+    ),
+    "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
     "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
     "hybrids.csv": columns(method="U", images="i", p_second="f", undecided="f", sharpness="f", seconds="f"),

@@ -179,6 +179,48 @@ def predict(args: argparse.Namespace) -> int:
     return predict_command(args.paths, pretrained=args.pretrained, csv_file=args.csv, json=args.json)
 
 
+# --- clockodile rank ---------------------------------------------------------------------------------------
+
+
+def rank_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile rank`."""
+    parser.usage = "clockodile rank RUN FOLDER [--top K] [--csv FILE] [--html FILE]\n       "
+    parser.usage += "clockodile rank --pretrained FOLDER [--top K] [--csv FILE] [--html FILE]"
+    parser.epilog = (
+        "Ends with 0 when every image was ranked, 1 when some were refused (each is named on stderr), 2 when none "
+        "could be judged or an argument is wrong. A ranking that was interrupted goes on where it was."
+    )
+    add = parser.add_argument
+    add("paths", metavar="RUN FOLDER", nargs="+", help="RUN, a run folder; then the folder of images to rank")
+    add("--pretrained", action="store_true", help="use the judge that comes with the package; no RUN then")
+    add(
+        "--top",
+        metavar="K",
+        type=positive,
+        default=24,
+        help="how many to show (default 24); the table holds all",
+    )
+    add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
+    add("--html", metavar="FILE", help="write a page with the first K images in it")
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 or more. ValueError otherwise, which argparse reports."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def rank(args: argparse.Namespace) -> int:
+    """Rank any images by how much they look like both classes; no labels are needed."""
+    from clockodile.ambiguous.rank_command import rank_command
+
+    return rank_command(
+        args.paths, pretrained=args.pretrained, count=args.top, csv_file=args.csv, html_file=args.html
+    )
+
+
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
@@ -222,6 +264,7 @@ def refresh(args: argparse.Namespace) -> int:
 COMMANDS = (
     Command("run", "run the notebooks without a browser and write a report", run_options, run),
     Command("predict", "say which class photographs of yours show", predict_options, predict),
+    Command("rank", "rank photographs of yours by how much they look like both classes", rank_options, rank),
     Command("recipes", "list what can be run on, and the profiles", no_options, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )

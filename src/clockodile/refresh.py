@@ -61,12 +61,12 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
     refuse_edited(notebooks, before)
     replace(texts, readme, staged, tell)
     if profile == "full":
-        ship_weights(run.dir / "classifier", tell)
+        ship_weights(run.dir, tell)
 
 
-def ship_weights(trained: Path, tell: Callable[[str], None]) -> None:
-    """Put the predictors of a full run among the weights that come with the package. trained: their folder."""
-    for path in sorted(trained.glob("predictor-*.safetensors")):
+def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
+    """Put the predictors and the judge of a full run among the weights that come with the package."""
+    for path in sorted([*run_dir.glob("classifier/predictor-*.safetensors"), *run_dir.glob("judge.safetensors")]):
         with atomic(shipped_weights() / path.name) as temporary:
             shutil.copyfile(path, temporary)
         tell(f"wrote {path.name}, {path.stat().st_size / 1e6:.1f} MB")

@@ -6,6 +6,7 @@ A widget is a function of its controls' values that draws one figure; nothing is
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -15,6 +16,8 @@ import torch
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from clockodile.ambiguous.evidence import LENIENT, quadrants
+from clockodile.classify.figures_learning import training_curves
 from clockodile.data.augmentation import AUGMENTATIONS, augment
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.plots import class_colour, short_id, tile_figure
@@ -54,6 +57,30 @@ def live_figure(draw: Callable[..., Figure], **controls: widgets.Widget) -> widg
         control.observe(redraw, names="value")
     redraw()
     return widgets.VBox([widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}), screen])
+
+
+def watch_training(epochs: int) -> Callable[[dict], None]:
+    """What training.train is to call after each epoch: curves that grow while a person watches, else a line an epoch.
+
+    epochs: how many there will be. Curves are drawn once a second at most, so that watching does not slow the training.
+    """
+    if not someone_is_watching():
+        return lambda row: print(
+            f"  epoch {row['epoch'] + 1}: loss {row['loss']:.3f}, accuracy {100 * row['accuracy']:.1f} %"
+        )
+    screen, rows, drawn = widgets.Image(format="png"), [], 0.0
+
+    def show(row: dict) -> None:
+        nonlocal drawn
+        if not rows:  # not before: nets that are loaded are not trained
+            display(screen)
+        rows.append(row)
+        if time.monotonic() - drawn > 1 or len(rows) == epochs:
+            history = {name: [row[name] for row in rows] for name in row}
+            screen.value = picture(training_curves([history], epochs=epochs))
+            drawn = time.monotonic()
+
+    return show
 
 
 def whole_number(description: str, low: int, high: int) -> widgets.IntSlider:
@@ -134,3 +161,38 @@ def choose_tolerance(
         )
 
     return live_figure(draw, tolerance=tolerance)
+
+
+def browse_plane(data: Dataset, evidence: np.ndarray, pair: tuple[int, int]) -> widgets.VBox:
+    """Choose a corner of the plane and how strict to be; see how many images lie there and the clearest of them.
+
+    evidence: (N, C) in [0, 1] in the order of `data`; pair: the two classes.
+    """
+    names = [data.classes[label] for label in pair]
+    corners = {
+        f"only {names[0]}": "first",
+        f"only {names[1]}": "second",
+        "both": "both",
+        "neither": "neither",
+    }
+    corner = widgets.Dropdown(options=corners, value="both", description="corner")
+    threshold = share("threshold", LENIENT, low=0.5, high=0.99, step=0.01)
+
+    def draw(corner: str, threshold: float) -> Figure:
+        inside = np.flatnonzero(quadrants(evidence, pair, threshold=threshold) == corner)
+        smaller, larger = evidence[:, list(pair)].min(1), evidence[:, list(pair)].max(1)
+        clearest = {"both": smaller, "neither": -larger}.get(corner, larger - smaller)
+        shown = inside[np.argsort(-clearest[inside], kind="stable")][: 2 * COLUMNS]
+        title = f"{len(inside)} of {len(data)} images at threshold {threshold:.2f}"
+        if not len(shown):
+            blank = np.full((1, *data.images.shape[1:]), 255, np.uint8)
+            return tile_figure(blank, columns=COLUMNS, title=title)
+        return tile_figure(
+            data.images[shown],
+            columns=COLUMNS,
+            title=title,
+            captions=[short_id(name) for name in data.ids[shown]],
+            colours=[class_colour(label) for label in data.labels[shown]],
+        )
+
+    return live_figure(draw, corner=corner, threshold=threshold)

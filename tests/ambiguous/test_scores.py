@@ -3,14 +3,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clockodile.ambiguous.scores import centre_balance, doubt, rank_of, within_tolerance
+from clockodile.ambiguous.scores import (
+    both,
+    centre_balance,
+    disagreement,
+    distances_to_centres,
+    entropy,
+    label_quality_doubt,
+    margin,
+    nearness_to_others,
+    neighbour_mix,
+    rank_of,
+    self_doubt,
+    split_entropy,
+    within_tolerance,
+)
 
 DISTANCES = arrays(float, (2, 10, 3), elements=st.floats(0, 1e6))
 
 
 def test_doubt_is_what_the_label_does_not_get():
     probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
-    assert np.allclose(doubt(probability, np.array([0, 0, 1])), [0.1, 0.8, 0.5])
+    assert np.allclose(self_doubt(probability, np.array([0, 0, 1])), [0.1, 0.8, 0.5])
 
 
 @given(DISTANCES)
@@ -42,3 +56,88 @@ def test_ranks_are_a_permutation_in_order_of_the_score(score):
     rank = rank_of(score)
     assert sorted(rank) == list(range(1, 13))
     assert (np.diff(score[np.argsort(rank)]) <= 0).all()
+
+
+LOGITS = arrays(float, (3, 10, 4), elements=st.floats(-30, 30))
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+@given(LOGITS)
+def test_every_score_of_probabilities_lies_between_0_and_1(logits):
+    probability, labels = softmax(logits).mean(0), np.arange(10) % 4
+    for score in (
+        self_doubt(probability, labels),
+        entropy(probability),
+        margin(probability),
+        disagreement(logits),
+        label_quality_doubt(probability, labels),
+    ):
+        assert score.shape == (10,) and (score >= -1e-9).all() and (score <= 1 + 1e-9).all()
+
+
+def test_no_idea_is_1_and_certainty_is_0():
+    probability = np.array([[0.25] * 4, [1, 0, 0, 0]])
+    assert np.allclose(entropy(probability), [1, 0]) and np.allclose(margin(probability), [1, 0])
+
+
+@given(LOGITS)
+def test_the_parts_of_the_entropy_add_up(logits):
+    aleatoric, epistemic = split_entropy(logits)
+    assert np.allclose(aleatoric + epistemic, entropy(softmax(logits).mean(0)), atol=1e-9)
+
+
+def test_nets_that_agree_disagree_about_nothing_and_opposite_ones_about_everything():
+    sure = np.array([[[9.0, -9.0]], [[9.0, -9.0]]])
+    opposite = sure * np.array([1, -1])[:, None, None]
+    assert disagreement(sure)[0] < 1e-6 and disagreement(opposite)[0] > 0.99
+
+
+def test_label_quality_is_that_of_confident_learning_by_hand():
+    probability = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
+    labels = np.array([0, 0, 1, 1])  # thresholds: 0.8 and 0.7
+    adjusted = np.array([[0.9, 0.2], [0.7, 0.4], [0.4, 0.7], [0.2, 0.9]])  # - threshold + 0.8
+    adjusted /= adjusted.sum(1, keepdims=True)
+    quality = (adjusted[[0, 1, 2, 3], labels] - adjusted[[0, 1, 2, 3], 1 - labels] + 1) / 2
+    assert np.allclose(label_quality_doubt(probability, labels), 1 - quality)
+
+
+def test_nearness_to_others_is_a_half_in_the_middle_and_more_beyond():
+    distance = np.array([[[1.0, 3.0], [2.0, 2.0], [3.0, 1.0], [0.0, 0.0]]])
+    assert np.allclose(nearness_to_others(distance, np.zeros(4, int)), [0.25, 0.5, 0.75, 0.5])
+    assert np.allclose(nearness_to_others(distance[..., ::-1], np.ones(4, int)), [0.25, 0.5, 0.75, 0.5])
+
+
+def test_centres_are_those_of_the_other_folds():
+    features = np.array([[0.0], [2.0], [10.0], [12.0], [100.0], [200.0]])
+    labels, fold = np.array([0, 0, 1, 1, 0, 1]), np.array([0, 1, 0, 1, 2, 2])
+    found = distances_to_centres(features, labels, fold)
+    assert np.allclose(found[0, 0], [51, 106]) and np.allclose(found[0, 4], [99, 89])
+
+
+def test_neighbours_of_one_class_leave_no_doubt_and_mixed_ones_do():
+    angles = np.deg2rad([0, 1, 2, 3, 80, 81, 82, 83])
+    features = np.stack([np.cos(angles), np.sin(angles)], 1)
+    fold = np.arange(8) % 2
+    pure = neighbour_mix(features, np.array([0, 0, 0, 0, 1, 1, 1, 1]), fold, count=2)
+    mixed = neighbour_mix(features, np.array([0, 0, 1, 1, 0, 0, 1, 1]), fold, count=2)
+    assert np.allclose(pure, 0) and np.allclose(mixed, 1)
+
+
+def test_only_the_allowed_are_neighbours():
+    angles = np.deg2rad([0, 1, 2, 30])
+    features, labels = np.stack([np.cos(angles), np.sin(angles)], 1), np.array([0, 0, 1, 1])
+    fold = np.array([0, 1, 1, 1])
+    near = [neighbour_mix(features, labels, fold, count=count)[0] for count in (1, 2)]
+    assert near == [0, 1]
+    # fold 1 is judged by its only stranger, image 0
+    far = neighbour_mix(features, labels, fold, count=2, allowed=np.array([True, False, True, True]))
+    assert far[0] == 0
+
+
+def test_both_is_the_weaker_evidence():
+    evidence = np.array([[0.9, 0.2, 0.99], [0.5, 0.7, 0.1]])
+    assert both(evidence, (0, 1)).tolist() == [0.2, 0.5] and both(evidence, (2, 0)).tolist() == [0.9, 0.1]

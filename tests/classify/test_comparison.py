@@ -108,16 +108,22 @@ def test_different_folds_cannot_be_paired():
 
 
 def test_wilson_known_values():
-    assert wilson_interval(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
-    low, high = wilson_interval(100, 100)
+    assert wilson_interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    low, high = wilson_interval(1.0, 100)
     assert high == pytest.approx(1) and low == pytest.approx(0.9630, abs=1e-4)
-    assert wilson_interval(0, 0) == (0, 1)
+    assert wilson_interval(0.0, 0) == (0, 1)
 
 
 def test_wilson_is_symmetric_and_narrows_with_images():
-    low, high = wilson_interval(3, 40)
-    assert wilson_interval(37, 40) == pytest.approx((1 - high, 1 - low))
-    assert np.ptp(wilson_interval(300, 4000)) < np.ptp((low, high))
+    low, high = wilson_interval(3 / 40, 40)
+    assert wilson_interval(37 / 40, 40) == pytest.approx((1 - high, 1 - low))
+    assert np.ptp(wilson_interval(300 / 4000, 4000)) < np.ptp((low, high))
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 20), (20, 20), (37, 50), (880, 1000)])
+def test_intervals_are_those_of_scipy(right, count):
+    expected = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(right / count, count) == pytest.approx(tuple(expected), abs=1e-4)
 
 
 def test_mcnemar_by_hand():

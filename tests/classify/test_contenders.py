@@ -304,9 +304,9 @@ def chosen():
 def test_the_table_has_a_row_for_each_contender_seed_and_fold(run, data, chosen):
     told = []
     table = table_of_runs(run, data, chosen, seeds=[3, 4], tell=told.append)
-    artifacts.check_schema("contenders.csv", table)
-    artifacts.save(run.dir, "contenders.csv", table, {})
-    kept = artifacts.load(run.dir, "contenders.csv")
+    artifacts.check_schema("classifier_runs.csv", table)
+    artifacts.save(run.dir, "classifier_runs.csv", table, {})
+    kept = artifacts.load(run.dir, "classifier_runs.csv")
     pd.testing.assert_frame_equal(kept, table, check_dtype=False)
     counts = table.groupby(["model", "seed"]).size().to_dict()
     once = [("majority", 3), ("nearest_neighbour", 3)]  # what does not depend on the seed
@@ -340,7 +340,7 @@ def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
     monkeypatch.setattr(compact, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
     chosen = {"compact": CONTENDERS["compact"]}
     table = table_of_runs(run, data, chosen, seeds=[0, 1], epochs=1)
-    artifacts.check_schema("contenders.csv", table)
+    artifacts.check_schema("classifier_runs.csv", table)
     assert len(table) == 10 and len(list((run.dir / "classifier").glob("*-epochs1.safetensors"))) == 10
     logits = compact.out_of_fold(run, data, epochs=1)["logits"][0]
     assert np.isclose(scores(table, "compact")[0].mean(), (logits.argmax(1) == data.labels).mean())

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from clockodile.classify import figures_trust as figures
+from clockodile.classify.changes import ORIGINAL
 from clockodile.classify.explanation import deletion_curve
-from clockodile.classify.robustness import ORIGINAL
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,8 @@ import torch
 
 from clockodile import artifacts
 from clockodile.classify import report_000
-from clockodile.classify.predictor import load_predictor, save_predictor
-from clockodile.classify.report_000 import ensemble, fit_report_000, nets_of_notebook_02, out_of_fold
-from clockodile.classify.training import predict
+from clockodile.classify.report_000 import fit_report_000, nets_of_notebook_02, out_of_fold
+from clockodile.classify.training import predict, train_full_batch
 
 
 def test_a_net_is_trained_once_and_predicts_the_same_when_loaded(run, data):
@@ -34,21 +33,17 @@ def test_a_net_is_never_taken_for_another_split(run, data):
     assert set(other["test"]) & set(split["train"]) and fitted.origin == "trained"
 
 
-def test_later_notebooks_find_the_nets_of_notebook_02(run, data):
-    net, _, split = fit_report_000(run, data, seed=run.seed, epochs=2)
-    runs = [
-        {
-            "model": "m",
-            "seed": 0,
-            "part": "p",
-            "accuracy": 0.5,
-            "log_loss": 0.5,
-            "parameters": 1,
-            "seconds": 0.5,
-        }
-    ]
-    config = {"net": "report_000", "data": data.fingerprint, "first_seed": run.seed, "seeds": 1, "epochs": 2}
-    artifacts.save(run.dir, "classifier_runs.csv", pd.DataFrame(runs), config)
+def test_later_notebooks_find_the_nets_of_notebook_02(run, data, monkeypatch):
+    monkeypatch.setattr(
+        report_000,
+        "train_full_batch",
+        lambda *parts, epochs, **rest: train_full_batch(*parts, epochs=2, **rest),
+    )
+    net, _, split = fit_report_000(run, data, seed=run.seed)
+    columns = artifacts.SCHEMAS["classifier_runs.csv"].parts
+    row = {name: {"U": "x", "i": 1, "f": 0.5}[kind] for name, (kind, _) in columns.items()}
+    config = {"data": data.fingerprint, "seed": run.seed, "seeds": 1, "models": ["compact"]}
+    artifacts.save(run.dir, "classifier_runs.csv", pd.DataFrame([row]), config)
     ((found, its_split),) = nets_of_notebook_02(run, data)
     assert torch.equal(found.out.weight, net.out.weight) and np.array_equal(split["test"], its_split["test"])
 
@@ -67,20 +62,7 @@ def fake(data, epochs):
 
 def test_later_notebooks_take_the_predictions_that_are_there(run, data):
     made = out_of_fold(run, data, epochs=2)
-    stamp = (run.dir / "oof_predictions.npz").stat().st_mtime_ns
+    stamp = (run.dir / report_000.FILE).stat().st_mtime_ns
     found = out_of_fold(run, data)
     assert np.array_equal(made["logits"], found["logits"])
-    assert (run.dir / "oof_predictions.npz").stat().st_mtime_ns == stamp
-
-
-def test_the_ensemble_reports_what_its_nets_get_right_on_unseen_images(run, data, tmp_path):
-    trained = [fit_report_000(run, data, seed=seed, epochs=3)[::2] for seed in (0, 1)]
-    kept = ensemble(data, trained)
-    right = []
-    for net, split in trained:
-        rows = np.concatenate([split["validation"], split["test"]])
-        right += (predict(net, data.tensor()[rows]).argmax(1).numpy() == data.labels[rows]).tolist()
-    assert kept.accuracy == np.mean(right)
-    save_predictor(tmp_path / "predictor-report_000.safetensors", kept)
-    again = load_predictor(tmp_path / "predictor-report_000.safetensors").probabilities(data.images)
-    assert np.abs(again - kept.probabilities(data.images)).max() < 0.01
+    assert (run.dir / report_000.FILE).stat().st_mtime_ns == stamp

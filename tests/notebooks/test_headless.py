@@ -22,8 +22,10 @@ FILES = (
     "splits.csv",
     "oof_predictions.npz",
     "classifier_runs.csv",
-    "classifier/predictor-report_000.safetensors",
+    "classifier/predictor-compact.safetensors",
+    "judge.safetensors",
     "ambiguous.csv",
+    "pairs.csv",
     "hybrids.csv",
 )
 
@@ -67,7 +69,8 @@ def test_three_classes_of_a_users_own_photos_from_the_command_line(tmp_path, cap
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
     photos = write_photos(tmp_path / "my photos", classes=("ball", "stripe", "tinted ball"))
     out = tmp_path / "run"
-    options = ["-p", "epochs=15", "-p", "seeds=2", "-p", "count=16", "-p", "autoencoder_epochs=20"]
+    options = ["-p", "epochs=3", "-p", "seeds=2", "-p", "models=hog_svm", "-p", "count=16"]
+    options += ["-p", "autoencoder_epochs=20"]
     assert main(["run", "--data-dir", str(photos), "--out", str(out), *options]) == 0
     told = capsys.readouterr().out
     assert "recipe   folder" in told and "near-duplicate groups" in told
@@ -77,7 +80,7 @@ def test_three_classes_of_a_users_own_photos_from_the_command_line(tmp_path, cap
 def test_the_stand_in_says_so_everywhere(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
     options = ["--source", "rendered", "--out", str(tmp_path)]
-    for name, value in {"seeds": 2, "epochs": 25, "autoencoder_epochs": 20}.items():
+    for name, value in {"seeds": 2, "epochs": 2, "models": "mean_colour", "autoencoder_epochs": 20}.items():
         options += ["-p", f"{name}={value}"]
     assert main(["run", *options]) == 0
     assert "rendered stand-in" in capsys.readouterr().out
@@ -96,4 +99,4 @@ def test_a_notebook_alone_makes_what_it_needs(tmp_path, quick_run):
     photos = write_photos(tmp_path / "photos")
     run = replace(open_run(recipe="folder", data_dir=str(photos)), dir=tmp_path / "run")
     run_notebooks(run, only=["03"])
-    assert (run.dir / "ambiguous.csv").is_file() and (run.dir / "oof_predictions.npz").is_file()
+    assert (run.dir / "ambiguous.csv").is_file() and (run.dir / "report_000_predictions.npz").is_file()

@@ -22,9 +22,10 @@ EVERYTHING = "everything"
 VARIANTS: dict[str, tuple[dict, dict]] = {
     EVERYTHING: ({}, {}),
     "no augmentation": ({"augmentations": ()}, {}),
-    "no colour changes": ({"augmentations": ("flip", "crop")}, {}),
-    "also noise and blur": ({"augmentations": ("flip", "crop", "colour", "noise", "blur")}, {}),
-    "no mixup": ({"mixup": 0.0}, {}),
+    "no flips": ({"augmentations": ("crop", "colour", "noise", "blur")}, {}),
+    "no colour changes": ({"augmentations": ("flip", "crop", "noise", "blur")}, {}),
+    "no noise, no blur": ({"augmentations": ("flip", "crop", "colour")}, {}),
+    "also mixup": ({"mixup": 0.3}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "no weight averaging": ({"averaging": 0.0}, {}),
     "first layer learned": ({}, {"whitened": False}),
@@ -45,7 +46,7 @@ def fit_variant(
     changes = changes | {"epochs": max(1, round(epochs * changes.get("epochs", 1)))}
     plan, folds = replace(Plan(epochs=epochs), **changes), list(folds)
     config = {"variant": name, "version": VERSION, "plan": asdict(plan), "net": repr(widths), "folds": folds}
-    config |= {"seed": seed, "data": data.fingerprint, "split": data.card["split_hash"]}
+    config |= {"seed": seed, "split": data.folds_key}
 
     def make() -> dict[str, np.ndarray]:
         images, labels = data.tensor(), torch.from_numpy(data.labels)

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clockodile.classify.robustness import draw_per_image, wilson_interval
+from clockodile.classify.changes import draw_per_image
+from clockodile.classify.comparison import wilson_interval
 from clockodile.classify.training import predict
 from clockodile.workspace import check_range
 

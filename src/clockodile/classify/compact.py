@@ -22,7 +22,7 @@ from clockodile.data.dataset import Dataset
 from clockodile.errors import UserError
 from clockodile.workspace import Run
 
-VERSION = 1  # raise it when net or training change their meaning: kept weights are then trained anew
+VERSION = 3  # raise it when net or training change their meaning: kept weights are then trained anew
 SHIPPED = "predictor-compact.safetensors"  # among the package's weights
 
 
@@ -119,21 +119,15 @@ def out_of_fold(
     not been run. Returns the arrays of artifacts.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of
     the probabilities of a picture and its mirror image.
     """
-    config = {
-        "net": "compact",
-        "version": VERSION,
-        "data": data.fingerprint,
-        "split": data.card["split_hash"],
-    }
+    config = {"net": "compact", "version": VERSION, "folds": data.folds_key}
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
     if epochs is None and not retrain:
         stored = artifacts.recall(run.dir, "oof_predictions.npz", config, partly=True)
-        if stored is not None and np.array_equal(stored["ids"], data.ids):
+        if stored is not None:
             return stored
     config |= {
         "plan": asdict(plan_for(run, epochs=epochs or 0)),
         "asked": epochs or 0,  # 0 may mean the package's nets
-        "ids": artifacts.key_of({"": data.ids.tolist()}),
     }
 
     def make() -> dict[str, np.ndarray]:
@@ -193,6 +187,7 @@ def fit_hardened(
     images, labels = data.tensor(), torch.from_numpy(data.labels)
     plan = plan_for(run, epochs=epochs or max(1, run.profile.compact_epochs // 2))
     config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
+    config["hook"] = getattr(hook, "func", hook).__name__
     config["known"] = artifacts.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
 
     def fit() -> tuple[dict, dict]:

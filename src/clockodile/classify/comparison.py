@@ -12,6 +12,8 @@ from scipy import stats
 
 from clockodile.errors import UserError
 
+NORMAL_95 = 1.96  # a normal variable lies within this many standard deviations in 95 % of cases
+
 
 def fold_means(values: np.ndarray) -> np.ndarray:
     """Mean over seeds of each fold, (folds,). values: (seeds, folds). Raises UserError for fewer than two folds."""
@@ -78,12 +80,18 @@ def paired_comparison(first: np.ndarray, second: np.ndarray, *, level: float = 0
     return {"difference": difference, "low": low, "high": high, "p_value": p_value}
 
 
-def wilson_interval(correct: int, total: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval for a share, in [0, 1], from `correct` of `total` independent images (Wilson 1927); (0, 1) for none."""
-    if total == 0:
-        return 0.0, 1.0
-    found = stats.binomtest(int(correct), int(total)).proportion_ci(level, method="wilson")
-    return float(found.low), float(found.high)
+def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of the 95 % interval of a share (0..1) of `count` independent images (Wilson, 1927).
+
+    For shares averaged over several nets an image it is a little too wide, never too narrow. No images: 0 and 1.
+    """
+    if not count:
+        return np.zeros_like(share), np.ones_like(share)
+    squared = NORMAL_95**2
+    middle = (share + squared / (2 * count)) / (1 + squared / count)
+    inner = share * (1 - share) * squared / count + (squared / (2 * count)) ** 2
+    half = np.sqrt(np.maximum(inner, 0)) / (1 + squared / count)
+    return middle - half, middle + half
 
 
 def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> dict[str, float]:

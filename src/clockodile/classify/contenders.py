@@ -221,6 +221,7 @@ def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
     if not chosen:
         return {name: row for name, row in CONTENDERS.items() if row.quick or not quick}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
+    zoo[OFFLINE] = CONTENDERS["frozen"]
     return {
         name: recipes.pick("model", name, zoo | CONTENDERS) for name in dict.fromkeys([*chosen, "compact"])
     }
@@ -237,8 +238,7 @@ def prepared(run: Run, data: Dataset, name: str, contender: Contender) -> tuple[
         rows = contender.prepare(data.images)
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
-    config = {"contender": name, "recipe": contender.recipe, "data": data.fingerprint}
-    config["ids"] = artifacts.key_of({"": data.ids.tolist()})
+    config = {"contender": name, "version": VERSION, "recipe": contender.recipe, "folds": data.folds_key}
     kept = artifacts.remember(run.dir, f"features/{name}.npz", config, make) if contender.slow else make()
     return kept["rows"], float(kept["seconds"][0])
 
@@ -251,11 +251,7 @@ def cross_validate(
     data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
     """
     config = {"contender": name, "version": VERSION, "recipe": contender.recipe, "seed": seed}
-    config |= {
-        "data": data.fingerprint,
-        "split": data.card["split_hash"],
-        "ids": artifacts.key_of({"": data.ids.tolist()}),
-    }
+    config["folds"] = data.folds_key
 
     def make() -> dict[str, np.ndarray]:
         rows, preparing = prepared(run, data, name, contender)
@@ -288,7 +284,7 @@ def cross_validate(
 def table_of_runs(
     run: Run, data: Dataset, chosen: dict[str, Contender], *, seeds: list[int], epochs: int = 0, tell=None
 ) -> pd.DataFrame:
-    """contenders.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
+    """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
     One that is not repeated gets the first seed only. epochs: of our own net, see compact.fit_fold.
     tell: is given a line for each contender and seed.

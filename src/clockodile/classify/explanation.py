@@ -15,7 +15,8 @@ from captum.attr import IntegratedGradients, LayerGradCam, Saliency
 from scipy.stats import rankdata
 from torch import nn
 
-from clockodile.classify.robustness import NORMAL_95, draw_per_image, mean_colour, wilson_interval
+from clockodile.classify.changes import draw_per_image, mean_colour
+from clockodile.classify.comparison import NORMAL_95, wilson_interval
 from clockodile.classify.training import predict, seeded
 from clockodile.errors import UserError
 

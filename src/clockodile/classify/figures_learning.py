@@ -16,17 +16,19 @@ PANELS = {  # column of a history -> title of its panel, factor
 }
 
 
-def training_curves(histories: list[dict]) -> Figure:
+def training_curves(histories: list[dict], *, epochs: int | None = None) -> Figure:
     """Learning rate, loss and accuracy by epoch: each net thin, their mean thick.
 
-    histories: one dict of lists a net, as from training.train.
+    histories: one dict of lists a net, as from training.train. epochs: where the axis ends, None for the last one.
     """
     figure, axes = new_figure(1, 3, height=2.8)
     for ax, (name, (title, factor)) in zip(axes, PANELS.items(), strict=True):
         curves = factor * np.array([history[name] for history in histories])
-        epochs = np.arange(1, curves.shape[1] + 1)
-        ax.plot(epochs, curves.T, color=BLUE, linewidth=0.6, alpha=0.35)
-        ax.plot(epochs, curves.mean(0), color=BLUE, linewidth=2)
+        done = np.arange(1, curves.shape[1] + 1)
+        ax.plot(done, curves.T, color=BLUE, linewidth=0.6, alpha=0.35)
+        ax.plot(done, curves.mean(0), color=BLUE, linewidth=2)
+        if epochs:
+            ax.set_xlim(0, epochs)
         ax.set_title(title)
         ax.set_xlabel("epoch")
     return figure
@@ -69,7 +71,7 @@ def errors_with_neighbours(
     probability: np.ndarray,
     *,
     columns: int = 12,
-    most: int = 24,
+    most: int = 36,
 ) -> Figure:
     """Wrongly judged images, each above the training images most like it; the bar has the true class's colour.
 

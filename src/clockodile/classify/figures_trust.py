@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from clockodile.classify.robustness import ORIGINAL
+from clockodile.classify.changes import ORIGINAL
 from clockodile.data.augmentation import GREY_WEIGHTS
 from clockodile.data.dataset import as_images
 from clockodile.plots import INK, PALE, class_colour, new_figure, short_id, show_tiles, tile_gaps

@@ -105,8 +105,8 @@ def reliability_bins(labels: np.ndarray, probability: np.ndarray, *, bins: int =
     95 % interval of the accuracy; all but count in [0, 1].
     """
     table = confidence_bins(*checked(labels, probability), bins)
-    pairs = zip(table.pop("correct"), table["count"], strict=True)
-    table[["low", "high"]] = [wilson_interval(correct, count) for correct, count in pairs]
+    shares = zip(table.pop("correct") / table["count"], table["count"], strict=True)
+    table[["low", "high"]] = [wilson_interval(share, count) for share, count in shares]
     return table
 
 

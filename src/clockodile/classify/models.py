@@ -37,6 +37,9 @@ def scaled(images: torch.Tensor) -> torch.Tensor:
 
 PATCH = 2  # pixels a side of what the first layer looks at
 PATTERNS = 3 * PATCH**2  # independent patterns in such a patch
+FLOOR = (
+    0.02  # variance; patterns weaker than this are not raised to full strength, or grain would drown the rest
+)
 
 
 class CompactResNet(nn.Module):
@@ -75,7 +78,7 @@ class CompactResNet(nn.Module):
             return
         patches = nn.functional.unfold(scaled(images), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
         variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-        filters = (directions / torch.sqrt(variances + 5e-4)).T.reshape(PATTERNS, 3, PATCH, PATCH)
+        filters = (directions / torch.sqrt(variances + FLOOR)).T.reshape(PATTERNS, 3, PATCH, PATCH)
         self.stem.weight.copy_(torch.cat([filters, -filters]))
 
     @property

@@ -133,17 +133,21 @@ def check_run(run: str) -> None:
 # --- the predictor -----------------------------------------------------------------------------------------
 
 
-def find_best(folder: Path, *, tell: Tell) -> tuple[Path, Predictor]:
+def find_best(folder: Path, *, tell: Tell, kinds: Sequence[str] = ()) -> tuple[Path, Predictor]:
     """The predictor in a folder with the best recorded accuracy, of those that load; and its file.
 
-    tell: is given a line for each that does not load. Raises UserError when none does.
+    tell: is given a line for each that does not load; kinds: only these, by default all. Raises UserError when none
+    loads.
     """
     records = {}
     for path in sorted(folder.glob(PREDICTORS)):
         try:
-            records[path] = read_record(path)
+            record = read_record(path)
         except UserError as error:
             tell(f"not usable: {error}")
+            continue
+        if not kinds or record["kind"] in kinds:
+            records[path] = record
     for path in sorted(records, key=lambda path: -(records[path].get("accuracy") or 0)):
         try:
             return path, load_predictor(path)

@@ -8,11 +8,9 @@ import numpy as np
 import torch
 
 from clockodile import artifacts
-from clockodile.classify.calibration import fit_temperature
 from clockodile.classify.crossval import predict_out_of_fold
 from clockodile.classify.earlier_nets import ThreeBlockNet
-from clockodile.classify.predictor import Predictor
-from clockodile.classify.training import evaluate, predict, train_full_batch
+from clockodile.classify.training import evaluate, train_full_batch
 from clockodile.data.dataset import Dataset
 from clockodile.data.splits import half_quarter_quarter
 from clockodile.workspace import Run
@@ -23,6 +21,7 @@ def net_for(data: Dataset) -> partial:
     return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
 
 
+FILE = "report_000_predictions.npz"  # out of fold, for notebook 03
 VERSION = 1  # raise it when net, training or split change their meaning: kept weights are then trained anew
 
 
@@ -58,62 +57,31 @@ def fit_report_000(
 
 
 def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]:
-    """The nets that notebook 02 trained, each with its split, whatever epochs and seeds it was given.
+    """The nets that notebook 02 trained, each with its split, however many seeds it was given.
 
     When it has not been run on these data, the profile's nets are trained now.
     """
-    config = {"net": "report_000", "data": data.fingerprint, "first_seed": run.seed}
+    config = {"data": data.fingerprint, "seed": run.seed}
     stored = artifacts.recorded_config(run.dir, "classifier_runs.csv", config) or {}
-    epochs, seeds = stored.get("epochs", 0), stored.get("seeds", run.profile.seeds)
-    fits = [fit_report_000(run, data, seed=seed, epochs=epochs) for seed in range(run.seed, run.seed + seeds)]
+    seeds = stored.get("seeds", run.profile.seeds)
+    fits = [fit_report_000(run, data, seed=seed) for seed in range(run.seed, run.seed + seeds)]
     return [(net, split) for net, _, split in fits]
-
-
-def ensemble(data: Dataset, trained: list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]) -> Predictor:
-    """Several of these nets together, as `clockodile predict` uses them.
-
-    trained: nets, each with its split. Accuracy and temperature are those of single nets on the two quarters each has
-    not seen: no image is unseen by all of them.
-    """
-    unseen = [np.concatenate([split["validation"], split["test"]]) for _, split in trained]
-    pairs = zip(trained, unseen, strict=True)
-    logits = np.concatenate([predict(net, data.rows(rows).tensor()).numpy() for (net, _), rows in pairs])
-    labels = data.labels[np.concatenate(unseen)]
-    return Predictor(
-        name=f"the first report's net, {len(trained)} of them",
-        classes=data.classes,
-        image_size=data.images.shape[1],
-        models=[net for net, _ in trained],
-        temperature=fit_temperature(logits, labels),
-        note="; ".join(data.remarks),
-        kind="three_block",
-        accuracy=float((logits.argmax(1) == labels).mean()),
-        trained_on=f"{len(data)} images of {' and '.join(data.classes)}, half of them each",
-    )
 
 
 def out_of_fold(
     run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
 ) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions of this net for the training images, made once and stored as oof_predictions.npz.
+    """Out-of-fold predictions of this net for the training images, made once and stored in FILE.
 
-    epochs: 0 for the profile's; None for whatever notebook 02 used, or the profile's when it has not been run.
+    epochs: 0 for the profile's; None for whatever is stored, or the profile's.
     """
-    config = {
-        "net": "report_000",
-        "version": VERSION,
-        "data": data.fingerprint,
-        "split": data.card["split_hash"],
-    }
+    config = {"net": "report_000", "version": VERSION, "folds": data.folds_key}
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    if epochs is None:
-        stored = artifacts.recall(run.dir, "oof_predictions.npz", config, partly=True)
-        if stored is not None and np.array_equal(stored["ids"], data.ids):
+    if epochs is None and not retrain:
+        stored = artifacts.recall(run.dir, FILE, config, partly=True)
+        if stored is not None:
             return stored
-    config |= {
-        "epochs": epochs or run.profile.classifier_epochs,
-        "ids": artifacts.key_of({"ids": data.ids.tolist()}),
-    }
+    config["epochs"] = epochs or run.profile.classifier_epochs
 
     def make() -> dict[str, np.ndarray]:
         seeds = run.profile.oof_seeds
@@ -121,4 +89,4 @@ def out_of_fold(
             net_for(data), data, seeds=seeds, epochs=config["epochs"], first_seed=run.seed
         )
 
-    return artifacts.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
+    return artifacts.remember(run.dir, FILE, config, make, anew=retrain)

@@ -27,8 +27,8 @@ class Plan:
     learning_rate: float = 2e-3  # the highest of the schedule, for AdamW
     weight_decay: float = 0.05  # share of every weight taken away a step, times the learning rate
     warm_up: float | None = 0.2  # share of the steps in which the learning rate rises; None keeps it constant
-    augmentations: tuple[str, ...] = ("flip", "crop", "colour")  # of data.augmentation.AUGMENTATIONS
-    mixup: float = 0.3  # parameter of the Beta distribution that blends pairs of images; 0 = no blending
+    augmentations: tuple[str, ...] = ("flip", "crop", "colour", "noise", "blur")  # of data.augmentation
+    mixup: float = 0.0  # parameter of the Beta distribution that blends pairs of images; 0 = no blending
     label_smoothing: float = 0.1  # share of the target given to all classes alike
     averaging: float = 0.99  # how much of the averaged weights is kept a step; 0 = use the last weights
 

@@ -84,16 +84,21 @@ def erase(images: torch.Tensor, generator: torch.Generator, *, side: float = 0.3
     return torch.where(inside_y & inside_x, images.mean((2, 3), keepdim=True), images)
 
 
-def noise(images: torch.Tensor, generator: torch.Generator, *, deviation: float = 0.05) -> torch.Tensor:
-    """Independent Gaussian noise on every value, with standard deviation up to `deviation`."""
+def seldom_much(images: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:
+    """One random strength per image, (N, 1, 1, 1): near 0 for half of them, up to `most` for a few."""
+    return most * uniform(images, 0, 1, generator) ** 3
+
+
+def noise(images: torch.Tensor, generator: torch.Generator, *, deviation: float = 0.12) -> torch.Tensor:
+    """Independent Gaussian noise on every value: hardly any for most images, standard deviation `deviation` at most."""
     grain = torch.randn(images.shape, generator=generator).to(images.device)
-    return (images + grain * uniform(images, 0, deviation, generator)).clamp(0, 1)
+    return (images + grain * seldom_much(images, deviation, generator)).clamp(0, 1)
 
 
 def blur(images: torch.Tensor, generator: torch.Generator, *, strength: float = 1.0) -> torch.Tensor:
-    """Mix each image with its 3x3 mean, by a random share up to `strength` (0..1)."""
+    """Mix each image with its 3x3 mean: hardly for most images, by the share `strength` (0..1) at most."""
     soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    return torch.lerp(images, soft, uniform(images, 0, strength, generator))
+    return torch.lerp(images, soft, seldom_much(images, strength, generator))
 
 
 def upside_down(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

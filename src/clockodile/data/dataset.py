@@ -45,6 +45,13 @@ class Dataset:
         return self.card["fingerprint"]
 
     @property
+    def folds_key(self) -> str:
+        """Names these very images, in this order, and the fold of each: what out-of-fold predictions depend on."""
+        return artifacts.key_of(
+            {"data": self.fingerprint, "ids": self.ids.tolist(), "fold": self.fold.tolist()}
+        )
+
+    @property
     def stamp(self) -> str:
         """Words that every figure of these images must carry; empty for photographs."""
         return self.card["source"]["stamp"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from clockodile.data.augmentation import AUGMENTATIONS, upside_down
+from clockodile.data.augmentation import AUGMENTATIONS, mixup, upside_down
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.plots import (
     ALARM,
@@ -135,8 +137,8 @@ def augmentation_gallery(data: Dataset, rows: list[int], *, copies: int = 5, see
 
     rows: row numbers of `data`, one line of pictures each; copies: random versions of each.
     """
-    names = [*AUGMENTATIONS, "upside down: wrong here"]
-    changes = [*AUGMENTATIONS.values(), upside_down]
+    names = [*AUGMENTATIONS, "mixup: two pictures", "upside down: wrong here"]
+    changes = [*AUGMENTATIONS.values(), partial(blended, data), upside_down]
     figure, axes = new_figure(len(names), 2, height=0.62 * len(names), width_ratios=(1, 7))
     for (label_ax, ax), name, change in zip(axes, names, changes, strict=True):
         wrong = change is upside_down
@@ -148,6 +150,13 @@ def augmentation_gallery(data: Dataset, rows: list[int], *, copies: int = 5, see
         show_tiles(ax, np.concatenate(tiles), columns=len(rows) * (copies + 1))
         ax.add_patch(frame(ax, ALARM if wrong else PALE))
     return figure
+
+
+def blended(data: Dataset, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each image mixed with another of a batch that also holds pictures of every class. images: (N, 3, S, S)."""
+    others = data.rows(torch.randperm(len(data), generator=generator)[: len(images)].numpy()).tensor()
+    batch = torch.cat([images, others])
+    return mixup(batch, torch.zeros(len(batch), 1), generator, concentration=1.0)[0][: len(images)]
 
 
 def versions(data: Dataset, row: int, change, copies: int, seed: int) -> np.ndarray:

@@ -1,0 +1,169 @@
+"""Do rankings by ambiguity find what is known to be there? `make bench`, or with --quick only whether it works.
+
+Three experiments: true hybrids among the drawn images of the stand-in (whose identity is known); labels exchanged on
+purpose, beside cleanlab (`pip install cleanlab`); and whether `clockodile rank` takes ten times as long for ten times
+as many images. About fifteen minutes on two idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.metrics import average_precision_score
+
+from clockodile.ambiguous.judging import features_of, judge_run
+from clockodile.ambiguous.methods import METHODS, Opinions
+from clockodile.ambiguous.probes import exchange_labels, probe_out_of_fold
+from clockodile.ambiguous.scores import label_quality_doubt
+from clockodile.classify import compact, report_000
+from clockodile.classify.crossval import judge_held_out
+from clockodile.classify.training import train_full_batch
+from clockodile.data.dataset import Dataset, load_dataset
+from clockodile.workspace import Run, open_run
+
+PLANTINGS, SHARE = 5, 0.05
+
+
+def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
+    """What all models say of the stand-in's training images, out of fold, and of its hybrids, which none has seen.
+
+    A hybrid carries a random label, as it would in a collection, and is judged by the models of one fold, like
+    everybody else. Returns the opinions and which images are hybrids, bool (N,).
+    """
+    everything = load_dataset(run)
+    train, hybrids = everything.part("train"), everything.part("hybrid")
+    judged, rng = judge_run(run, everything), np.random.default_rng(0)
+    folds = int(train.fold.max()) + 1
+    labels = np.concatenate([train.labels, rng.integers(0, 2, len(hybrids))])
+    fold = np.concatenate([train.fold, np.arange(len(hybrids)) % folds])
+    tensor = torch.cat([train.tensor(), hybrids.tensor()])
+    features = np.concatenate([judged.features, features_of(hybrids.images)])
+    ours, first, distance = (np.zeros((1, len(labels), 2)) for _ in range(3))
+    make = report_000.net_for(train)
+    for number, (net, _) in enumerate(compact.fold_nets(run, train, 0, epochs=epochs)):
+        known, unseen = torch.from_numpy(train.fold != number), torch.from_numpy(fold == number)
+        known = torch.cat([known, torch.zeros(len(hybrids), dtype=torch.bool)])
+        pictures, truth = tensor[known], torch.from_numpy(labels)[known]
+        old, _ = train_full_batch(make, pictures, truth, seed=number, epochs=run.profile.classifier_epochs)
+        whole = torch.from_numpy(labels)
+        ours[0, fold == number] = judge_held_out(net, tensor, whole, known, unseen, 2, mirrored=True)[
+            "logits"
+        ]
+        told = judge_held_out(old, tensor, whole, known, unseen, 2)
+        first[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
+    evidence = judged.judge.evidence(features, fold)
+    opinions = Opinions(labels, fold, ours, first, distance, features, evidence, (0, 1))
+    return opinions, np.arange(len(labels)) >= len(train)
+
+
+def true_hybrids(epochs: int, folder: Path) -> None:
+    """Average precision of every method for the stand-in's hybrids."""
+    run = replace(open_run(source="rendered"), dir=folder)
+    opinions, hybrid = opinions_with_hybrids(run, epochs)
+    print(f"\ntrue hybrids: {hybrid.sum()} among {len(hybrid)} drawn images; chance {hybrid.mean():.2f}")
+    for method in METHODS.values():
+        if method.title.startswith("disagreement"):  # of one net with itself
+            continue
+        found = average_precision_score(hybrid, method.score(opinions))
+        print(f"  {method.title:<34} average precision {found:.3f}")
+
+
+def planted_label_errors(data: Dataset, features: np.ndarray) -> None:
+    """Average precision for exchanged labels, ours and cleanlab's on the same probabilities."""
+    try:
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError:
+        get_label_quality_scores = None
+        print(f"\ncleanlab is not installed: {sys.executable} -m pip install cleanlab")
+    print(f"\n{100 * SHARE:.0f} % of the labels exchanged, {PLANTINGS} times; average precision")
+    rows: dict[str, list[float]] = {}
+    for seed in range(PLANTINGS):
+        spoiled, exchanged = exchange_labels(data.labels, SHARE, seed=seed)
+        probability = probe_out_of_fold(features, spoiled, data.fold)
+        scores = {"ours: label quality": label_quality_doubt(probability, spoiled)}
+        if get_label_quality_scores is not None:
+            for method in ("self_confidence", "normalized_margin"):
+                for adjusted in (False, True):
+                    quality = get_label_quality_scores(
+                        spoiled, probability, method=method, adjust_pred_probs=adjusted
+                    )
+                    scores[f"cleanlab: {method}{', adjusted' * adjusted}"] = 1 - quality
+        for name, score in scores.items():
+            rows.setdefault(name, []).append(average_precision_score(exchanged, score))
+    for name, values in rows.items():
+        print(f"  {name:<40} {np.mean(values):.3f} +/- {np.std(values, ddof=1):.3f}")
+
+
+def speed_of_rank(images: np.ndarray, counts: tuple[int, int], folder: Path) -> None:
+    """Seconds an image and memory of `clockodile rank --pretrained` for two sizes of folders."""
+    found = []
+    for count in counts:
+        place = folder / f"{count} images"
+        rng = np.random.default_rng(count)
+        for number in range(count):
+            path = place / f"{number // 1000:03d}" / f"{number:06d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = images[rng.integers(len(images))].copy()
+            picture[0, 0] = rng.integers(0, 256, 3)  # no two alike
+            Image.fromarray(picture).save(path)
+        command = [
+            sys.executable,
+            "-m",
+            "clockodile",
+            "rank",
+            "--pretrained",
+            place,
+            "--csv",
+            folder / "out.csv",
+        ]
+        start = time.perf_counter()
+        environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+        subprocess.run(
+            [str(part) for part in command], check=True, stderr=subprocess.DEVNULL, env=environment
+        )
+        seconds = time.perf_counter() - start
+        # of the largest child so far: the second can only be told when it needs more than the first
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        found.append(seconds / count)
+        print(
+            f"  {count:>7} images: {seconds:7.0f} s, {1000 * seconds / count:6.1f} ms each, {memory:.2f} GB at most"
+        )
+    print(f"  an image in the larger folder takes {found[1] / found[0]:.2f} times as long")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="only show that every part works")
+    parser.add_argument("--images", nargs=2, type=int, default=(1000, 10_000), metavar="N", help="to rank")
+    parser.add_argument("--only", choices=("hybrids", "labels", "rank"), help="one of the three")
+    given = parser.parse_args()
+    wanted = {given.only} if given.only else {"hybrids", "labels", "rank"}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        if "hybrids" in wanted:
+            true_hybrids(1 if given.quick else 24, folder / "stand_in")
+        run = replace(open_run(), dir=folder / "run")
+        if "labels" in wanted:
+            everything = load_dataset(run)
+            planted_label_errors(everything.part("train"), judge_run(run, everything).features)
+        if "rank" in wanted:
+            print("\nclockodile rank")
+            images = load_dataset(run).part("train").images
+            speed_of_rank(images, (20, 40) if given.quick else tuple(given.images), folder)
+
+
+if __name__ == "__main__":
+    main()

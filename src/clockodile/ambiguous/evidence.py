@@ -1,0 +1,98 @@
+"""The judge: how much speaks for each class, measured apart, on features of a network that knew the world before.
+
+A classifier compares classes: of an empty square it says "in the middle". The judge asks for each class alone whether a
+picture holds more of it than pictures of *other things* do. Both answers may be yes, and both may be no.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+STRENGTH = 300.0  # of the L2 penalty: features are many (1,280), pictures few
+STRICT, LENIENT = 0.95, 0.90  # evidence that only 5 % or 10 % of other things reach
+
+
+@dataclass(frozen=True)
+class Judge:
+    """K linear probes for each of C classes, each fitted without one fold, and what pictures of other things get.
+
+    Evidence for a class is the share of unseen pictures of other things that score lower: 0.97 means that three in a
+    hundred of them look more like it. It is no probability, and the evidence for several classes need not sum to 1.
+    """
+
+    weight: np.ndarray  # float (K, C, D), on features as they come: standardisation is folded in
+    bias: np.ndarray  # float (K, C)
+    others: (
+        np.ndarray
+    )  # float (M, C) sorted by column: scores of M other things, each by the probe that did not see it
+
+    def scores(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
+        """Log-odds of each class against everything else, float (N, C), any size, higher = more of it.
+
+        features: (N, D). fold: int (N,) the fold whose probe, fitted without it, is to judge each picture; pictures the
+        probes were fitted on MUST have one. None for pictures that no probe saw: the mean over all of them.
+        """
+        every = np.einsum("nd,kcd->nkc", np.asarray(features, np.float64), self.weight) + self.bias
+        return every.mean(1) if fold is None else every[np.arange(len(every)), fold]
+
+    def evidence(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
+        """Evidence (N, C) in [0, 1]; arguments as of `scores`."""
+        return percentile(self.scores(features, fold), self.others)
+
+
+def percentile(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Share of `others` (M, C), sorted by column, below each score (N, C); ties count half. (N, C) in [0, 1]."""
+    columns = [
+        (np.searchsorted(line, score, "left") + np.searchsorted(line, score, "right")) / (2 * len(line))
+        for score, line in zip(scores.T, others.T, strict=True)
+    ]
+    return np.stack(columns, 1)
+
+
+def fit_judge(
+    features: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    *,
+    classes: int,
+    strength: float = STRENGTH,
+) -> Judge:
+    """Fit one-versus-rest logistic regressions, each class against all other classes and the pictures of neither.
+
+    features: (N, D); labels: int (N,), 0..C-1, -1 for neither; fold: int (N,) 0..K-1 for every picture, neither too.
+    """
+    known = [fold != held for held in range(fold.max() + 1)]
+    probes = [one_versus_rest(features[rows], labels[rows], classes, strength) for rows in known]
+    # as they are stored: a loaded judge must find the same as a fresh one
+    weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
+    others = labels < 0
+    reference = Judge(weight, bias, np.zeros((1, classes))).scores(features[others], fold[others])
+    return Judge(weight, bias, np.sort(reference, axis=0))
+
+
+def quadrants(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float = LENIENT) -> np.ndarray:
+    """In which corner of the plane each picture lies: "first", "second", "both" or "neither", str (N,).
+
+    evidence: (N, C); a class counts as present from `threshold` on.
+    """
+    first, second = (evidence[:, label] >= threshold for label in pair)
+    return np.select([first & second, first, second], ["both", "first", "second"], "neither")
+
+
+def one_versus_rest(
+    features: np.ndarray, labels: np.ndarray, classes: int, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (C, D) and bias (C,) on raw features; each class and its rest count alike, however many they are."""
+    scaler = StandardScaler().fit(np.asarray(features, np.float64))
+    scaled = scaler.transform(np.asarray(features, np.float64))
+    weight, bias = [], []
+    for label in range(classes):
+        model = LogisticRegression(C=1 / strength, class_weight="balanced", max_iter=2000, tol=1e-6)
+        model.fit(scaled, labels == label)
+        weight.append(model.coef_[0] / scaler.scale_)
+        bias.append(model.intercept_[0] - weight[-1] @ scaler.mean_)
+    return np.stack(weight), np.array(bias)

@@ -1,0 +1,78 @@
+"""Pictures of other things: without them nobody can say what "both" means, only which of two classes is nearer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clockodile.data.dataset import Dataset
+from clockodile.data.rendered import render_background
+
+ENOUGH = 40  # pictures; with fewer, "the 5 % that look most like it" would be one or two
+MADE = 300  # pictures made when there are not enough
+TILES = 4  # a side: a shuffled picture keeps its colours and textures and loses its object
+
+
+@dataclass(frozen=True)
+class Neither:
+    """M pictures that show none of the classes."""
+
+    images: np.ndarray  # uint8 (M, S, S, 3)
+    kinds: np.ndarray  # str (M,) what they show; whole kinds are held out together
+    note: str = ""  # what a reader must know about them
+
+
+def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
+    """The background images of a data set; when there are fewer than ENOUGH, drawn scenes and shuffled pictures too.
+
+    data: all splits. Made pictures are a makeshift: whatever is not a drawing may then pass as evidence, and the note
+    says so. The same seed makes the same ones.
+    """
+    found = data.part("background")
+    kinds = np.array([str(name).rpartition("/")[0] or str(name) for name in found.ids])
+    if len(found) >= ENOUGH:
+        return Neither(found.images, kinds)
+    drawn = [
+        render_background(np.random.default_rng([seed, index]), data.images.shape[1])
+        for index in range(MADE // 2)
+    ]
+    shuffled = shuffled_tiles(data.part("train").images, MADE // 2, seed=seed)
+    made = np.array(
+        [f"drawn {index}" for index in range(len(drawn))]
+        + [f"shuffled {index}" for index in range(len(shuffled))]
+    )
+    note = (
+        f"only {len(found)} pictures of other things were given, so {len(made)} were made (drawn scenes, shuffled "
+        "tiles); put some hundred photographs of other things into a folder named 'background' to trust the evidence"
+    )
+    return Neither(
+        np.concatenate([found.images, np.stack(drawn), shuffled]), np.concatenate([kinds, made]), note
+    )
+
+
+def shuffled_tiles(images: np.ndarray, count: int, *, seed: int) -> np.ndarray:
+    """`count` of the images, uint8 (N, S, S, 3), each cut into TILES x TILES squares and put together at random."""
+    rng = np.random.default_rng(seed)
+    tile = images.shape[1] // TILES
+    whole = images[rng.choice(len(images), count, replace=len(images) < count)].copy()
+    corner = whole[:, : tile * TILES, : tile * TILES]
+    squares = (
+        corner.reshape(count, TILES, tile, TILES, tile, 3)
+        .swapaxes(2, 3)
+        .reshape(count, TILES**2, tile, tile, 3)
+    )
+    for picture in squares:
+        picture[:] = picture[rng.permutation(TILES**2)]
+    mixed = squares.reshape(count, TILES, TILES, tile, tile, 3).swapaxes(2, 3)
+    whole[:, : tile * TILES, : tile * TILES] = mixed.reshape(corner.shape)
+    return whole
+
+
+def folds_of_kinds(kinds: np.ndarray, folds: int, *, seed: int) -> np.ndarray:
+    """A fold 0..folds-1 for each picture, whole kinds together where there are at least three a fold; int (M,)."""
+    rng = np.random.default_rng(seed)
+    names, which = np.unique(kinds, return_inverse=True)
+    if len(names) < 3 * folds:
+        names, which = kinds, np.arange(len(kinds))
+    return rng.permutation(np.arange(len(names)) % folds)[which]

@@ -1,0 +1,81 @@
+"""What judges any image file: the judge of a run and its classifier, loaded from two files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from clockodile.ambiguous.evidence import Judge
+from clockodile.ambiguous.judging import NAME, features_of
+from clockodile.ambiguous.scores import both
+from clockodile.ambiguous.words import told, where
+from clockodile.artifacts import file_digest, shipped_weights
+from clockodile.classify.predict_command import Tell, find_best
+from clockodile.classify.predictor import Predictor
+from clockodile.errors import UserError
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Everything that judges an image: the frozen network with its probes, and the classifier."""
+
+    judge: Judge
+    predictor: Predictor
+    classes: tuple[str, ...]
+    pair: tuple[int, int]
+    image_size: int
+    note: str
+    key: str  # changes with any of the weights
+
+    def rows(self, images: np.ndarray) -> list[tuple[float, str, str, str]]:
+        """Score, quadrant, reason and all numbers (JSON) of images, uint8 (N, S, S, 3)."""
+        evidence = self.judge.evidence(features_of(images))
+        probability = self.predictor.probabilities(images)
+        scores = both(evidence, self.pair)
+        return [
+            (
+                float(score),
+                where(part, self.classes, self.pair),
+                told(part, self.classes, self.pair),
+                json.dumps([np.round(p, 4).tolist(), np.round(part, 4).tolist()]),
+            )
+            for score, part, p in zip(scores, evidence, probability, strict=True)
+        ]
+
+
+def load_ranker(run_dir: Path | None, *, tell: Tell) -> Ranker:
+    """The judge and the best small classifier of a run, or those that come with the package for None.
+
+    Raises UserError when the run has no judge: notebook 03 makes it.
+    """
+    folder = shipped_weights() if run_dir is None else run_dir
+    path = folder / f"{NAME}.safetensors"
+    try:
+        with safe_open(path, framework="pt") as file:
+            record = json.loads(file.metadata()["clockodile"])
+            parts = {name: file.get_tensor(name).double().numpy() for name in ("weight", "bias", "others")}
+    except Exception as error:
+        raise UserError(
+            f"{path} is missing or damaged; `clockodile run --only 03 --out {folder}` makes it, with that run's options"
+        ) from error
+    about = record["metrics"]
+    where_from, predictor = find_best(
+        shipped_weights() if run_dir is None else run_dir / "classifier",
+        tell=tell,
+        kinds=("compact",),
+    )
+    if predictor.classes != tuple(about["classes"]):
+        raise UserError(f"{path} and {where_from} are of different classes; run notebooks 02 and 03 again")
+    return Ranker(
+        Judge(**parts),
+        predictor,
+        tuple(about["classes"]),
+        tuple(about["pair"]),
+        about["image_size"],
+        "; ".join(note for note in (predictor.note, about["note"]) if note),
+        file_digest(path)[:16] + file_digest(where_from)[:16],
+    )
