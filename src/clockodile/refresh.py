@@ -66,7 +66,9 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
 
 def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
     """Put the predictors and the judge of a full run among the weights that come with the package."""
-    for path in sorted([*run_dir.glob("classifier/predictor-*.safetensors"), *run_dir.glob("judge.safetensors")]):
+    for path in sorted(
+        [*run_dir.glob("classifier/predictor-*.safetensors"), *run_dir.glob("judge.safetensors")]
+    ):
         with atomic(shipped_weights() / path.name) as temporary:
             shutil.copyfile(path, temporary)
         tell(f"wrote {path.name}, {path.stat().st_size / 1e6:.1f} MB")

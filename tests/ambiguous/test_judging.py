@@ -85,3 +85,11 @@ def test_the_halves_share_no_picture_and_keep_groups_together(run, whole):
 def test_without_other_things_a_note_says_so(run, data):
     found = judge_run(run, data)
     assert "were made" in found.neither.note and len(found.scores_neither) == len(found.neither.images)
+
+
+def test_a_judge_that_came_with_the_package_lies_in_the_run_folder_too(run, whole, tmp_path):
+    first = judge_run(run, whole)
+    (tmp_path / "none").mkdir()
+    (run.dir / "judge.safetensors").rename(tmp_path / "none" / "judge.safetensors")
+    assert np.array_equal(judge_run(run, whole).scores, first.scores)
+    assert (run.dir / "judge.safetensors").is_file()

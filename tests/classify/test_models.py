@@ -103,7 +103,9 @@ def test_a_whitened_first_layer_says_twelve_things_that_have_nothing_to_do_with_
     found = said.T @ said / len(said)
     one = found[:12, :12]
     assert torch.allclose(one - torch.diag(one.diag()), torch.zeros(12, 12), atol=0.01)
-    strength = one.diag()  # variance / (variance + FLOOR): equal, except that the weakest patterns stay weaker
+    strength = (
+        one.diag()
+    )  # variance / (variance + FLOOR): equal, except that the weakest patterns stay weaker
     assert strength.max() <= 1.001 and strength.max() > 0.99 and strength.min() > 0.5
     assert torch.allclose(said[:, 12:], -said[:, :12], atol=1e-4), "each with its negative"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -82,6 +83,9 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
         }
 
     fitted = artifacts.fit_or_load(NAME, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    if fitted.origin == "shipped":  # `clockodile rank` looks for it in the run folder
+        with artifacts.atomic(run.dir / f"{NAME}.safetensors") as temporary:
+            shutil.copyfile(artifacts.shipped_weights() / f"{NAME}.safetensors", temporary)
     judge = judge_from(fitted)
     scores, known = judge.scores(features, folds), labels >= 0
     return Judgement(

@@ -187,7 +187,8 @@ def fit_hardened(
     images, labels = data.tensor(), torch.from_numpy(data.labels)
     plan = plan_for(run, epochs=epochs or max(1, run.profile.compact_epochs // 2))
     config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
-    config["hook"] = getattr(hook, "func", hook).__name__
+    attack = getattr(hook, "func", hook)  # of a partial, what it calls
+    config["hook"] = getattr(attack, "__name__", type(attack).__name__)
     config["known"] = artifacts.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
 
     def fit() -> tuple[dict, dict]:
