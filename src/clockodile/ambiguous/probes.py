@@ -39,7 +39,8 @@ def exchange_labels(labels: np.ndarray, share: float, *, seed: int) -> tuple[np.
 
 def probe_out_of_fold(features: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """Probabilities (N, C) by logistic regressions on features (N, D), each fitted without the fold it judges."""
-    classes, found = int(labels.max()) + 1, np.empty((len(labels), int(labels.max()) + 1))
+    classes = int(labels.max()) + 1
+    found = np.empty((len(labels), classes))
     for held in np.unique(fold):
         known, asked = fold != held, fold == held
         probe = fit_probe(torch.from_numpy(features[known]), torch.from_numpy(labels[known]), classes=classes)

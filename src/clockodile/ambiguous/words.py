@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clockodile.ambiguous.evidence import LENIENT
+from clockodile.ambiguous.evidence import quadrants
 
 UNUSUAL = 0.9  # an image's number is worth a word when it exceeds this share of its class's images, or of its opposite
 WORDS = {  # of baselines.image_statistics -> word for high, word for low
@@ -17,8 +17,8 @@ WORDS = {  # of baselines.image_statistics -> word for high, word for low
 
 def where(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) -> str:
     """The corner of an image in words: a class's name, "both" or "neither". evidence: (C,) in [0, 1]."""
-    present = [names[label] for label in pair if evidence[label] >= LENIENT]
-    return "both" if len(present) == 2 else present[0] if present else "neither"
+    (corner,) = quadrants(evidence[None], pair)
+    return {"first": names[pair[0]], "second": names[pair[1]]}.get(corner, str(corner))
 
 
 def told(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) -> str:
