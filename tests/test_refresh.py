@@ -126,6 +126,9 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
     names = [
         "classifier/predictor-compact.safetensors",
         "judge.safetensors",
+        "generators/flow.safetensors",
+        "generators/guides.safetensors",
+        "generators/gan.safetensors",
         "classifier/compact-fold0.safetensors",
     ]
     for name in names:
@@ -137,7 +140,4 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
     told = []
     refresh.ship_weights(tmp_path / "run", told.append)
     shipped = {path.name: path.read_text() for path in (tmp_path / "weights").iterdir()}
-    assert (
-        shipped == {"predictor-compact.safetensors": names[0], "judge.safetensors": names[1]}
-        and len(told) == 2
-    )
+    assert shipped == {name.rpartition("/")[2]: name for name in names[:4]} and len(told) == 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -85,8 +86,17 @@ SCHEMAS = {
     ),
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
+    "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
     "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
-    "hybrids.csv": columns(method="U", images="i", p_second="f", undecided="f", sharpness="f", seconds="f"),
+    "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
+        **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},
+        **{f"both_{part}{end}": "f" for part in ("strict", "lenient") for end in ("", "_low", "_high")},
+        **{f"{part}{end}": "f" for part in ("kid", "told_apart", "novelty") for end in ("", "_low", "_high")},
+        **{"kid_floor": "f", "copies": "f", "diversity": "f", "sharpness": "f"},
+    ),
+    "answers.csv": columns(
+        quiz="U", question="i", kind="U", answer="U"
+    ),  # a reader's, of any number of quizzes
 }
 
 
@@ -302,12 +312,12 @@ def shipped_weights() -> Path:
     return Path(str(resources.files("clockodile") / "weights"))
 
 
-def read_weights(path: Path, key: str, origin: str) -> Fitted | None:
-    """Weights in `path` if they were trained with this `key`; None when missing, damaged or of another training."""
+def read_weights(path: Path, fits: Callable[[dict], bool], origin: str) -> Fitted | None:
+    """Weights in `path` if their record `fits`; None when missing, damaged or of another training."""
     try:
         with safe_open(path, framework="pt") as file:
             record = json.loads((file.metadata() or {})["clockodile"])
-        if record["key"] != key:
+        if not fits(record):
             return None
         return Fitted(load_file(path), record["metrics"], record["seconds"], origin, record["config"])
     except Exception:  # safetensors has its own error type for each kind of damage; all mean "train again"
@@ -319,10 +329,20 @@ def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: P
     key = key_of({"config": dict(config), "data": data_fingerprint})
     path = Path(run_dir) / f"{name}.safetensors"
     for place, origin in ((path, "run folder"), (shipped_weights() / path.name, "shipped")):
-        fitted = read_weights(place, key, origin)
+        fitted = read_weights(place, lambda record: record["key"] == key, origin)
         if fitted is not None:
             return fitted
     return None
+
+
+def load_shipped(name: str, wanted: Mapping) -> Fitted | None:
+    """Weights that come with the package if their configuration agrees with every entry of `wanted`, else None."""
+    path = shipped_weights() / f"{Path(name).name}.safetensors"
+
+    def fits(record: dict) -> bool:
+        return {part: record["config"].get(part) for part in wanted} == dict(wanted)
+
+    return read_weights(path, fits, "shipped")
 
 
 def fit_or_load(
@@ -333,19 +353,27 @@ def fit_or_load(
     *,
     run_dir: Path,
     retrain: bool = False,
+    enough: Mapping | None = None,
 ) -> Fitted:
     """Load the weights `name` trained with this configuration on these data, or train and save them.
 
     name: path inside the run folder without suffix, such as "classifier/report_000-seed0".
     config: everything training depends on besides the data (JSON types).
     fit: returns (state dict of tensors, metrics as JSON types); called only when nothing matches or `retrain`.
-    Looked for in the run folder first, then among the shipped weights.
+    enough: what shipped weights must agree with if that is less than all of `config`: they may have been trained longer
+    than this profile would. Looked for in the run folder first, then among the shipped weights, which are then copied
+    into the run folder for the command line.
     """
     record = {"config": dict(config), "data": data_fingerprint}
     key = key_of(record)
     path = Path(run_dir) / f"{name}.safetensors"
     stored = None if retrain else load_fitted(name, config, data_fingerprint, run_dir=run_dir)
+    if stored is None and enough is not None and not retrain:
+        stored = load_shipped(name, enough)
     if stored is not None:
+        if stored.origin == "shipped":
+            with atomic(path) as temporary:
+                shutil.copyfile(shipped_weights() / path.name, temporary)
         return stored
     start = time.perf_counter()
     state, metrics = fit()

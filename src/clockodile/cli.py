@@ -221,6 +221,47 @@ def rank(args: argparse.Namespace) -> int:
     )
 
 
+# --- clockodile sample -------------------------------------------------------------------------------------
+
+
+def sample_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile sample`."""
+    parser.usage = (
+        "clockodile sample RUN|--pretrained [--n N] [--mix W] [--method M] [--seed S] --out DIR [--grid]"
+    )
+    parser.epilog = (
+        "Writes 0000.png, 0001.png, ... and contact_sheet.png. Picture i depends on the seed plus i alone, never on "
+        "how many are made. Ends with 0, or 2 when an argument is wrong."
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", nargs="?", help="a folder that `clockodile run` made")
+    add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
+    add("--n", metavar="N", type=positive, default=24, help="how many pictures (default 24)")
+    add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
+    methods = "flow_best (default), flow, or a classic one such as pixel_blend, which needs a RUN"
+    add("--method", metavar="M", default="flow_best", help=methods)
+    add("--seed", metavar="S", type=int, default=0, help="of the first picture (default 0)")
+    add("--out", metavar="DIR", required=True, help="folder for the pictures; made when it is not there")
+    add("--grid", action="store_true", help="also grid.png: rows are seeds, columns go from class to class")
+
+
+def sample(args: argparse.Namespace) -> int:
+    """Make new pictures of two classes, or of what lies between them."""
+    from clockodile.hybrids.sample_command import sample_command
+
+    if args.pretrained == (args.run is not None):
+        raise UserError("give either a RUN folder or --pretrained")
+    return sample_command(
+        args.run,
+        count=args.n,
+        mix=args.mix,
+        method=args.method,
+        seed=args.seed,
+        out=args.out,
+        grid=args.grid,
+    )
+
+
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
@@ -265,6 +306,7 @@ COMMANDS = (
     Command("run", "run the notebooks without a browser and write a report", run_options, run),
     Command("predict", "say which class photographs of yours show", predict_options, predict),
     Command("rank", "rank photographs of yours by how much they look like both classes", rank_options, rank),
+    Command("sample", "make new pictures of two classes, or of both at once", sample_options, sample),
     Command("recipes", "list what can be run on, and the profiles", no_options, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )

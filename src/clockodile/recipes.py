@@ -37,6 +37,10 @@ class Profile:
     ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
+    hybrids: int  # pictures made and measured by each method of notebook 04
+    tries: int  # pictures the flow makes for each one it keeps
+    turning: int  # seeds followed from one class to the other
+    effort: float = 1.0  # share of the usual training of every generator; less is quicker and worse
 
 
 RECIPES = {
@@ -70,6 +74,9 @@ PROFILES = {
             ablation_folds=1,
             classifier_epochs=100,
             autoencoder_epochs=200,
+            hybrids=24,
+            tries=4,
+            turning=8,
         ),
         Profile(
             name="full",
@@ -80,6 +87,9 @@ PROFILES = {
             ablation_folds=2,
             classifier_epochs=100,
             autoencoder_epochs=600,
+            hybrids=64,
+            tries=10,
+            turning=24,
         ),
     )
 }

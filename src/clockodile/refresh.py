@@ -37,6 +37,9 @@ class Watch(Progress):
         refuse_stand_in(self.run_dir)
 
 
+SHIPPED = ("classifier/predictor-*", "judge", "generators/flow", "generators/guides")  # in a run folder
+
+
 def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lambda line: None) -> None:
     """Run all notebooks on the default recipe and replace the committed notebooks, figures and README tables.
 
@@ -65,10 +68,8 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
 
 
 def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
-    """Put the predictors and the judge of a full run among the weights that come with the package."""
-    for path in sorted(
-        [*run_dir.glob("classifier/predictor-*.safetensors"), *run_dir.glob("judge.safetensors")]
-    ):
+    """Put predictors, judge, flow and guides of a full run among the weights that come with the package."""
+    for path in sorted(path for pattern in SHIPPED for path in run_dir.glob(f"{pattern}.safetensors")):
         with atomic(shipped_weights() / path.name) as temporary:
             shutil.copyfile(path, temporary)
         tell(f"wrote {path.name}, {path.stat().st_size / 1e6:.1f} MB")

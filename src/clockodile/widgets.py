@@ -83,9 +83,10 @@ def watch_training(epochs: int) -> Callable[[dict], None]:
     return show
 
 
-def whole_number(description: str, low: int, high: int) -> widgets.IntSlider:
+def whole_number(description: str, low: int, high: int, *, value: int | None = None) -> widgets.IntSlider:
     """Slider over low..high that reports only where it is let go, so that nothing is drawn in between."""
-    return widgets.IntSlider(value=low, min=low, max=high, description=description, continuous_update=False)
+    start = low if value is None else value
+    return widgets.IntSlider(value=start, min=low, max=high, description=description, continuous_update=False)
 
 
 def share(description: str, value: float, *, low: float = 0.0, high: float = 1.0, step: float = 0.05):

@@ -26,6 +26,8 @@ FILES = (
     "judge.safetensors",
     "ambiguous.csv",
     "pairs.csv",
+    "generators/flow.safetensors",
+    "hybrids.npz",
     "hybrids.csv",
 )
 
@@ -70,7 +72,7 @@ def test_three_classes_of_a_users_own_photos_from_the_command_line(tmp_path, cap
     photos = write_photos(tmp_path / "my photos", classes=("ball", "stripe", "tinted ball"))
     out = tmp_path / "run"
     options = ["-p", "epochs=3", "-p", "seeds=2", "-p", "models=hog_svm", "-p", "count=16"]
-    options += ["-p", "autoencoder_epochs=20"]
+    options += ["-p", "effort=0.02", "-p", "tries=2"]
     assert main(["run", "--data-dir", str(photos), "--out", str(out), *options]) == 0
     told = capsys.readouterr().out
     assert "recipe   folder" in told and "near-duplicate groups" in told
@@ -80,7 +82,8 @@ def test_three_classes_of_a_users_own_photos_from_the_command_line(tmp_path, cap
 def test_the_stand_in_says_so_everywhere(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
     options = ["--source", "rendered", "--out", str(tmp_path)]
-    for name, value in {"seeds": 2, "epochs": 2, "models": "mean_colour", "autoencoder_epochs": 20}.items():
+    small = {"seeds": 2, "epochs": 2, "models": "mean_colour", "effort": 0.02, "count": 10, "tries": 2}
+    for name, value in small.items():
         options += ["-p", f"{name}={value}"]
     assert main(["run", *options]) == 0
     assert "rendered stand-in" in capsys.readouterr().out

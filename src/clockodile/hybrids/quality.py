@@ -1,8 +1,111 @@
-"""How good are made images? First measures; what counts as "both" is judged more strictly elsewhere."""
+"""How good are made pictures? The same measures by the same code for every method, and for photographs beside them.
+
+Real means photographs of the fold that no generator sees. What pictures show is seen through the frozen network of the
+judge: it was trained neither on these photographs nor on anything a generator learns from, and a picture and its mirror
+image look the same to it. Each batch of pictures is shown to it once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from clockodile.ambiguous import judging
+from clockodile.ambiguous.evidence import LENIENT, STRENGTH, STRICT, quadrants
+from clockodile.ambiguous.judging import SIDES, Judgement, judge_run
+from clockodile.classify.comparison import NORMAL_95, wilson_interval
+from clockodile.data.dataset import Dataset, as_images, as_tensor
+from clockodile.errors import UserError
+from clockodile.hybrids.generator import HELD_OUT
+from clockodile.workspace import Run
+
+DRAWS = 200  # random halves, splits or resamples behind an interval
+COPY = 0.01  # a picture is called a copy when it is nearer to a known photograph than all but this share of new ones
+FOLDS = 5  # of the test that tells made from real
+MEASURES = (
+    "both_strict",
+    "both_lenient",
+    "right",
+    "kid",
+    "kid_floor",
+    "told_apart",
+    "novelty",
+    "novelty_pixels",
+)
+MEASURES += ("copies", "diversity", "sharpness")  # the columns of the table, in order
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the ends of its 95 % interval; nan where it could not be measured."""
+
+    value: float
+    low: float
+    high: float
+
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What pictures are measured with: the judge, the photographs a generator may know, and those it never saw."""
+
+    judged: Judgement
+    train: Dataset  # all N labelled photographs
+    pair: tuple[int, int]
+    features: np.ndarray  # float32 (N, D), see `perceptual`
+    distance: np.ndarray  # float (N,) to the nearest known photograph, nan for the known ones themselves
+    pixels: np.ndarray  # the same in pixels
+    seed: int
+
+    @property
+    def known(self) -> np.ndarray:
+        """Rows of the photographs that generators may learn from, int (K,)."""
+        return np.flatnonzero(self.train.fold != HELD_OUT)
+
+    def held_out(self, classes: tuple[int, ...]) -> np.ndarray:
+        """Rows of photographs that no generator saw, as many of each class, int (H,)."""
+        return balanced_rows(self.train.labels, self.train.fold == HELD_OUT, classes, self.seed)
+
+    def others(self, classes: tuple[int, ...], count: int) -> np.ndarray:
+        """Rows of about `count` photographs from outside the held-out fold, as many of each class, int (O,)."""
+        known = self.train.fold != HELD_OUT
+        return balanced_rows(self.train.labels, known, classes, self.seed, most=count // len(classes))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of N pictures made by one method."""
+
+    features: np.ndarray  # float32 (N, 2 * D) of the judge's network
+    scores: np.ndarray  # float (N, C) the judge's log-odds
+    evidence: np.ndarray  # float (N, C) in [0, 1]
+    pair: tuple[int, int]
+    both_strict: Estimate  # share in [0, 1] with evidence for both classes that 5 % of other things reach
+    both_lenient: Estimate  # ... that 10 % reach
+    right: Estimate  # share in [0, 1] with such evidence (5 %) for the class that was asked for
+    kid: Estimate  # kernel distance to held-out photographs, 0 = alike, lower = more real
+    kid_floor: float  # what one in twenty comparisons of photographs with photographs exceeds
+    told_apart: Estimate  # share in [0, 1] of made and real pictures told apart, 0.5 = indistinguishable
+    neighbour: np.ndarray  # int (N,) row of the nearest known photograph in data.part("train")
+    distance: np.ndarray  # float (N,) to it, 0 = looks the same
+    novelty: Estimate  # median distance relative to held-out photographs', 1 = as new as a new photograph
+    novelty_pixels: Estimate  # the same in pixels
+    copies: Estimate  # share in [0, 1] of pictures nearer to a known photograph than new photographs are
+    diversity: float  # mean distance of two pictures relative to two photographs, 1 = as varied
+    sharpness: float  # relative to photographs', 1 = as sharp
+
+
+# --- single measures ----------------------------------------------------------------------------------------
 
 
 def sharpness(images: torch.Tensor) -> torch.Tensor:
@@ -12,6 +115,269 @@ def sharpness(images: torch.Tensor) -> torch.Tensor:
     return (vertical + horizontal) / 2
 
 
-def undecided(probability: torch.Tensor, *, margin: float = 0.25) -> torch.Tensor:
-    """Whether a classifier's probability (N,) lies within `margin` of one half. Returns bool (N,)."""
-    return (probability - 0.5).abs() < margin
+def share_of(hits: np.ndarray) -> Estimate:
+    """Share of true entries, bool (N,), with Wilson's interval; unknown for no entries."""
+    if not len(hits):
+        return UNKNOWN
+    share = float(np.mean(hits))
+    return Estimate(share, *map(float, wilson_interval(share, len(hits))))
+
+
+def both_rate(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float = STRICT) -> Estimate:
+    """Share of pictures with evidence for both classes. evidence: (N, C) in [0, 1]; higher = more hybrids."""
+    return share_of(quadrants(evidence, pair, threshold=threshold) == "both")
+
+
+def kid(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> Estimate:
+    """Kernel distance of two sets of features (N, D) and (M, D): 0 in the mean for equal distributions, else above.
+
+    Unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3 (Binkowski et al., 2018, eq. 4 and 5), so
+    it may come out below 0. The interval is 1.96 standard deviations over random halves: half a sample, drawn without
+    replacement, varies around the whole as much as the whole around the truth. Without a difference it is too wide.
+    """
+    if min(len(made), len(real)) < 2:
+        return UNKNOWN
+    kernel, first = cubic_kernel(np.concatenate([made, real])), np.arange(len(made))
+    second = np.arange(len(made), len(kernel))
+    value = discrepancy(kernel, first, second)
+    if min(len(made), len(real)) < 4:
+        return Estimate(value, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    halves = [
+        discrepancy(kernel, *(rng.choice(part, len(part) // 2, replace=False) for part in (first, second)))
+        for _ in range(DRAWS)
+    ]
+    margin = NORMAL_95 * float(np.std(halves))
+    return Estimate(value, value - margin, value + margin)
+
+
+def kid_floor(real: np.ndarray, sizes: tuple[int, int], *, seed: int = 0) -> float:
+    """The distance of `kid` that one in twenty comparisons of real with real exceeds, at these sizes.
+
+    real: features (N, D) of photographs; disjoint sets of `sizes`, or of two halves when there are too few, are drawn.
+    """
+    sizes = sizes if sum(sizes) <= len(real) else (len(real) // 2, len(real) // 2)
+    if min(sizes) < 2:
+        return np.nan
+    kernel, rng = cubic_kernel(real), np.random.default_rng(seed)
+    orders = [rng.permutation(len(real))[: sum(sizes)] for _ in range(DRAWS)]
+    found = [discrepancy(kernel, order[: sizes[0]], order[sizes[0] :]) for order in orders]
+    return float(np.quantile(found, 0.95))
+
+
+def cubic_kernel(features: np.ndarray) -> np.ndarray:
+    """(x.y / D + 1)^3 for every two rows of features (N, D): (N, N)."""
+    features = np.asarray(features, np.float64)
+    return (features @ features.T / features.shape[1] + 1) ** 3
+
+
+def discrepancy(kernel: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Unbiased squared maximum mean discrepancy of two sets of rows of a kernel matrix: no row meets itself."""
+    within = [_mean_of_pairs(kernel[np.ix_(rows, rows)]) for rows in (first, second)]
+    return float(sum(within) - 2 * kernel[np.ix_(first, second)].mean())
+
+
+def _mean_of_pairs(square: np.ndarray) -> float:
+    """Mean of a square matrix (N, N) without its diagonal; nan for fewer than two rows."""
+    count = len(square)
+    return float((square.sum() - square.trace()) / (count * (count - 1))) if count > 1 else np.nan
+
+
+def two_sample_accuracy(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> Estimate:
+    """How often a classifier tells unseen made from unseen real pictures (Lopez-Paz & Oquab, 2017), 0.5 = never.
+
+    made, real: features (N, D) and (M, D), cut to the same number. Cross-validated logistic regression; with few
+    pictures it learns little, so compare only numbers from as many.
+    """
+    rng, count = np.random.default_rng(seed), min(len(made), len(real))
+    if count < 2:
+        return UNKNOWN
+    rows = np.concatenate([part[rng.permutation(len(part))[:count]] for part in (made, real)])
+    is_real = np.repeat([False, True], count)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / STRENGTH, max_iter=2000))
+    folds = StratifiedKFold(min(FOLDS, count), shuffle=True, random_state=seed)
+    return share_of(cross_val_predict(model, rows, is_real, cv=folds) == is_real)
+
+
+# --- distances ----------------------------------------------------------------------------------------------
+
+
+def perceptual(features: np.ndarray) -> np.ndarray:
+    """Of the judge's features (N, 2 * D) those of the pictures at the smaller size (N, D): enough for distances."""
+    return features[:, : features.shape[1] // len(SIDES)]
+
+
+def directions(features: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Unit vectors (N, D) from `centre` (D,): what all pictures share says nothing about who is alike."""
+    moved = np.asarray(features, np.float64) - centre
+    return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def nearest(features: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the nearest of `known` (K, D) to each row of features (N, D) and its distance: int, float (N,).
+
+    Distances are 1 - cosine of the angle seen from the middle of `known`, in [0, 2].
+    """
+    centre = known.mean(0)
+    distance = 1 - directions(features, centre) @ directions(known, centre).T
+    rows = distance.argmin(1)
+    return rows, np.maximum(distance[np.arange(len(rows)), rows], 0)
+
+
+def pixel_distance(images: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Root mean squared difference in [0, 1] to the nearest of `known`, mirrored or not: float (N,). Both uint8."""
+    flat = [part.reshape(len(part), -1) / 255 for part in (images, known, known[:, :, ::-1])]
+    made, *sides = flat
+    squares = [(made**2).sum(1)[:, None] + (side**2).sum(1) - 2 * made @ side.T for side in sides]
+    return np.sqrt(np.maximum(np.minimum(*squares).min(1), 0) / made.shape[1])
+
+
+def spread(features: np.ndarray, centre: np.ndarray) -> float:
+    """Mean distance (1 - cosine) of two different rows of features (N, D), seen from `centre`."""
+    unit = directions(features, centre)
+    return _mean_of_pairs(1 - unit @ unit.T)
+
+
+def ratio_of_medians(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Estimate:
+    """Median of `first` over median of `second`, both (N,) and > 0, with a bootstrap interval over the entries."""
+    rng = np.random.default_rng(seed)
+    resampled = [np.median(rng.choice(part, (DRAWS, len(part))), axis=1) for part in (first, second)]
+    low, high = np.quantile(resampled[0] / resampled[1], [0.025, 0.975])
+    return Estimate(float(np.median(first) / np.median(second)), float(low), float(high))
+
+
+# --- all of them --------------------------------------------------------------------------------------------
+
+
+def balanced_rows(
+    labels: np.ndarray, allowed: np.ndarray, classes: tuple[int, ...], seed: int, *, most: int | None = None
+) -> np.ndarray:
+    """As many allowed rows of each class, at most `most` of each, drawn at random; int, sorted.
+
+    Raises UserError when a class has none.
+    """
+    rng = np.random.default_rng(seed)
+    rows = [rng.permutation(np.flatnonzero(allowed & (labels == label))) for label in classes]
+    count = min(map(len, rows)) if most is None else min(most, *map(len, rows))
+    if not count:
+        raise UserError("a fold holds no photograph of a class; give more photographs")
+    return np.sort(np.concatenate([part[:count] for part in rows]))
+
+
+def yardstick(run: Run, data: Dataset) -> Yardstick:
+    """Prepare what pictures of a run are measured with; once for all methods. data: all splits."""
+    judged, train = judge_run(run, data), data.part("train")
+    features, held_out = perceptual(judged.features), train.fold == HELD_OUT
+    distance, pixels = np.full(len(train), np.nan), np.full(len(train), np.nan)
+    distance[held_out] = nearest(features[held_out], features[~held_out])[1]
+    pixels[held_out] = pixel_distance(train.images[held_out], train.images[~held_out])
+    return Yardstick(judged, train, run.recipe.pair, features, distance, pixels, run.seed)
+
+
+def measure(
+    run: Run,
+    data: Dataset,
+    images: torch.Tensor | np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    known: Yardstick | None = None,
+) -> Measured:
+    """Measure made pictures against photographs that their maker did not see.
+
+    images: float (N, 3, S, S) in [0, 1] or uint8 (N, S, S, 3); data: all splits. labels: int (N,), classes asked for,
+    whose photographs they are compared with; None for hybrids, which are compared with photographs of both classes,
+    half and half. known: from `yardstick`, made now by default. All probes of the judge are asked together, and they
+    know the photographs of the data: where there are copies, evidence says nothing.
+    """
+    known = known or yardstick(run, data)
+    images = as_images(images) if torch.is_tensor(images) else images
+    features = judging.features_of(images)
+    scores, evidence = known.judged.judge.scores(features), known.judged.judge.evidence(features)
+    real = known.held_out(_classes(known, labels))
+    return _put_together(known, images, features, scores, evidence, labels, real)
+
+
+def measure_photographs(run: Run, data: Dataset, *, known: Yardstick | None = None) -> Measured:
+    """The same for the held-out photographs of the pair, each judged without its fold: what the best maker would get.
+
+    They are compared with as many photographs of other folds. data: all splits; known: as of `measure`.
+    """
+    known = known or yardstick(run, data)
+    rows = known.held_out(known.pair)
+    judged = known.judged
+    return _put_together(
+        known,
+        known.train.images[rows],
+        judged.features[rows],
+        judged.scores[rows],
+        judged.evidence[rows],
+        known.train.labels[rows],
+        known.others(known.pair, len(rows)),
+    )
+
+
+def _classes(known: Yardstick, labels: np.ndarray | None) -> tuple[int, ...]:
+    return known.pair if labels is None else tuple(int(label) for label in np.unique(labels))
+
+
+def _put_together(
+    known: Yardstick,
+    images: np.ndarray,
+    features: np.ndarray,
+    scores: np.ndarray,
+    evidence: np.ndarray,
+    labels: np.ndarray | None,
+    real: np.ndarray,
+) -> Measured:
+    """All measures; arguments as the fields of Measured, real: rows of the photographs to compare with."""
+    seen, classes = perceptual(features), _classes(known, labels)
+    held_out = known.held_out(classes)
+    photographs = known.features[np.isin(known.train.labels, classes)]
+    neighbour, distance = nearest(seen, known.features[known.known])
+    pixels = pixel_distance(images, known.train.images[known.known])
+    centre = known.features[known.known].mean(0)
+    limit = np.quantile(known.distance[held_out], COPY)
+    hits = np.zeros(0, bool) if labels is None else evidence[np.arange(len(labels)), labels] >= STRICT
+    real_images = as_tensor(known.train.images[held_out])
+    return Measured(
+        features=features,
+        scores=scores,
+        evidence=evidence,
+        pair=known.pair,
+        both_strict=both_rate(evidence, known.pair, threshold=STRICT),
+        both_lenient=both_rate(evidence, known.pair, threshold=LENIENT),
+        right=share_of(hits),
+        kid=kid(seen, known.features[real], seed=known.seed),
+        kid_floor=kid_floor(photographs, (len(seen), len(real)), seed=known.seed),
+        told_apart=two_sample_accuracy(seen, known.features[real], seed=known.seed),
+        neighbour=known.known[neighbour],
+        distance=distance,
+        novelty=ratio_of_medians(distance, known.distance[held_out], seed=known.seed),
+        novelty_pixels=ratio_of_medians(pixels, known.pixels[held_out], seed=known.seed),
+        copies=share_of(distance < limit),
+        diversity=spread(seen, centre) / spread(known.features[held_out], centre),
+        sharpness=float(sharpness(as_tensor(images)).mean() / sharpness(real_images).mean()),
+    )
+
+
+def quality_table(rows: Mapping[str, Measured]) -> pd.DataFrame:
+    """One row a method, in their order: method, images, and every measure; <measure>_low and _high are its interval.
+
+    rows: method -> what was measured. Units and directions are those of Measured; evidence_a and _b are the means.
+    """
+    return pd.DataFrame([{"method": method} | _cells(found) for method, found in rows.items()])
+
+
+def _cells(found: Measured) -> dict[str, float]:
+    mean = found.evidence.mean(0)
+    cells = {"images": len(found.evidence)}
+    cells |= {
+        f"evidence_{letter}": float(mean[label]) for letter, label in zip("ab", found.pair, strict=True)
+    }
+    for name in MEASURES:
+        value = getattr(found, name)
+        if isinstance(value, Estimate):
+            cells |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+        else:
+            cells[name] = value
+    return cells

@@ -1,0 +1,232 @@
+"""Figures of what was measured in notebook 04. Each returns a matplotlib Figure; saving is plots.save_figure's job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+from clockodile.classify.figures_trust import LINES, QUIET, picture_rows, shorten
+from clockodile.hybrids.psychometrics import Psychometric
+from clockodile.hybrids.reader import Agreement, Quiz, agreement_with_judge, curve_of_answers
+from clockodile.plots import INK, PALE, class_colour, new_figure, tile_figure
+
+MARKERS = "os^Dv"
+SHOWN = ("both_lenient", "kid", "told_apart", "novelty")  # of BARS, by default
+DODGE = 0.006  # of the mix: how far the points of neighbouring methods stand apart
+BARS = {  # column of quality.quality_table -> caption, and what photographs get
+    "both_strict": ("both classes seen,\n% (at 5 %)", None),
+    "both_lenient": ("both classes seen,\n% (at 10 %)", None),
+    "kid": ("distance to\nphotographs (KID)", 0.0),
+    "told_apart": ("told from\nphotographs, %", 50.0),
+    "novelty": ("novelty\n(photographs: 1)", 1.0),
+    "novelty_pixels": ("novelty of pixels\n(photographs: 1)", 1.0),
+    "copies": ("copies of known\nphotographs, %", 1.0),
+}
+
+
+# --- from one class to the other ----------------------------------------------------------------------------
+
+
+def turning_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> Figure:
+    """Share of pictures with more of the second class against the mix: points, fitted curve, and where it turns."""
+    figure, ax = new_figure(height=3.8)
+    for place, (method, found) in enumerate(curves.items()):
+        colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+        aside = DODGE * (place - (len(curves) - 1) / 2)
+        mixes, share = found.shares["mix"], 100 * found.shares["turned"]
+        ends = [share - 100 * found.shares["turned_low"], 100 * found.shares["turned_high"] - share]
+        ax.errorbar(
+            mixes + aside, share, ends, fmt=marker, color=colour, markersize=4, elinewidth=0.8, alpha=0.8
+        )
+        fine = np.linspace(mixes.min(), mixes.max(), 200)
+        middle = found.middle
+        words = f"{method}: turns at {middle.value:.2f} ({middle.low:.2f} to {middle.high:.2f})"
+        ax.plot(fine, 100 * found.fitted(fine), color=colour, linewidth=2, label=words)
+    ax.axhline(50, color=QUIET, linestyle="--", linewidth=1)
+    _mix_axis(ax, names)
+    ax.set_ylabel(f"more '{shorten(names[1])}' than '{shorten(names[0])}', %")
+    ax.legend(loc="upper left", fontsize=8.5)
+    return figure
+
+
+def both_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> Figure:
+    """Share of pictures with evidence for both classes against the mix, with its 95 % interval as a band."""
+    figure, ax = new_figure(height=3.4)
+    for (method, found), colour, marker in zip(curves.items(), LINES * 9, MARKERS * 9, strict=False):
+        part = found.shares
+        ax.fill_between(
+            part["mix"],
+            100 * part["both_low"],
+            100 * part["both_high"],
+            color=colour,
+            alpha=0.13,
+            linewidth=0,
+        )
+        words = f"{method}: {100 * found.both.value:.0f} % at {found.both_mix:.2f}"
+        ax.plot(part["mix"], 100 * part["both"], f"{marker}-", color=colour, markersize=4, label=words)
+    _mix_axis(ax, names)
+    ax.set_ylim(0, 1.05 * max(100 * found.shares["both_high"].max() for found in curves.values()))
+    ax.set_ylabel("both classes seen, %")
+    ax.legend(loc="upper left", fontsize=8.5)
+    return figure
+
+
+def _mix_axis(ax: Axes, names: tuple[str, str]) -> None:
+    ax.set_xlim(-0.03, 1.03)
+    ax.set_ylim(-3, 103)
+    ax.set_xlabel(f"mix: 0 = '{names[0]}', 1 = '{names[1]}'")
+
+
+# --- methods side by side -----------------------------------------------------------------------------------
+
+
+def quality_bars(table: pd.DataFrame, *, columns: Sequence[str] = SHOWN) -> Figure:
+    """Methods below each other, measures side by side, each with its 95 % interval; dashed: what photographs get.
+
+    table: from quality.quality_table; columns: of BARS.
+    """
+    figure, axes = new_figure(1, len(columns), height=0.34 * len(table) + 1.1, sharey=True, squeeze=False)
+    for ax, column in zip(axes[0], columns, strict=True):
+        caption, ideal = BARS[column]
+        unit = 100 if "%" in caption else 1
+        value, low, high = (unit * table[name] for name in (column, f"{column}_low", f"{column}_high"))
+        rows = np.arange(len(table))
+        ax.barh(rows, value, color=LINES[0], height=0.6, alpha=0.85)
+        ax.hlines(rows, low, high, color=INK, linewidth=1)
+        if ideal is not None:
+            ax.axvline(ideal, color=LINES[1], linestyle="--", linewidth=1.2)
+        ax.set_xlabel(caption, fontsize=8.5)
+        ax.set_xlim(min(0, low.min()), 100 if column == "told_apart" else None)
+        ax.grid(axis="y", visible=False)
+    axes[0, 0].set_yticks(rows, table["method"])
+    axes[0, 0].invert_yaxis()
+    return figure
+
+
+def hybrid_plane(
+    images: np.ndarray,
+    scores: np.ndarray,
+    limits: tuple[float, float],
+    names: tuple[str, str],
+    *,
+    others: np.ndarray | None = None,
+    most: int = 45,
+    title: str = "",
+) -> Figure:
+    """Made pictures where the judge sees them, with the corner "both" shaded.
+
+    images: uint8 (N, S, S, 3); scores: log-odds (N, 2) for the pair; limits: scores from which a class counts as seen;
+    others: (M, 2) scores of photographs, as dots; most: pictures shown, far from each other.
+    """
+    figure, ax = new_figure(width=7.6, height=6.4)
+    every = scores if others is None else np.concatenate([scores, others])
+    low, high = np.nanmin(every, 0), np.nanmax(every, 0)
+    edge = 0.05 * (high - low)
+    (left, bottom), (right, top) = low - edge, np.maximum(high, limits) + edge
+    if others is not None:
+        ax.plot(*others.T, ".", color=PALE, markersize=4, label="photographs", zorder=1)
+        ax.legend(loc="lower left", markerscale=2)
+    ax.fill(
+        [limits[0], right, right, limits[0]], [limits[1], limits[1], top, top], color=LINES[2], alpha=0.12
+    )
+    ax.text(right, top, "both ", ha="right", va="top", fontsize=13, color=INK, alpha=0.6)
+    ax.axvline(limits[0], color=INK, linewidth=0.8)
+    ax.axhline(limits[1], color=INK, linewidth=0.8)
+    shown = spread_out(scores, most)
+    side = images.shape[1]
+    for row in shown:
+        tile = OffsetImage(images[row], zoom=22 / side, interpolation="nearest")
+        ax.add_artist(AnnotationBbox(tile, scores[row], frameon=False, pad=0))
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
+    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against everything else)")
+    ax.set_ylabel(f"evidence for '{names[1]}' (log-odds)")
+    ax.set_title(title)
+    return figure
+
+
+def spread_out(points: np.ndarray, most: int) -> np.ndarray:
+    """Rows of at most `most` points (N, 2), each chosen farthest from those chosen before: int (M,)."""
+    scaled = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
+    chosen = [int(np.abs(scaled).sum(1).argmax())]
+    distance = np.linalg.norm(scaled - scaled[chosen[0]], axis=1)
+    distance[chosen] = -1
+    while len(chosen) < min(most, len(points)):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[chosen[-1]], axis=1))
+        distance[chosen] = -1
+    return np.array(chosen)
+
+
+def beside_nearest(
+    images: np.ndarray,
+    nearest: np.ndarray,
+    distance: np.ndarray,
+    *,
+    ids: Sequence[str],
+    typical: float,
+    title: str = "",
+) -> Figure:
+    """Made pictures above the known photographs most like them.
+
+    images, nearest: uint8 (N, S, S, 3), 6 to 14 of them; distance: (N,) between the two; ids: (N,) of the photographs;
+    typical: median distance of new photographs to their nearest.
+    """
+    ratio = [f"{value / typical:.2f}" for value in distance]
+    return picture_rows(
+        {"made": images, "nearest\nknown": nearest},
+        heads=[""] * len(images),
+        captions={"made": ratio, "nearest\nknown": [name.rsplit("/", 1)[-1][:12] for name in ids]},
+        colours={},
+        title=title or "Below each picture: how new it is; photographs are 1, copies 0",
+    )
+
+
+# --- the reader ---------------------------------------------------------------------------------------------
+
+
+def quiz_page(quiz: Quiz, *, columns: int = 10) -> Figure:
+    """All pictures of the quiz with the judge's answer below each, and the reader's where there is one.
+
+    Bars have the colour of the judge's class, red for both and grey for neither.
+    """
+    asked = quiz.questions
+    colours = dict(zip(asked.words, (class_colour(0), class_colour(1), "#B3261E", PALE), strict=True))
+    words = [
+        f"{shorten(judge, 9)} / {shorten(own, 9)}" if own else shorten(judge)
+        for judge, own in zip(asked.judged, quiz.answers, strict=True)
+    ]
+    answered = (quiz.answers != "").any()
+    return tile_figure(
+        asked.images,
+        columns=columns,
+        captions=words,
+        colours=[colours[judge] for judge in asked.judged],
+        title=_headline(agreement_with_judge(quiz)) if answered else "What the judge says",
+        size=5.5,
+    )
+
+
+def _headline(found: Agreement) -> str:
+    kappa = "" if np.isnan(found.kappa) else f", kappa {found.kappa:.2f}"
+    return f"Judge / you: the same answer to {100 * found.share:.0f} % of {found.count} pictures{kappa}"
+
+
+def reader_curve(quiz: Quiz) -> Figure:
+    """The reader's answers against the mix, beside the judge's. Needs answers to pictures that have a mix."""
+    table, names = curve_of_answers(quiz), quiz.questions.names
+    figure, ax = new_figure(height=3.2)
+    for (who, label), colour, marker in zip(
+        {"reader": "you", "judge": "the judge"}.items(), LINES, MARKERS, strict=False
+    ):
+        ax.plot(table["mix"], 100 * table[who], f"{marker}-", color=colour, markersize=6, label=label)
+    ax.axhline(50, color=QUIET, linestyle="--", linewidth=1)
+    _mix_axis(ax, names)
+    ax.set_ylabel(f"leaning to '{shorten(names[1])}', %")
+    ax.legend(loc="upper left")
+    return figure

@@ -1,0 +1,195 @@
+"""How the flow makes pictures that are both: two classes at once, several tries, and a rule that picks one.
+
+The rule is stated before anything is judged: of all tries for a seed, take the one in which the guides find most of the
+lesser class, less half of what the other class is ahead. The judge of notebook 03 has no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from clockodile.data.dataset import Dataset
+from clockodile.hybrids.flow import to_unit
+from clockodile.hybrids.generator import fit_flow
+from clockodile.hybrids.guides import Guides, fit_guides
+from clockodile.hybrids.sampling import composed_velocity, noise_of, walk
+from clockodile.hybrids.unet import UNet
+from clockodile.workspace import Run, pick_device
+
+GUIDANCE = 4.0  # how much more of a class than its photographs have
+STEPS = 12  # of the walk, two questions each
+TRIES = 8  # pictures made for each one shown
+MOST_TRIES = 1000  # for one seed
+PART = 8  # pictures drawn together
+WAYS = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
+    ("everywhere", 0.25),
+    ("below", 0.0),
+    ("above", 0.15),
+    ("everywhere", 0.1),
+    ("inside", -0.1),
+    ("everywhere", -0.2),
+)
+QUIET = 0.25  # weight of a class where the other one reigns
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """All that is needed to make hybrids of two classes."""
+
+    net: UNet
+    guides: Guides
+    classes: tuple[str, ...]
+    pair: tuple[int, int]
+    size: int  # pixels a side
+
+
+def fit_mixer(run: Run, data: Dataset, *, retrain: bool = False) -> Mixer:
+    """The flow and the guides of a run, trained when they are not there. data: all splits."""
+    net, _ = fit_flow(run, data, retrain=retrain)
+    guides = fit_guides(run, data, retrain=retrain)
+    return Mixer(net, guides, tuple(data.classes), run.recipe.pair, int(data.images.shape[1]))
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Hybrids and how each came about."""
+
+    images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
+    number: np.ndarray  # int (N,) which try was taken
+    layout: np.ndarray  # str (N,) which class was wanted where
+    evidence: (
+        torch.Tensor
+    )  # (N, 2) what the guides found of the pair's classes: log-odds against other things
+
+
+def layouts(size: int) -> dict[str, torch.Tensor]:
+    """Where the first class reigns: name -> share (size, size) in [0, 1]; the second reigns in the rest."""
+    line = torch.linspace(-1, 1, size)
+    down, right = torch.meshgrid(line, line, indexing="ij")
+    disc = torch.sigmoid(12 * (0.6 - (down**2 + right**2).sqrt()))
+    above = torch.sigmoid(-8 * down)
+    return {"inside": disc, "around": 1 - disc, "above": above, "below": 1 - above}
+
+
+def class_weights(
+    mixer: Mixer,
+    mix: float,
+    *,
+    guidance: float = GUIDANCE,
+    layout: str = "everywhere",
+    lean: float = 0.0,
+) -> dict[int, torch.Tensor | float]:
+    """Weights of the two classes for `composed_velocity`: both in full at mix 0.5, only one at 0 and at 1.
+
+    lean: -1..1, how much the second class's weight is raised and the first's lowered, where there are both.
+    """
+    shares = min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
+    if mix not in (0, 1):
+        shares = shares[0] * (1 - lean), shares[1] * (1 + lean)
+    if layout == "everywhere" or mix in (0, 1):
+        maps = (1.0, 1.0)
+    else:
+        first = layouts(mixer.size)[layout][None, None]
+        maps = (QUIET + (1 - QUIET) * first, QUIET + (1 - QUIET) * (1 - first))
+    return {
+        label: guidance * share * where
+        for label, share, where in zip(mixer.pair, shares, maps, strict=True)
+        if share
+    }
+
+
+@torch.no_grad()
+def mix_once(
+    mixer: Mixer,
+    seeds: Sequence[int],
+    *,
+    mix: float = 0.5,
+    guidance: float = GUIDANCE,
+    layout: str = "everywhere",
+    lean: float = 0.0,
+    steps: int = STEPS,
+) -> torch.Tensor:
+    """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
+
+    Classes are compared with *other things*: compared with "anything", of which they are the greater part, two classes
+    of a pair would nearly cancel each other.
+    """
+    device = pick_device()
+    mixer.net.to(device)
+    weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
+    velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
+
+    def draw(noise: torch.Tensor) -> torch.Tensor:
+        return to_unit(walk(velocity, noise.to(device), steps=steps)).cpu()
+
+    return in_equal_parts(draw, noise_of(seeds, mixer.size))
+
+
+def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    """function(rows), always asked for PART rows at once: sums are rounded otherwise in batches of another size.
+
+    So a picture is the same to the last bit however many are made.
+    """
+    found = []
+    for part in rows.split(PART):
+        filled = torch.cat([part, part[:1].expand(PART - len(part), *part.shape[1:])])
+        found.append(function(filled)[: len(part)])
+    return torch.cat(found)
+
+
+def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int = TRIES, **options) -> Mixed:
+    """The best of several tries for each seed, by the guides' rule; tries go round WAYS.
+
+    options: of `mix_once`. Pictures depend on their own seed only.
+    """
+    made, found = [], []
+    for number in range(tries):
+        made.append(mix_once(mixer, seeds_of(seeds, number), mix=mix, **way_of(number), **options))
+        found.append(in_equal_parts(mixer.guides.evidence, made[-1])[:, list(mixer.pair)])
+    images, evidence, rows = torch.stack(made), torch.stack(found), torch.arange(len(seeds))
+    chosen = worth(evidence, mix).argmax(0)
+    layout = np.array([way_of(number)["layout"] for number in chosen.tolist()])
+    return Mixed(images[chosen, rows], chosen.numpy(), layout, evidence[chosen, rows])
+
+
+def mix_line(
+    mixer: Mixer, seeds: Sequence[int], mixes: Sequence[float], *, tries: int = TRIES, **options
+) -> torch.Tensor:
+    """From the first class to the second, (M, N, 3, S, S): the try that was best as a hybrid, at each of M mixes.
+
+    With a single try both classes are wanted everywhere and alike.
+    """
+    if tries == 1:
+        noise = seeds_of(seeds, 0)
+        return torch.stack([mix_once(mixer, noise, mix=mix, **options) for mix in mixes])
+    best = mix_best(mixer, seeds, tries=tries, **options).number
+    lines = torch.empty(len(mixes), len(seeds), 3, mixer.size, mixer.size)
+    for number in np.unique(best):
+        rows = np.flatnonzero(best == number)
+        noise = seeds_of([seeds[row] for row in rows], number)
+        for line, mix in zip(lines, mixes, strict=True):
+            line[rows] = mix_once(mixer, noise, mix=mix, **way_of(number), **options)
+    return lines
+
+
+def seeds_of(seeds: Sequence[int], number: int) -> list[int]:
+    """Seeds of the noise of a try."""
+    return [int(seed) * MOST_TRIES + int(number) for seed in seeds]
+
+
+def way_of(number: int) -> dict:
+    """Options of `mix_once` for a try."""
+    layout, lean = WAYS[number % len(WAYS)]
+    return {"layout": layout, "lean": lean}
+
+
+def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:
+    """What the rule looks at, from evidence (..., 2): the wanted class for a pure one; for a hybrid the lesser one."""
+    if mix in (0, 1):
+        return evidence[..., int(mix)]
+    least, most = evidence.amin(-1), evidence.amax(-1)
+    return least - (most - least) / 2

@@ -1,0 +1,60 @@
+"""Buttons for the quiz of `reader`: one picture at a time, and at the end the figure of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from clockodile.hybrids.figures_measured import quiz_page
+from clockodile.hybrids.reader import Quiz
+from clockodile.plots import image_sheet, new_figure
+from clockodile.widgets import picture
+
+SHOWN = 2.2  # inches a side of the picture that is asked about
+
+
+def quiz_widget(quiz: Quiz, *, result: Callable[[Quiz], Figure] = quiz_page) -> widgets.VBox:
+    """A picture, a button for each answer, and one to take the last answer back; goes on where the reader stopped.
+
+    result: draws what is shown once every question is answered.
+    """
+    screen, line = widgets.Image(format="png"), widgets.Label()
+    buttons = [widgets.Button(description=word) for word in quiz.questions.words]
+    back = widgets.Button(description="back", icon="undo")
+
+    def show() -> None:
+        number = quiz.next
+        for button in buttons:
+            button.disabled = quiz.done
+        back.disabled = number == 0
+        if number is None:
+            line.value = "Done, thank you. This is how you and the machines see them:"
+            screen.value = picture(result(quiz))
+        else:
+            line.value = f"Picture {number + 1} of {len(quiz)}: what do you see?"
+            screen.value = picture(one_picture(quiz, number))
+
+    def click(button: widgets.Button) -> None:
+        if not quiz.done:
+            quiz.answer(quiz.next, button.description)
+        show()
+
+    def take_back(_button: widgets.Button) -> None:
+        quiz.take_back()
+        show()
+
+    for button in buttons:
+        button.on_click(click)
+    back.on_click(take_back)
+    show()
+    return widgets.VBox([line, screen, widgets.HBox([*buttons, back])])
+
+
+def one_picture(quiz: Quiz, number: int) -> Figure:
+    """Question `number` alone, enlarged without smoothing."""
+    figure, ax = new_figure(width=SHOWN, height=SHOWN)
+    ax.imshow(image_sheet(quiz.questions.images[[number]], 1, gaps=(0, 0)), interpolation="nearest")
+    ax.set_axis_off()
+    return figure

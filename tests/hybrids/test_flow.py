@@ -1,0 +1,97 @@
+"""Flow matching: the loss, the moves that are told, and a training that can be interrupted."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from clockodile.hybrids import flow
+from clockodile.hybrids.flow import FlowPlan, draw_batch, flow_loss, move, share_of_rate, train_flow
+
+TINY = FlowPlan(steps=6, batch=4, widths=(8, 16), depth=1)
+
+
+@pytest.fixture
+def pictures():
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(12, 3, 16, 16, generator=generator), torch.tensor([0, 1, 2] * 4)
+
+
+class Oracle(nn.Module):
+    """Knows the photograph and therefore the velocity."""
+
+    def __init__(self, photo):
+        super().__init__()
+        self.photo = photo
+
+    def forward(self, x, time, labels, warp=None):
+        return (self.photo - x) / (1 - time.view(-1, 1, 1, 1))
+
+
+def test_whoever_knows_the_photograph_has_no_loss():
+    photo, noise = torch.rand(5, 3, 8, 8) * 2 - 1, torch.randn(5, 3, 8, 8)
+    time, labels = torch.rand(5) * 0.9, torch.zeros(5, dtype=torch.long)
+    assert flow_loss(Oracle(photo), photo, labels, noise, time) < 1e-6
+    assert flow_loss(Oracle(-photo), photo, labels, noise, time) > 0.1
+
+
+def test_moves_are_told_and_unmoved_pictures_say_so(pictures):
+    images = torch.cat([pictures[0]] * 10)
+    moved, told = move(images, torch.Generator().manual_seed(0), share=0.5)
+    assert moved.shape == images.shape and told.shape == (120, 4)
+    assert 0 <= moved.min() and moved.max() <= 1
+    still = (told == 0).all(1)
+    assert 40 < still.sum() < 80
+    same = (moved == images).flatten(1).all(1) | (moved == images.flip(3)).flatten(1).all(1)
+    assert torch.equal(same, still)
+
+
+def test_every_class_is_drawn_alike_however_rare():
+    labels = torch.tensor([0] * 10 + [1] * 500 + [2] * 2000)
+    plan = FlowPlan(steps=1, batch=20_000, others=0.2)
+    rows = draw_batch(labels, plan, 2, torch.Generator().manual_seed(0))
+    shares = torch.bincount(labels[rows]) / 20_000
+    assert torch.allclose(shares, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
+
+
+def test_without_other_things_only_classes_are_drawn():
+    rows = draw_batch(torch.tensor([0, 1, 1]), FlowPlan(steps=1, batch=50), 2, torch.Generator())
+    assert len(rows) == 50
+
+
+def test_the_rate_rises_and_falls():
+    plan = FlowPlan(steps=200, warm_up=0.1)
+    rates = [share_of_rate(step, plan) for step in range(200)]
+    assert max(rates) == pytest.approx(1) and rates.index(max(rates)) in (19, 20)
+    assert rates[-1] < 0.001 and rates[0] == pytest.approx(0.05)
+
+
+def test_it_learns(pictures):
+    flat = pictures[0].mean((2, 3), keepdim=True).expand(-1, -1, 16, 16)
+    plan = replace(TINY, steps=60, learning_rate=3e-3)
+    net, losses = train_flow(flat, pictures[1], plan, classes=2, seed=0)
+    assert len(losses) == 60 and sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert not net.training
+
+
+def test_an_interrupted_training_ends_like_an_undisturbed_one(pictures, tmp_path, monkeypatch):
+    whole, losses = train_flow(*pictures, TINY, classes=2, seed=3)
+    path = tmp_path / "half.checkpoint"
+    real, done = flow.flow_step, []
+
+    def die(*words):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(1)
+        return real(*words)
+
+    monkeypatch.setattr(flow, "flow_step", die)
+    with pytest.raises(KeyboardInterrupt):
+        train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
+    assert path.is_file()
+    monkeypatch.setattr(flow, "flow_step", real)
+    again, resumed = train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
+    assert resumed == losses and not path.exists()
+    for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b)

@@ -1,0 +1,90 @@
+"""Two classes at once: weights, layouts, the rule, and seeds."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from clockodile.hybrids.mixing import (
+    Mixer,
+    class_weights,
+    layouts,
+    mix_best,
+    mix_line,
+    mix_once,
+    worth,
+)
+
+
+class Greys(nn.Module):
+    """Class 0 is black, class 1 white, other things are grey: straight ways there, a little noise is left."""
+
+    anything = 3
+
+    def forward(self, x, time, labels, warp=None):
+        target = torch.tensor([-0.4, 0.4, 0.0, 0.0])[labels].view(-1, 1, 1, 1)
+        return (target - 0.7 * x) / (1 - 0.7 * time.view(-1, 1, 1, 1))
+
+
+class Bright(nn.Module):
+    """Finds class 1 in bright pictures and class 0 in dark ones."""
+
+    def evidence(self, images):
+        light = images.mean((1, 2, 3))
+        return torch.stack([0.5 - light, light - 0.5], 1)
+
+
+@pytest.fixture
+def mixer():
+    return Mixer(Greys(), Bright(), ("dark", "light"), (0, 1), 8)
+
+
+def test_the_ends_of_the_mix_want_one_class_only(mixer):
+    assert set(class_weights(mixer, 0)) == {0} and set(class_weights(mixer, 1)) == {1}
+    assert set(class_weights(mixer, 0.3)) == {0, 1}
+    dark, light = (mix_once(mixer, range(4), mix=end).mean() for end in (0, 1))
+    assert dark < mix_once(mixer, range(4)).mean() < light
+
+
+def test_swapping_the_classes_turns_the_mix_round(mixer):
+    turned = Mixer(mixer.net, mixer.guides, mixer.classes, (1, 0), 8)
+    assert torch.allclose(mix_once(mixer, [1, 2], mix=0.3), mix_once(turned, [1, 2], mix=0.7), atol=1e-3)
+
+
+def test_layouts_divide_the_picture(mixer):
+    for name, first in layouts(16).items():
+        assert first.shape == (16, 16) and 0 <= first.min() and first.max() <= 1
+        a, b = class_weights(mixer, 0.5, layout=name).values()
+        assert torch.allclose((a + b).mean(), torch.tensor(4.0 * 1.25), atol=0.01)
+    picture = mix_once(mixer, range(16), layout="above").mean((0, 1))
+    assert picture[:3].mean() < picture[-3:].mean(), "the dark class is above"
+
+
+def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer):
+    found = mix_best(mixer, range(6), tries=7)
+    every = [mix_best(mixer, range(6), tries=number) for number in range(1, 7)]
+    for fewer in every:
+        assert (worth(found.evidence, 0.5) >= worth(fewer.evidence, 0.5) - 1e-4).all()
+    assert found.images.shape == (6, 3, 8, 8) and set(found.number) <= set(range(7))
+    assert set(found.layout) <= {"everywhere", *layouts(8)}
+
+
+def test_pure_classes_are_chosen_by_their_own_evidence():
+    evidence = torch.tensor([[0.1, 0.9], [0.5, 0.2]])
+    assert worth(evidence, 0).argmax() == 1 and worth(evidence, 1).argmax() == 0
+    assert worth(evidence, 0.5).argmax() == 1
+
+
+def test_a_picture_depends_on_its_seed_alone(mixer):
+    many = mix_best(mixer, range(5), tries=3)
+    one = mix_best(mixer, [3], tries=3)
+    assert torch.equal(many.images[3], one.images[0]) and many.number[3] == one.number[0]
+
+
+def test_a_line_leads_from_one_class_to_the_other(mixer):
+    lines = mix_line(mixer, range(4), [0, 0.25, 0.5, 0.75, 1], tries=3)
+    assert lines.shape == (5, 4, 3, 8, 8)
+    assert (np.diff(lines.mean((1, 2, 3, 4)).numpy()) > 0).all()
+    assert torch.allclose(lines[2], mix_best(mixer, range(4), tries=3).images, atol=1e-3), (
+        "the best try itself"
+    )

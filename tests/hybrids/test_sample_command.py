@@ -1,0 +1,108 @@
+"""`clockodile sample`: files, seeds, and what happens when a word is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_flows import use_tiny_plans
+
+from clockodile import artifacts, cli
+from clockodile.hybrids.mixing import fit_mixer
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch, run, data):
+    """A run folder with a flow, whose weights are also those that come with the package."""
+    use_tiny_plans(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    fit_mixer(run, data)
+    artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
+    monkeypatch.setattr(artifacts, "shipped_weights", lambda: run.dir / "generators")
+    return tmp_path
+
+
+def sample(capsys, *words):
+    code = cli.main(["sample", *map(str, words)])
+    return code, capsys.readouterr().err
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def test_pictures_and_a_sheet(place, capsys, run):
+    code, told = sample(capsys, run.dir, "--n", 3, "--method", "flow", "--out", "new")
+    assert code == 0 and "striped (mix 0) and dotted (mix 1)" in told
+    assert {path.name for path in (place / "new").glob("*.png")} == {
+        "0000.png",
+        "0001.png",
+        "0002.png",
+        "contact_sheet.png",
+    }
+    assert pixels(place / "new/0000.png").shape == (32, 32, 3)
+
+
+def test_a_picture_depends_on_its_own_seed(place, capsys):
+    sample(capsys, "--pretrained", "--n", 3, "--out", "a")
+    sample(capsys, "--pretrained", "--n", 2, "--seed", 1, "--out", "b")
+    sample(capsys, "--pretrained", "--n", 3, "--out", "c")
+    for one, other in (
+        ("a/0001.png", "b/0000.png"),
+        ("a/0002.png", "b/0001.png"),
+        ("a/0000.png", "c/0000.png"),
+    ):
+        assert np.array_equal(pixels(place / one), pixels(place / other))
+    assert not np.array_equal(pixels(place / "a/0000.png"), pixels(place / "a/0001.png"))
+
+
+def test_the_grid_goes_from_class_to_class(place, capsys):
+    assert sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--grid", "--out", "new")[0] == 0
+    assert pixels(place / "new/grid.png").shape == (2 * 34 * 4, 7 * 34 * 4, 3)
+
+
+def test_fewer_pictures_later_leave_none_of_the_old(place, capsys):
+    sample(capsys, "--pretrained", "--n", 4, "--method", "flow", "--out", "new")
+    sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--mix", 1, "--out", "new")
+    names = {path.name for path in (place / "new").iterdir()}
+    assert names == {"0000.png", "0001.png", "contact_sheet.png", "sample.json"}
+    assert json.loads((place / "new/sample.json").read_text())["mix"] == 1
+
+
+def test_somebody_elses_pictures_are_left_alone(place, capsys):
+    (place / "mine").mkdir()
+    Image.new("RGB", (4, 4)).save(place / "mine/0001.png")
+    code, told = sample(capsys, "--pretrained", "--n", 2, "--out", "mine")
+    assert code == 2 and "0001.png" in told and pixels(place / "mine/0001.png").shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--pretrained", "--mix", "1.5", "--out", "x"], "--mix"),
+        (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
+        (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
+        (["--pretrained", "--n", "0", "--out", "x"], "--n"),
+        (["--pretrained", "--method", "flo", "--out", "x"], "flow_best"),
+        (["--pretrained", "--method", "pixel_blend", "--out", "x"], "photographs"),
+        (["--out", "x"], "--pretrained"),
+        (["nowhere", "--out", "x"], "nowhere"),
+        (["--pretrained"], "--out"),
+    ],
+)
+def test_wrong_words_get_one_line(words, said, capsys, place):
+    code, told = sample(capsys, *words)
+    assert code == 2 and said in told and len(told.strip().splitlines()) == 1
+    assert not (place / "x").exists()
+
+
+def test_a_file_is_no_folder(place, capsys):
+    (place / "file").write_text("")
+    code, told = sample(capsys, "--pretrained", "--out", "file")
+    assert code == 2 and "file" in told
+
+
+def test_damaged_weights_are_named(place, capsys, run):
+    (run.dir / "generators/flow.safetensors").write_bytes(b"no")
+    code, told = sample(capsys, run.dir, "--out", "x")
+    assert code == 2 and "flow.safetensors" in told
