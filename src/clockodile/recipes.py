@@ -88,7 +88,7 @@ PROFILES = {
             classifier_epochs=100,
             autoencoder_epochs=600,
             hybrids=64,
-            tries=10,
+            tries=16,
             turning=24,
         ),
     )

@@ -5,7 +5,7 @@ import pytest
 
 from clockodile import artifacts
 from clockodile.ambiguous import judging
-from clockodile.ambiguous.judging import halves_of_the_judge, judge_run
+from clockodile.ambiguous.judging import halves_of_the_judge, judge_run, rivals_judge
 
 
 @pytest.fixture(autouse=True)
@@ -77,9 +77,22 @@ def test_an_image_is_judged_without_its_fold(run, whole):
 
 def test_the_halves_share_no_picture_and_keep_groups_together(run, whole):
     paired = replace(whole, group=np.arange(180) // 2)
-    (one, known), (other, strangers) = halves_of_the_judge(run, paired)
+    train = paired.part("train")
+    judged = judge_run(run, paired)
+    (one, known), (other, strangers) = halves_of_the_judge(judged, train, seed=0)
     assert one.shape == other.shape == (120, 2) and np.array_equal(known, ~strangers)
     assert np.array_equal(known[::2], known[1::2])
+    garbled = np.where(known[:, None], np.tile(judged.features_neither, (2, 1)), judged.features)
+    (spoiled, _), (same, _) = halves_of_the_judge(replace(judged, features=garbled), train, seed=0)
+    assert np.array_equal(same[strangers], other[strangers])
+    assert not np.allclose(spoiled[strangers], one[strangers])
+
+
+def test_the_older_rule_is_another_judge(run, whole):
+    judged = judge_run(run, whole)
+    older = rivals_judge(judged, whole.part("train"))
+    assert older.weight.shape == judged.judge.weight.shape
+    assert not np.allclose(older.weight, judged.judge.weight)
 
 
 def test_without_other_things_a_note_says_so(run, data):

@@ -1,5 +1,7 @@
 import csv
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,10 @@ from PIL import Image
 from tiny_nets import Brightness
 
 from clockodile import artifacts, cli
-from clockodile.ambiguous import rank_store, ranker
+from clockodile.ambiguous import rank_pages, rank_store, ranker
 from clockodile.classify import predictor as predictors
 from clockodile.classify.predictor import Predictor, save_predictor
+from clockodile.data.files import Rejected
 
 RED, BLUE, PURPLE, BLACK = (255, 0, 0), (0, 0, 255), (200, 0, 200), (0, 0, 0)
 PHOTOS = {"b": BLUE, "r": RED, "sub/p": PURPLE, "k": BLACK}
@@ -134,6 +137,55 @@ def test_bad_files_are_named_and_the_rest_is_ranked(capsys):
     assert code == 1 and "refused: photos/broken.png" in err and "4 ranked; 1 refused" in err
 
 
+def test_a_mended_file_is_read_again(capsys):
+    good = Path("photos/r.png").read_bytes()
+    Path("photos/r.png").write_bytes(b"x" * len(good))
+    changed = Path("photos/r.png").stat().st_mtime_ns
+    assert rank(capsys, "run", "photos")[0] == 1
+    Path("photos/r.png").write_bytes(good)
+    os.utime("photos/r.png", ns=(changed, changed))
+    assert rank(capsys, "run", "photos")[0] == 0
+
+
+def test_equal_scores_keep_their_order_when_some_are_known(capsys):
+    for name in "acegi":
+        paint(f"same/{name}.png", PURPLE)
+    before = rank(capsys, "run", "same", "--csv", "-")[1]
+    paint("same/c.png", BLACK)
+    rank(capsys, "run", "same")
+    paint("same/c.png", PURPLE)
+    assert rank(capsys, "run", "same", "--csv", "-")[1] == before
+    assert rank(capsys, "run", "same", "--csv", "-")[1] == before
+
+
+def test_a_store_that_another_ranking_holds_is_left_alone(capsys, monkeypatch):
+    rank(capsys, "run", "photos")
+    (path,) = Path("run/ranking").iterdir()
+    real = sqlite3.connect
+    monkeypatch.setattr(rank_store.sqlite3, "connect", lambda path: real(path, timeout=0.1))
+    with closing(real(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        code, _, err = rank(capsys, "run", "photos")
+        other.rollback()
+        assert code == 2 and "locked" in err and err.count("\n") == 2  # the judge's note comes first
+        assert other.execute("SELECT COUNT(*) FROM images").fetchone() == (4,)
+
+
+def test_a_picture_that_went_away_meanwhile_is_blank_on_the_page(capsys, monkeypatch):
+    monkeypatch.setattr(rank_pages, "read_image", rejected)
+    assert rank(capsys, "run", "photos", "--html", "page.html")[0] == 0
+    assert Path("page.html").read_text().count("data:image/png;base64,") == 4
+
+
+def rejected(path, size):
+    raise Rejected("gone")
+
+
+def test_progress_counts_only_what_had_to_be_judged():
+    assert rank_store.progress(600, 500, 700, 60) == "600 of 700 images, about 1 min left"
+    assert rank_store.progress(50, 50, 700, 9) == "50 of 700 images"
+
+
 def test_a_damaged_store_is_begun_anew(capsys):
     before = rank(capsys, "run", "photos", "--csv", "-")[1]
     (store,) = Path("run/ranking").iterdir()
@@ -169,6 +221,10 @@ def test_what_came_with_the_package_ranks_without_a_run(capsys, place, monkeypat
         (["run", "photos", "--top", "0"], "--top"),
         (["run", "photos", "--csv", "photos/r.png"], "image's name"),
         (["run", "photos", "--html", "no/where/page.html"], "cannot write"),
+        (["run", "photos", "--html", "page.png"], "--html page.png: this is an image's name"),
+        (["run", "photos", "--html", "-"], "--html"),
+        (["run", "photos", "--csv", "out", "--html", "./out"], "both want"),
+        (["--pretrained", "run", "photos"], "not both"),
     ],
 )
 def test_mistakes_are_one_line(capsys, words, said):

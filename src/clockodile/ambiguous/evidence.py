@@ -31,7 +31,7 @@ class Judge:
     )  # float (M, C) sorted by column: scores of M other things, each by the probe that did not see it
 
     def scores(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
-        """Log-odds of each class against everything else, float (N, C), any size, higher = more of it.
+        """Log-odds of each class against its counter-examples, float (N, C), any size, higher = more of it.
 
         features: (N, D). fold: int (N,) the fold whose probe, fitted without it, is to judge each picture; pictures the
         probes were fitted on MUST have one. None for pictures that no probe saw: the mean over all of them.
@@ -59,14 +59,19 @@ def fit_judge(
     fold: np.ndarray,
     *,
     classes: int,
+    rivals: bool = False,
     strength: float = STRENGTH,
 ) -> Judge:
-    """Fit one-versus-rest logistic regressions, each class against all other classes and the pictures of neither.
+    """Fit a logistic regression for each class against the pictures of neither.
 
     features: (N, D); labels: int (N,), 0..C-1, -1 for neither; fold: int (N,) 0..K-1 for every picture, neither too.
+    rivals: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a crocodile,
+    and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else looks real.
     """
     known = [fold != held for held in range(fold.max() + 1)]
-    probes = [one_versus_rest(features[rows], labels[rows], classes, strength) for rows in known]
+    probes = [
+        fit_probes(features[rows], labels[rows], classes, strength=strength, rivals=rivals) for rows in known
+    ]
     # as they are stored: a loaded judge must find the same as a fresh one
     weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
     others = labels < 0
@@ -83,16 +88,20 @@ def quadrants(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float =
     return np.select([first & second, first, second], ["both", "first", "second"], "neither")
 
 
-def one_versus_rest(
-    features: np.ndarray, labels: np.ndarray, classes: int, strength: float
+def fit_probes(
+    features: np.ndarray, labels: np.ndarray, classes: int, *, strength: float, rivals: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (C, D) and bias (C,) on raw features; each class and its rest count alike, however many they are."""
+    """Weight (C, D) and bias (C,) on raw features; a class and its counter-examples count alike, however many they are.
+
+    Arguments as of `fit_judge`; strength: of the L2 penalty.
+    """
     scaler = StandardScaler().fit(np.asarray(features, np.float64))
     scaled = scaler.transform(np.asarray(features, np.float64))
     weight, bias = [], []
     for label in range(classes):
+        rows = np.full(len(labels), True) if rivals else (labels == label) | (labels < 0)
         model = LogisticRegression(C=1 / strength, class_weight="balanced", max_iter=2000, tol=1e-6)
-        model.fit(scaled, labels == label)
+        model.fit(scaled[rows], labels[rows] == label)
         weight.append(model.coef_[0] / scaler.scale_)
         bias.append(model.intercept_[0] - weight[-1] @ scaler.mean_)
     return np.stack(weight), np.array(bias)

@@ -18,7 +18,7 @@ from clockodile.classify.backbones import OFFLINE, Backbone, extract_features, l
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.workspace import Run
 
-VERSION = 1  # raise it when features or probes change their meaning: a kept judge is then fitted anew
+VERSION = 2  # raise it when features or probes change their meaning: a kept judge is then fitted anew
 SIDES = (96, 128)  # pixels the pictures are enlarged to; both together tell reptiles apart better than either
 NAME = "judge"
 
@@ -33,6 +33,7 @@ class Judgement:
     evidence: np.ndarray  # float (N, C) in [0, 1] of the labelled images
     neither: Neither
     fold_neither: np.ndarray  # int (M,)
+    features_neither: np.ndarray  # float32 (M, D)
     scores_neither: np.ndarray  # float (M, C)
     auroc: np.ndarray  # float (C,) each class's unseen images against unseen pictures of neither
 
@@ -69,11 +70,12 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
     features = artifacts.remember(run.dir, "features/judge.npz", config, make)["rows"]
+    config["rivals"] = bool(neither.note)  # of makeshift pictures alone a judge would learn what a drawing is
     labels = np.concatenate([train.labels, np.full(len(fold), -1)])
     folds = np.concatenate([train.fold, fold])
 
     def fit() -> tuple[dict, dict]:
-        judge = fit_judge(features, labels, folds, classes=len(data.classes))
+        judge = fit_judge(features, labels, folds, classes=len(data.classes), rivals=config["rivals"])
         state = {name: torch.from_numpy(getattr(judge, name)) for name in ("weight", "bias", "others")}
         return state, {
             "classes": list(data.classes),
@@ -95,6 +97,7 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
         percentile(scores[known], judge.others),
         neither,
         fold,
+        features[~known],
         scores[~known],
         separation_from_others(scores, labels, len(data.classes)),
     )
@@ -114,20 +117,36 @@ def judge_from(fitted: artifacts.Fitted) -> Judge:
     return Judge(**{name: fitted.state[name].double().numpy() for name in ("weight", "bias", "others")})
 
 
-def halves_of_the_judge(run: Run, data: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
+def rivals_judge(judged: Judgement, train: Dataset) -> Judge:
+    """A judge by the older rule: each class against everything else, the other classes included. train: as judged."""
+    return fit_judge(*all_known(judged, train), classes=len(train.classes), rivals=True)
+
+
+def halves_of_the_judge(
+    judged: Judgement, train: Dataset, *, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two judges that share no picture: the evidence of each for all images (N, C), and which ones it knows, (N,).
 
-    Near-duplicates are in one half. As always, an image is judged by a probe that did not see its fold.
+    train: the images that were judged. Near-duplicates are in one half. As always, an image is judged by a probe that
+    did not see its fold.
     """
-    judged, train = judge_run(run, data), data.part("train")
-    rng = np.random.default_rng(run.seed)
+    rng = np.random.default_rng(seed)
     half = (rng.permutation(train.group.max() + 1) % 2 == 0)[train.group]
-    half_of_others = rng.random(len(judged.neither.kinds)) < 0.5
-    features = artifacts.load(run.dir, "features/judge.npz")["rows"]
-    labels = np.concatenate([train.labels, np.full(len(half_of_others), -1)])
-    fold = np.concatenate([train.fold, judged.fold_neither])
+    first = np.concatenate([half, rng.random(len(judged.fold_neither)) < 0.5])
     found = []
-    for mine in (np.concatenate([half, half_of_others]), ~np.concatenate([half, half_of_others])):
-        judge = fit_judge(features[mine], labels[mine], fold[mine], classes=len(data.classes))
+    for mine in (first, ~first):
+        features, labels, fold = (part[mine] for part in all_known(judged, train))
+        judge = fit_judge(
+            features, labels, fold, classes=len(train.classes), rivals=bool(judged.neither.note)
+        )
         found.append((judge.evidence(judged.features, train.fold), mine[: len(train)]))
     return found
+
+
+def all_known(judged: Judgement, train: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, labels (-1 for neither) and folds of all that a judge is fitted on."""
+    return (
+        np.concatenate([judged.features, judged.features_neither]),
+        np.concatenate([train.labels, np.full(len(judged.fold_neither), -1)]),
+        np.concatenate([train.fold, judged.fold_neither]),
+    )

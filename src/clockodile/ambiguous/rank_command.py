@@ -20,10 +20,12 @@ from clockodile.classify.predict_command import (
     check_run,
     check_target,
     find_images,
+    is_run,
     say,
     tell_on_stderr,
     tell_passed_over,
 )
+from clockodile.data.collection import FileNote
 from clockodile.data.scan import printable
 from clockodile.errors import UserError
 from clockodile.workspace import cache_dir
@@ -38,13 +40,7 @@ def rank_command(
     image could be judged.
     """
     tell = tell_on_stderr
-    if not pretrained:
-        check_run(given[0])
-    if len(given) < (1 if pretrained else 2):
-        raise UserError("name the folder to rank after the run folder")
-    for target in (csv_file, html_file):
-        if target is not None and target != "-":
-            check_target(target)
+    check_words(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
     ranker = load_ranker(None if pretrained else Path(given[0]), tell=tell)
     files, notes = find_images(given if pretrained else given[1:])
     tell_passed_over([note for note in notes if note.reason.startswith(NO_IMAGE_NAME)], tell)
@@ -55,7 +51,27 @@ def rank_command(
     place.mkdir(parents=True, exist_ok=True)
     asked = json.dumps([os.path.realpath(path) for path in (given if pretrained else given[1:])])
     name = hashlib.sha256((ranker.key + asked).encode()).hexdigest()[:12]
-    with closing(open_store(place / f"{name}.sqlite")) as store:
+    path = place / f"{name}.sqlite"
+    try:
+        return rank_into(path, ranker, files, refused, count, csv_file, html_file, tell)
+    except sqlite3.Error as error:
+        raise UserError(
+            f"{path}: {error}; wait for another ranking of this folder, free some space, or delete the file"
+        ) from error
+
+
+def rank_into(
+    path: Path,
+    ranker: Ranker,
+    files: Sequence[str],
+    refused: list[FileNote],
+    count: int,
+    csv_file: str | None,
+    html_file: str | None,
+    tell: Tell,
+) -> int:
+    """Judge what the database at `path` does not know yet, and write what was asked for. Returns the exit code."""
+    with closing(open_store(path)) as store:
         try:
             judge_all(ranker, files, store, tell)
         except KeyboardInterrupt:
@@ -72,6 +88,24 @@ def rank_command(
         write(ranker, store, count, csv_file, html_file, tell)
     tell(f"{judged} ranked" + (f"; {len(refused)} refused" if refused else ""))
     return 1 if refused else 0
+
+
+def check_words(
+    given: Sequence[str], *, pretrained: bool, csv_file: str | None, html_file: str | None
+) -> None:
+    """Raise UserError for a mistake that can be seen before anything is loaded."""
+    if not pretrained:
+        check_run(given[0])
+    if len(given) < (1 if pretrained else 2):
+        raise UserError("name the folder to rank after the run folder")
+    if pretrained and is_run(given[0]):
+        raise UserError(f"{given[0]} is a run folder; give it or --pretrained, not both")
+    if csv_file is not None and csv_file != "-":
+        check_target(csv_file)
+    if html_file is not None:
+        check_target(html_file, option="--html", example="page.html")
+        if csv_file is not None and os.path.realpath(csv_file) == os.path.realpath(html_file):
+            raise UserError(f"--csv and --html both want {html_file}; give two names")
 
 
 def write(

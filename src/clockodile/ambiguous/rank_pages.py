@@ -9,12 +9,13 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from PIL import Image
 
 from clockodile.ambiguous.rank_store import ranked
 from clockodile.ambiguous.ranker import Ranker
 from clockodile.classify.verdicts import quoted
-from clockodile.data.files import read_image
+from clockodile.data.files import Rejected, read_image
 from clockodile.data.scan import printable
 
 SIDE = 96  # pixels of a picture in the page
@@ -52,7 +53,11 @@ like it, as a frozen ImageNet network sees it.</p>
 
 
 def picture(path: str, size: int) -> str:
-    """An image as the nets saw it, as a data URL."""
+    """An image as the nets saw it, as a data URL; a blank one when the file has gone since it was judged."""
+    try:
+        pixels = read_image(path, size)[0]
+    except Rejected:
+        pixels = np.full((size, size, 3), 200, np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(read_image(path, size)[0]).save(buffer, "png")
+    Image.fromarray(pixels).save(buffer, "png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

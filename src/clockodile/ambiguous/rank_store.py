@@ -17,63 +17,78 @@ from clockodile.ambiguous.ranker import Ranker
 from clockodile.classify.predict_command import Tell
 from clockodile.data.collection import FileNote
 from clockodile.data.files import read_images
-from clockodile.errors import UserError
 
 BATCH = 64  # files decoded and judged together; what is done is kept after each batch
 EVERY = 10  # seconds between two lines about the progress
 
 
 def open_store(path: Path) -> sqlite3.Connection:
-    """The database of a ranking; a damaged one is begun anew."""
-    for fresh in (False, True):
-        if fresh:
-            path.unlink(missing_ok=True)
-        store = sqlite3.connect(path)
-        try:
-            store.execute(
-                "CREATE TABLE IF NOT EXISTS images (path BLOB PRIMARY KEY, place INTEGER, size INTEGER, "
-                "changed INTEGER, turn INTEGER, score REAL, quadrant TEXT, reason TEXT, numbers TEXT)"
-            )
-            return store
-        except sqlite3.DatabaseError:
-            store.close()
-    raise UserError(f"{path} cannot be used; delete it")
+    """The database of a ranking; one that is damaged is begun anew.
+
+    Raises sqlite3.OperationalError when it cannot be opened or another ranking is at work on it.
+    """
+    try:
+        return _opened(path)
+    except sqlite3.OperationalError:  # locked, or a folder one may not write in: not ours to delete
+        raise
+    except sqlite3.DatabaseError:
+        path.unlink(missing_ok=True)
+        return _opened(path)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    store = sqlite3.connect(path)
+    try:
+        store.execute(
+            "CREATE TABLE IF NOT EXISTS images (path BLOB PRIMARY KEY, place INTEGER, size INTEGER, "
+            "changed INTEGER, turn INTEGER, score REAL, finer REAL, quadrant TEXT, reason TEXT, numbers TEXT)"
+        )
+    except sqlite3.DatabaseError:
+        store.close()
+        raise
+    return store
 
 
 def judge_all(ranker: Ranker, files: Sequence[str], store: sqlite3.Connection, tell: Tell) -> None:
-    """Judge every file that is not in the store as it is now; forget files that are gone."""
+    """Judge every file that has no score in the store as it is now; forget files that are gone."""
     turn = (store.execute("SELECT MAX(turn) FROM images").fetchone()[0] or 0) + 1
     start = told_at = time.monotonic()
-    done = known = 0
-    for some in batches(files):
-        stamps = {path: stamp(path) for path in some}
+    known = 0
+    for some in batches(list(enumerate(files))):
+        stamps = {path: stamp(path) for _, path in some}
         fresh = []
-        for path in some:
+        for place, path in some:
             found = store.execute(
-                "SELECT size, changed FROM images WHERE path = ?", (os.fsencode(path),)
+                "SELECT size, changed FROM images WHERE path = ? AND score IS NOT NULL", (os.fsencode(path),)
             ).fetchone()
             if found is not None and found == stamps[path]:
                 store.execute(
-                    "UPDATE images SET turn = ?, place = ? WHERE path = ?", (turn, done, os.fsencode(path))
+                    "UPDATE images SET turn = ?, place = ? WHERE path = ?", (turn, place, os.fsencode(path))
                 )
                 known += 1
             else:
-                fresh.append(path)
-            done += 1
+                fresh.append((place, path))
         if fresh:
-            keep(ranker, fresh, stamps, store, turn, done)
+            keep(ranker, fresh, stamps, store, turn)
         store.commit()
+        done = some[-1][0] + 1
         if time.monotonic() - told_at > EVERY:
             told_at = time.monotonic()
-            left = (told_at - start) / max(1, done - known) * (len(files) - done)
-            tell(f"{done} of {len(files)} images, about {left / 60:.0f} min left")
+            tell(progress(done, known, len(files), told_at - start))
     store.execute("DELETE FROM images WHERE turn < ?", (turn,))
     store.commit()
     if known:
         tell(f"{known} of {len(files)} images were judged before")
 
 
-def batches(files: Sequence[str]) -> Iterator[Sequence[str]]:
+def progress(done: int, known: int, total: int, seconds: float) -> str:
+    """One line: how far, and how long the rest will take at the pace of the images that had to be judged."""
+    judged = done - known
+    left = f", about {seconds / judged * (total - done) / 60:.0f} min left" if judged else ""
+    return f"{done} of {total} images{left}"
+
+
+def batches(files: Sequence) -> Iterator[Sequence]:
     """The files in parts of BATCH."""
     for start in range(0, len(files), BATCH):
         yield files[start : start + BATCH]
@@ -88,15 +103,18 @@ def stamp(path: str) -> tuple[int, int]:
     return info.st_size, info.st_mtime_ns
 
 
-def keep(ranker, paths, stamps, store, turn: int, place: int) -> None:
-    """Judge some files and put them into the store, those that cannot be read with the reason."""
-    read = read_images([Path(path) for path in paths], ranker.image_size)
+def keep(ranker, numbered, stamps, store, turn: int) -> None:
+    """Judge some files and put them into the store, those that cannot be read with the reason.
+
+    numbered: (place, path) of each.
+    """
+    read = read_images([Path(path) for _, path in numbered], ranker.image_size)
     usable = [pixels for pixels, _ in read if pixels is not None]
     judged = iter(ranker.rows(np.stack(usable)) if usable else [])
-    for number, (path, (pixels, why)) in enumerate(zip(paths, read, strict=True)):
-        row = (None, "", why, "") if pixels is None else next(judged)
-        values = (os.fsencode(path), place + number, *stamps[path], turn, *row)
-        store.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    for (place, path), (pixels, why) in zip(numbered, read, strict=True):
+        row = (None, None, "", why, "") if pixels is None else next(judged)
+        values = (os.fsencode(path), place, *stamps[path], turn, *row)
+        store.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -117,8 +135,9 @@ def unreadable(store: sqlite3.Connection) -> list[FileNote]:
 def ranked(store: sqlite3.Connection, count: int = -1) -> Iterator[tuple[str, float, str, str, str]]:
     """Path, score, quadrant, reason and numbers (JSON: probabilities, evidence), the highest score first.
 
-    count: how many; -1 for all. Sorted by the database, on disk if need be.
+    count: how many; -1 for all. Equal scores are told apart by the smaller log-odds. Sorted by the database, on disk
+    if need be.
     """
     asked = "SELECT path, score, quadrant, reason, numbers FROM images WHERE score IS NOT NULL"
-    for path, *rest in store.execute(f"{asked} ORDER BY score DESC, place LIMIT ?", (count,)):
+    for path, *rest in store.execute(f"{asked} ORDER BY score DESC, finer DESC, place LIMIT ?", (count,)):
         yield os.fsdecode(path), *rest

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from clockodile.ambiguous.evidence import Judge
+from clockodile.ambiguous.evidence import Judge, percentile
 from clockodile.ambiguous.judging import NAME, features_of
 from clockodile.ambiguous.scores import both
 from clockodile.ambiguous.words import told, where
@@ -31,19 +31,21 @@ class Ranker:
     note: str
     key: str  # changes with any of the weights
 
-    def rows(self, images: np.ndarray) -> list[tuple[float, str, str, str]]:
-        """Score, quadrant, reason and all numbers (JSON) of images, uint8 (N, S, S, 3)."""
-        evidence = self.judge.evidence(features_of(images))
+    def rows(self, images: np.ndarray) -> list[tuple[float, float, str, str, str]]:
+        """Score, smaller log-odds, quadrant, reason and all numbers (JSON) of images, uint8 (N, S, S, 3)."""
+        odds = self.judge.scores(features_of(images))
+        evidence = percentile(odds, self.judge.others)
         probability = self.predictor.probabilities(images)
-        scores = both(evidence, self.pair)
+        scores, finer = both(evidence, self.pair), both(odds, self.pair)
         return [
             (
                 float(score),
+                float(fine),
                 where(part, self.classes, self.pair),
                 told(part, self.classes, self.pair),
                 json.dumps([np.round(p, 4).tolist(), np.round(part, 4).tolist()]),
             )
-            for score, part, p in zip(scores, evidence, probability, strict=True)
+            for score, fine, part, p in zip(scores, finer, evidence, probability, strict=True)
         ]
 
 

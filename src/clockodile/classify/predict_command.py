@@ -95,20 +95,20 @@ def check_words(given: Sequence[str], *, pretrained: bool, csv_file: str | None,
         check_target(csv_file)
 
 
-def check_target(csv_file: str) -> None:
-    """Raise UserError when a table cannot be written there, before thousands of images are judged for it."""
-    path = Path(csv_file)
+def check_target(target: str, *, option: str = "--csv", example: str = "out.csv") -> None:
+    """Raise UserError when a file cannot be written there, before thousands of images are judged for it."""
+    path = Path(target)
     if path.suffix.lower() in SUFFIXES:  # `--csv *.jpg` would overwrite the first photograph
         raise UserError(
-            f"--csv {csv_file}: this is an image's name; give the table to write, such as out.csv"
+            f"{option} {target}: this is an image's name; give the file to write, such as {example}"
         )
-    if not csv_file or path.exists() and not path.is_file():
-        raise UserError(f"--csv '{csv_file}' is not a file; give the table to write, or - for stdout")
+    if not target or target == "-" or path.exists() and not path.is_file():
+        raise UserError(f"{option} '{target}' is not a file; give the file to write, such as {example}")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise UserError(f"--csv {csv_file}: cannot write in {path.parent} ({os_reason(error)})") from None
+        raise UserError(f"{option} {target}: cannot write in {path.parent} ({os_reason(error)})") from None
 
 
 def is_run(folder: str) -> bool:

@@ -21,6 +21,7 @@ NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"
 HELD_OUT = (
     0  # the fold that no generator sees: copies are told from inventions by it, and realism is measured on it
 )
+ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
 SHEETS = 8  # pictures of each class drawn while training, always from the same noise
 LOOKS = 20  # times that training is looked at and kept on the way
 PLANS = {  # by profile
@@ -35,12 +36,18 @@ class Material:
 
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]: known photographs, then other things
     labels: torch.Tensor  # int64 (N,), C for other things
+    kind: torch.Tensor  # int64 (N,) 0..K-1 which kind of other things; 0 for photographs of a class
     known: np.ndarray  # bool (M,) which photographs of the data set those are
 
     @property
+    def kinds(self) -> int:
+        """How many kinds of other things, at least 1."""
+        return int(self.kind.max()) + 1
+
+    @property
     def key(self) -> str:
-        """Changes with any picture or label."""
-        return artifacts.fingerprint(as_images(self.images), self.labels.numpy())
+        """Changes with any picture, label or kind."""
+        return artifacts.fingerprint(as_images(self.images), (self.labels + self.kind).numpy())
 
 
 def material_of(data: Dataset, *, seed: int) -> Material:
@@ -49,7 +56,16 @@ def material_of(data: Dataset, *, seed: int) -> Material:
     known = train.fold != HELD_OUT
     images = np.concatenate([train.images[known], neither.images])
     labels = np.concatenate([train.labels[known], np.full(len(neither.images), len(data.classes))])
-    return Material(as_tensor(images), torch.from_numpy(labels), known)
+    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(neither.kinds)])
+    return Material(as_tensor(images), torch.from_numpy(labels), torch.from_numpy(kind), known)
+
+
+def numbered_kinds(names: np.ndarray) -> np.ndarray:
+    """A number for each name, 0..K-1, int64 (M,); what there are fewer than ENOUGH_OF_A_KIND of shares one number."""
+    _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
+    few = counts < ENOUGH_OF_A_KIND
+    number = np.where(few, (~few).sum(), np.cumsum(~few) - 1)
+    return number[which].astype(np.int64)
 
 
 def plan_for(run: Run) -> FlowPlan:

@@ -1,7 +1,7 @@
 """How the flow makes pictures that are both: two classes at once, several tries, and a rule that picks one.
 
 The rule is stated before anything is judged: of all tries for a seed, take the one in which the guides find most of the
-lesser class, less half of what the other class is ahead. The judge of notebook 03 has no part in it.
+lesser class. The judge of notebook 03 has no part in it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from clockodile.hybrids.unet import UNet
 from clockodile.workspace import Run, pick_device
 
 GUIDANCE = 4.0  # how much more of a class than its photographs have
-STEPS = 12  # of the walk, two questions each
+STEPS = 8  # of the walk, two questions each
 TRIES = 8  # pictures made for each one shown
 MOST_TRIES = 1000  # for one seed
 PART = 8  # pictures drawn together
 WAYS = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
-    ("everywhere", 0.25),
-    ("below", 0.0),
-    ("above", 0.15),
-    ("everywhere", 0.1),
+    ("below", 0.1),
     ("inside", -0.1),
-    ("everywhere", -0.2),
+    ("below", 0.0),
+    ("everywhere", 0.25),
+    ("below", 0.1),
+    ("above", 0.0),
 )
 QUIET = 0.25  # weight of a class where the other one reigns
 
@@ -63,7 +63,7 @@ class Mixed:
     layout: np.ndarray  # str (N,) which class was wanted where
     evidence: (
         torch.Tensor
-    )  # (N, 2) what the guides found of the pair's classes: log-odds against other things
+    )  # (N, 2) what the guides found of the pair's classes, 0 = other things, 1 = photograph
 
 
 def layouts(size: int) -> dict[str, torch.Tensor]:
@@ -191,5 +191,4 @@ def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:
     """What the rule looks at, from evidence (..., 2): the wanted class for a pure one; for a hybrid the lesser one."""
     if mix in (0, 1):
         return evidence[..., int(mix)]
-    least, most = evidence.amin(-1), evidence.amax(-1)
-    return least - (most - least) / 2
+    return evidence.amin(-1)
