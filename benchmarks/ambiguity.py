@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
+from clockodile.ambiguous.embedding import codes_of
 from clockodile.ambiguous.judging import features_of, judge_run
 from clockodile.ambiguous.methods import METHODS, Opinions
 from clockodile.ambiguous.probes import exchange_labels, probe_out_of_fold
@@ -38,14 +39,15 @@ PLANTINGS, SHARE = 5, 0.05
 def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
     """What all models say of the stand-in's training images, out of fold, and of its hybrids, which none has seen.
 
-    A hybrid carries a random label, as it would in a collection, and is judged by the models of one fold, like
-    everybody else. Returns the opinions and which images are hybrids, bool (N,).
+    A hybrid carries the label that our net of its fold would give it: with a random one, scores that look for wrong
+    labels would find half of the hybrids for that alone. It is nobody's neighbour. Returns the opinions and which
+    images are hybrids, bool (N,).
     """
     everything = load_dataset(run)
     train, hybrids = everything.part("train"), everything.part("hybrid")
-    judged, rng = judge_run(run, everything), np.random.default_rng(0)
+    judged = judge_run(run, everything)
     folds = int(train.fold.max()) + 1
-    labels = np.concatenate([train.labels, rng.integers(0, 2, len(hybrids))])
+    labels = np.concatenate([train.labels, np.zeros(len(hybrids), np.int64)])
     fold = np.concatenate([train.fold, np.arange(len(hybrids)) % folds])
     tensor = torch.cat([train.tensor(), hybrids.tensor()])
     features = np.concatenate([judged.features, features_of(hybrids.images)])
@@ -62,9 +64,14 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
         ]
         told = judge_held_out(old, tensor, whole, known, unseen, 2)
         first[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
+    hybrid = np.arange(len(labels)) >= len(train)
+    labels = np.where(hybrid, ours[0].argmax(1), labels)
+    codes = codes_of(run, replace(train, images=np.concatenate([train.images, hybrids.images])))
     evidence = judged.judge.evidence(features, fold)
-    opinions = Opinions(labels, fold, ours, first, distance, features, evidence, (0, 1))
-    return opinions, np.arange(len(labels)) >= len(train)
+    opinions = Opinions(
+        labels, fold, ours, first, distance, codes, features, evidence, (0, 1), allowed=~hybrid
+    )
+    return opinions, hybrid
 
 
 def true_hybrids(epochs: int, folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from clockodile import artifacts
 from clockodile.ambiguous import judging
-from clockodile.ambiguous.judging import halves_of_the_judge, judge_run, rivals_judge
+from clockodile.ambiguous.judging import halves_of_the_judge, judge_run, rivals_judge, two_rules
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +93,9 @@ def test_the_older_rule_is_another_judge(run, whole):
     older = rivals_judge(judged, whole.part("train"))
     assert older.weight.shape == judged.judge.weight.shape
     assert not np.allclose(older.weight, judged.judge.weight)
+    table = two_rules(judged, whole.part("train"), (0, 1))
+    assert table.shape == (2, 5) and ((table >= 0) & (table <= 1)).all(axis=None)
+    assert np.allclose(table.loc["other things", ["auroc_a", "auroc_b"]], judged.auroc)
 
 
 def test_without_other_things_a_note_says_so(run, data):

@@ -26,7 +26,8 @@ def judged(data):
 
 @pytest.fixture
 def known(data, judged):
-    return out_of_fold(data, stored(data), stored(data, seed=9), judged, (0, 1))
+    codes = np.random.default_rng(2).normal(size=(2, len(data), 7))
+    return out_of_fold(data, stored(data), stored(data, seed=9), codes, judged, (0, 1))
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
@@ -39,19 +40,21 @@ def test_every_method_scores_every_image_between_0_and_1(known, method):
 def test_predictions_of_other_images_or_folds_are_refused(data, judged, part):
     wrong = stored(data) | {part: np.roll(getattr(data, part), 1)}
     with pytest.raises(UserError, match="out of fold"):
-        out_of_fold(data, stored(data), wrong, judged, (0, 1))
+        out_of_fold(data, stored(data), wrong, np.zeros((2, len(data), 3)), judged, (0, 1))
 
 
 def test_images_without_a_fold_are_refused(data, judged):
     unfolded = replace(data, fold=np.full(len(data), -1))
     with pytest.raises(UserError, match="out of fold"):
-        out_of_fold(unfolded, stored(unfolded), stored(unfolded), judged, (0, 1))
+        out_of_fold(unfolded, stored(unfolded), stored(unfolded), np.zeros((2, len(data), 3)), judged, (0, 1))
 
 
 def test_halves_of_nets_disagree_and_those_of_the_judge_are_its_own(known):
     judges = [(known.evidence, np.arange(120) % 2 == 0), (1 - known.evidence, np.arange(120) % 2 == 1)]
     nets = two_halves(METHODS["entropy"], known, judges)
     assert len(nets) == 3 and not np.array_equal(*nets[0])
+    ((one, other),) = two_halves(METHODS["autoencoder"], known, judges)
+    assert not np.array_equal(one, other)
     ((one, other),) = two_halves(METHODS["evidence"], known, judges)
     assert np.array_equal(one, known.evidence.min(1)) and np.array_equal(other, (1 - known.evidence).min(1))
     ((one, other),) = two_halves(METHODS["neighbour_mix"], known, judges)

@@ -37,10 +37,19 @@ def test_too_few_are_filled_up_and_that_is_said(data, count):
 @pytest.mark.parametrize("side", [32, 30, 9])
 def test_shuffled_pictures_keep_their_pixels(data, side):
     images = np.random.default_rng(0).integers(0, 256, (5, side, side, 3), dtype=np.uint8)
-    mixed = shuffled_tiles(images, 5, seed=1)
+    mixed, rows = shuffled_tiles(images, 5, seed=1)
+    assert sorted(rows) == [0, 1, 2, 3, 4]
+    assert (np.sort(mixed, axis=None) == np.sort(images, axis=None)).all()
     assert not any(np.array_equal(one, other) for one in mixed for other in images)
     totals = [sorted(part.sum((1, 2, 3)).tolist()) for part in (images, mixed)]
     assert totals[0] == totals[1]
+
+
+def test_pieces_of_a_photograph_are_held_out_with_it(data):
+    found = pictures_of_neither(data, seed=0)
+    cut = found.origin >= 0
+    assert cut.sum() == MADE // 2
+    assert (found.folds(data, seed=0)[cut] == data.fold[found.origin[cut]]).all()
 
 
 def test_whole_kinds_are_held_out_together():

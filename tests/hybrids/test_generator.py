@@ -8,8 +8,9 @@ import torch
 from tiny_flows import TINY_FLOW, use_tiny_plans
 
 from clockodile import artifacts
+from clockodile.ambiguous.neither import pictures_of_neither
 from clockodile.hybrids import generator
-from clockodile.hybrids.generator import HELD_OUT, SHEETS_FILE, fit_flow, material_of
+from clockodile.hybrids.generator import HELD_OUT, SHEETS_FILE, fit_flow, material_of, numbered_kinds
 from clockodile.hybrids.guides import fit_guides
 
 
@@ -55,6 +56,29 @@ def test_weights_for_other_photographs_are_not_taken(run, data, tmp_path, monkey
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: run.dir / "generators")
     data.images[np.flatnonzero(data.fold != HELD_OUT)[0], 0, 0, 0] ^= 255
     assert fit_flow(replace(run, dir=tmp_path / "other"), data)[1].origin == "trained"
+
+
+def test_kinds_are_numbered_and_rare_ones_share_a_number():
+    names = np.array(["lamp"] * 6 + ["bee"] * 5 + ["a", "b"])
+    found = numbered_kinds(names)
+    assert found.tolist() == [1] * 6 + [0] * 5 + [2, 2]
+    assert numbered_kinds(np.array(["a", "b"])).tolist() == [0, 0]
+
+
+def test_material_holds_no_piece_of_a_held_out_photograph(run, data):
+    material = material_of(data, seed=run.seed)
+    neither = pictures_of_neither(data, seed=run.seed)
+    cut = (neither.origin >= 0) & (data.fold[neither.origin] == HELD_OUT)
+    assert cut.any() and (material.labels == 2).sum() == (~cut).sum()
+    assert len(material.kind) == len(material.labels) and (material.kind[material.labels < 2] == 0).all()
+
+
+def test_evidence_is_0_for_other_things_and_1_for_typical_photographs(run, data):
+    guides, material = fit_guides(run, data), material_of(data, seed=run.seed)
+    looks = [guides.evidence(material.images[material.labels == label]) for label in (0, 1, 2)]
+    assert torch.allclose(looks[2].mean(0), torch.zeros(2), atol=0.02)
+    for label in (0, 1):
+        assert abs(looks[label][:, label].median() - 1) < 0.3
 
 
 def test_guides_give_evidence_for_each_class_apart(run, data):

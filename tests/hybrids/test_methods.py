@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from clockodile.ambiguous.autoencoders import ConvAutoencoder
 from clockodile.hybrids import earlier
-from clockodile.hybrids.autoencoders import ConvAutoencoder
 from clockodile.hybrids.earlier import AutoencoderPlan, Plans
 from clockodile.hybrids.gan import GanPlan
 from clockodile.hybrids.methods import CLASSIC, parent_images, parents

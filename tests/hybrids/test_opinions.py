@@ -8,6 +8,7 @@ from skimage.transform import resize
 from tiny_nets import Brightness
 
 from clockodile import artifacts
+from clockodile.ambiguous.evidence import Judge
 from clockodile.ambiguous.judging import features_of
 from clockodile.hybrids import opinions as module
 from clockodile.hybrids.opinions import (
@@ -15,6 +16,7 @@ from clockodile.hybrids.opinions import (
     LABELS,
     NAMES,
     NETS,
+    OLDER,
     Opinion,
     agreement,
     evidence_by_name,
@@ -117,6 +119,9 @@ def test_without_names_that_opinion_is_left_out(run, data, named):
     )
     assert list(opinions(run, named, measured, np.full(3, 0.5))) == [JUDGE, NETS, NAMES]
     assert list(opinions(run, data, measured, np.full(3, 0.5))) == [JUDGE, NETS]
+    older = Judge(np.zeros((1, 2, 4)), np.zeros((1, 2)), np.ones((5, 2)))
+    found = opinions(run, data, measured, np.full(3, 0.5), older=older)
+    assert list(found) == [JUDGE, OLDER, NETS] and found[JUDGE].said.all() and not found[OLDER].said.any()
 
 
 # --- all of them --------------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
 from clockodile import artifacts
-from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
-from clockodile.ambiguous.neither import Neither, folds_of_kinds, pictures_of_neither
+from clockodile.ambiguous.evidence import LENIENT, STRENGTH, Judge, fit_judge, percentile
+from clockodile.ambiguous.neither import Neither, pictures_of_neither
 from clockodile.classify.backbones import OFFLINE, Backbone, extract_features, load_backbone
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.workspace import Run
@@ -53,7 +54,7 @@ def features_of(images: np.ndarray) -> np.ndarray:
 def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
     train, neither = data.part("train"), pictures_of_neither(data, seed=run.seed)
-    fold = folds_of_kinds(neither.kinds, int(train.fold.max()) + 1, seed=run.seed)
+    fold = neither.folds(train, seed=run.seed)
     config = {
         "judge": OFFLINE,
         "version": VERSION,
@@ -122,6 +123,26 @@ def rivals_judge(judged: Judgement, train: Dataset) -> Judge:
     return fit_judge(*all_known(judged, train), classes=len(train.classes), rivals=True)
 
 
+def two_rules(judged: Judgement, train: Dataset, pair: tuple[int, int]) -> pd.DataFrame:
+    """This judge beside one by the older rule, a row each: auroc_a and _b; a_in_b, the median evidence for the pair's
+    first class in photographs of the second, and b_in_a; both, the share of photographs with evidence for both.
+    """
+    features, labels, fold = all_known(judged, train)
+    rows = {}
+    for rule, judge in (("other things", judged.judge), ("everything else", rivals_judge(judged, train))):
+        area = separation_from_others(judge.scores(features, fold), labels, len(train.classes))
+        evidence = judge.evidence(judged.features, train.fold)
+        (first, second), both = pair, evidence[:, list(pair)].min(1) >= LENIENT
+        rows[rule] = {
+            "auroc_a": area[first],
+            "auroc_b": area[second],
+            "a_in_b": np.median(evidence[train.labels == second, first]),
+            "b_in_a": np.median(evidence[train.labels == first, second]),
+            "both": both.mean(),
+        }
+    return pd.DataFrame(rows).T
+
+
 def halves_of_the_judge(
     judged: Judgement, train: Dataset, *, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -132,7 +153,8 @@ def halves_of_the_judge(
     """
     rng = np.random.default_rng(seed)
     half = (rng.permutation(train.group.max() + 1) % 2 == 0)[train.group]
-    first = np.concatenate([half, rng.random(len(judged.fold_neither)) < 0.5])
+    others, origin = rng.random(len(judged.fold_neither)) < 0.5, judged.neither.origin
+    first = np.concatenate([half, np.where(origin >= 0, half[origin], others)])
     found = []
     for mine in (first, ~first):
         features, labels, fold = (part[mine] for part in all_known(judged, train))

@@ -29,6 +29,7 @@ class Opinions:
     logits: np.ndarray  # float (S, N, C) of our net
     first_logits: np.ndarray  # float (S, N, C) of report 000's net
     first_distance: np.ndarray  # float (S, N, C) of its features to the class centres
+    codes: np.ndarray  # float (A, N, D) of autoencoders, which know no labels
     features: np.ndarray  # float (N, D) of the frozen network
     evidence: np.ndarray  # float (N, C) in [0, 1]
     pair: tuple[int, int]
@@ -44,6 +45,11 @@ class Opinions:
         """The same of report 000's nets."""
         return cross_fitted_temperature(log_mean_probability(self.first_logits), self.labels, self.fold)
 
+    @property
+    def code_distance(self) -> np.ndarray:
+        """Distance (A, N, C) of each image's code to every class's mean code in other folds."""
+        return np.concatenate([scores.distances_to_centres(c, self.labels, self.fold) for c in self.codes])
+
     def of_nets(self, chosen: np.ndarray) -> Opinions:
         """The same with only some of the nets of each fold. chosen: int (K,) numbers of nets."""
         return replace(
@@ -58,10 +64,13 @@ def out_of_fold(
     data: Dataset,
     ours: dict[str, np.ndarray],
     first: dict[str, np.ndarray],
+    codes: np.ndarray,
     judged: Judgement,
     pair: tuple[int, int],
 ) -> Opinions:
     """Put together what is known of the training images. ours, first: as stored (artifacts.OUT_OF_FOLD).
+
+    codes: float (A, N, D), see embedding.codes_of.
 
     Raises UserError unless both are of exactly these images, each judged by the nets of its own fold: a ranking by nets
     that know the images would find nothing ambiguous.
@@ -78,6 +87,7 @@ def out_of_fold(
         ours["logits"],
         first["logits"],
         first["centre_distance"],
+        codes,
         judged.features,
         judged.evidence,
         pair,
@@ -91,7 +101,7 @@ class Method:
     title: str
     source: str
     score: Callable[[Opinions], np.ndarray]
-    asks: str  # whose halves are compared: "ours" or "first" nets, or "judge", whose halves know other images
+    asks: str  # whose halves are compared: "ours", "first" or "codes" nets, or "judge", whose halves know other images
 
 
 def two_halves(method: Method, known: Opinions, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -101,6 +111,10 @@ def two_halves(method: Method, known: Opinions, judges: Judges) -> list[tuple[np
     """
     if method.asks == "judge":
         return [tuple(method.score(replace(known, evidence=part, allowed=half)) for part, half in judges)]
+    if method.asks == "codes":
+        return halves_of_nets(
+            lambda chosen: method.score(replace(known, codes=known.codes[chosen])), len(known.codes)
+        )
     nets = len(known.logits if method.asks == "ours" else known.first_logits)
     return halves_of_nets(lambda chosen: method.score(known.of_nets(chosen)), nets)
 
@@ -123,6 +137,12 @@ METHODS: dict[str, Method] = {
         "report 001",
         lambda known: scores.nearness_to_others(known.first_distance, known.labels),
         "first",
+    ),
+    "autoencoder": Method(
+        "nearer to the other class's mean code",
+        "report 001, autoencoder",
+        lambda known: scores.nearness_to_others(known.code_distance, known.labels),
+        "codes",
     ),
     "entropy": Method(
         "entropy", "uncertainty sampling", lambda known: scores.entropy(known.probability), "ours"

@@ -20,7 +20,13 @@ class Neither:
 
     images: np.ndarray  # uint8 (M, S, S, 3)
     kinds: np.ndarray  # str (M,) what they show; whole kinds are held out together
+    origin: np.ndarray  # int (M,) row of the training photograph a picture was cut from, -1 = of none
     note: str = ""  # what a reader must know about them
+
+    def folds(self, train: Dataset, *, seed: int) -> np.ndarray:
+        """A fold for each picture, int (M,): that of its kind, or of the photograph it was cut from."""
+        drawn = folds_of_kinds(self.kinds, int(train.fold.max()) + 1, seed=seed)
+        return np.where(self.origin >= 0, train.fold[self.origin], drawn)
 
 
 def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
@@ -32,12 +38,12 @@ def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
     found = data.part("background")
     kinds = np.array([str(name).rpartition("/")[0] or str(name) for name in found.ids])
     if len(found) >= ENOUGH:
-        return Neither(found.images, kinds)
+        return Neither(found.images, kinds, np.full(len(found), -1))
     drawn = [
         render_background(np.random.default_rng([seed, index]), data.images.shape[1])
         for index in range(MADE // 2)
     ]
-    shuffled = shuffled_tiles(data.part("train").images, MADE // 2, seed=seed)
+    shuffled, origin = shuffled_tiles(data.part("train").images, MADE // 2, seed=seed)
     made = np.array(
         [f"drawn {index}" for index in range(len(drawn))]
         + [f"shuffled {index}" for index in range(len(shuffled))]
@@ -47,15 +53,22 @@ def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
         "tiles); put some hundred photographs of other things into a folder named 'background' to trust the evidence"
     )
     return Neither(
-        np.concatenate([found.images, np.stack(drawn), shuffled]), np.concatenate([kinds, made]), note
+        np.concatenate([found.images, np.stack(drawn), shuffled]),
+        np.concatenate([kinds, made]),
+        np.concatenate([np.full(len(found) + len(drawn), -1), origin]),
+        note,
     )
 
 
-def shuffled_tiles(images: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """`count` of the images, uint8 (N, S, S, 3), each cut into TILES x TILES squares and put together at random."""
+def shuffled_tiles(images: np.ndarray, count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` of the images, uint8 (N, S, S, 3), each cut into TILES x TILES squares and put together at random.
+
+    Returns them, and which images they were, int (count,).
+    """
     rng = np.random.default_rng(seed)
     tile = images.shape[1] // TILES
-    whole = images[rng.choice(len(images), count, replace=len(images) < count)].copy()
+    rows = rng.choice(len(images), count, replace=len(images) < count)
+    whole = images[rows].copy()
     corner = whole[:, : tile * TILES, : tile * TILES]
     squares = (
         corner.reshape(count, TILES, tile, TILES, tile, 3)
@@ -66,7 +79,7 @@ def shuffled_tiles(images: np.ndarray, count: int, *, seed: int) -> np.ndarray:
         picture[:] = picture[rng.permutation(TILES**2)]
     mixed = squares.reshape(count, TILES, TILES, tile, tile, 3).swapaxes(2, 3)
     whole[:, : tile * TILES, : tile * TILES] = mixed.reshape(corner.shape)
-    return whole
+    return whole, rows
 
 
 def folds_of_kinds(kinds: np.ndarray, folds: int, *, seed: int) -> np.ndarray:

@@ -7,7 +7,14 @@ import torch
 from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
-from clockodile.ambiguous.scores import entropy, label_quality_doubt, neighbour_mix, self_doubt
+from clockodile.ambiguous.scores import (
+    distances_to_centres,
+    entropy,
+    label_quality_doubt,
+    nearness_to_others,
+    neighbour_mix,
+    self_doubt,
+)
 from clockodile.classify.probes import fit_probe
 
 PLANTINGS = 5  # how often labels are exchanged anew
@@ -69,6 +76,9 @@ def planted_errors(
         for name, score in {
             "label quality": label_quality_doubt(probability, spoiled),
             "misclassified": self_doubt(probability, spoiled),
+            "nearer to the other class's mean": nearness_to_others(
+                distances_to_centres(features, spoiled, fold), spoiled
+            ),
             "entropy": entropy(probability),
             "mixed neighbours": neighbour_mix(features, spoiled, fold),
         }.items():

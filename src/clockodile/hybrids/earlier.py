@@ -10,8 +10,13 @@ import torch
 from torch import nn
 
 from clockodile import artifacts
+from clockodile.ambiguous.autoencoders import (
+    Autoencoder,
+    ConvAutoencoder,
+    DenseAutoencoder,
+    train_autoencoder,
+)
 from clockodile.data.dataset import Dataset
-from clockodile.hybrids.autoencoders import Autoencoder, ConvAutoencoder, DenseAutoencoder, train_autoencoder
 from clockodile.hybrids.gan import GanPlan, Generator, train_gan
 from clockodile.hybrids.generator import HELD_OUT
 from clockodile.hybrids.vae import ConditionalVAE, VaePlan, train_vae

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from clockodile.ambiguous.autoencoders import SHRINK, check_side
 from clockodile.classify.training import AveragedWeights, fast_bfloat16, seeded
 from clockodile.data.augmentation import flip, uniform
-from clockodile.hybrids.autoencoders import SHRINK, check_side
 from clockodile.hybrids.flow import to_signed, to_unit
 from clockodile.hybrids.vae import class_weights, codes_of
 from clockodile.workspace import pick_device

@@ -54,9 +54,10 @@ def material_of(data: Dataset, *, seed: int) -> Material:
     """The labelled photographs outside the held-out fold, and pictures of neither. data: all splits."""
     train, neither = data.part("train"), pictures_of_neither(data, seed=seed)
     known = train.fold != HELD_OUT
-    images = np.concatenate([train.images[known], neither.images])
-    labels = np.concatenate([train.labels[known], np.full(len(neither.images), len(data.classes))])
-    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(neither.kinds)])
+    free = (neither.origin < 0) | known[neither.origin]  # no pieces of photographs that are held out
+    images = np.concatenate([train.images[known], neither.images[free]])
+    labels = np.concatenate([train.labels[known], np.full(free.sum(), len(data.classes))])
+    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(neither.kinds[free])])
     return Material(as_tensor(images), torch.from_numpy(labels), torch.from_numpy(kind), known)
 
 

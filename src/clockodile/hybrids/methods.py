@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from clockodile.data.dataset import Dataset, as_tensor
-from clockodile.hybrids.autoencoders import code_blend
 from clockodile.hybrids.blends import frequency_hybrid, pixel_blend, pyramid_paste
+from clockodile.hybrids.codes import code_blend
 from clockodile.hybrids.earlier import fit_autoencoder, fit_conv_autoencoder, fit_gan, fit_vae
 from clockodile.hybrids.gan import gan_hybrids
 from clockodile.hybrids.generator import HELD_OUT

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from clockodile import artifacts
-from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
+from clockodile.ambiguous.evidence import LENIENT, Judge, percentile, quadrants
 from clockodile.ambiguous.judging import SIDES
 from clockodile.classify.backbones import OFFLINE, load_with_last_layer
 from clockodile.classify.compact import fold_nets
@@ -26,7 +26,7 @@ from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.hybrids.quality import Measured, share_of
 from clockodile.workspace import Run
 
-JUDGE, NETS, NAMES = "judge: both", "nets: undecided", "ImageNet names: both"
+JUDGE, OLDER, NETS, NAMES = "judge: both", "older rule: both", "nets: undecided", "ImageNet names: both"
 UNDECIDED = (0.25, 0.75)  # probabilities of the second class between which nets count as undecided
 LABELS = {  # class name -> the ImageNet labels (0..999) that mean the same thing, chosen by name before any measuring
     "clock": (409, 530, 531, 826, 892),  # analog clock, digital clock, digital watch, stopwatch, wall clock
@@ -122,13 +122,19 @@ def evidence_by_name(run: Run, data: Dataset, features: np.ndarray) -> np.ndarra
 # --- all of them --------------------------------------------------------------------------------------------
 
 
-def opinions(run: Run, data: Dataset, measured: Measured, second: np.ndarray) -> dict[str, Opinion]:
+def opinions(
+    run: Run, data: Dataset, measured: Measured, second: np.ndarray, *, older: Judge | None = None
+) -> dict[str, Opinion]:
     """What everybody says of measured pictures, by name of the opinion.
 
-    measured: from quality.measure; second: (N,) from `probability_of_second`, or out of fold for photographs. Without
-    names for both classes, that opinion is left out.
+    measured: from quality.measure; second: (N,) from `probability_of_second`, or out of fold for photographs; older:
+    from judging.rivals_judge, for whom the one class speaks against the other. Without names for both classes, that
+    opinion is left out.
     """
-    found = {JUDGE: of_evidence(measured.evidence, measured.pair), NETS: of_probability(second)}
+    found = {JUDGE: of_evidence(measured.evidence, measured.pair)}
+    if older is not None:
+        found[OLDER] = of_evidence(older.evidence(measured.features), measured.pair)
+    found[NETS] = of_probability(second)
     by_name = evidence_by_name(run, data, measured.features)
     if by_name is not None:
         found[NAMES] = of_evidence(by_name, (0, 1))

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from clockodile.ambiguous.autoencoders import SHRINK, check_side, double, halve
 from clockodile.classify.training import AveragedWeights, fast_bfloat16, one_cycle, seeded
 from clockodile.data.augmentation import crop, flip
-from clockodile.hybrids.autoencoders import SHRINK, check_side, double, halve
 from clockodile.workspace import pick_device
 
 

@@ -1,14 +1,12 @@
-"""Autoencoders: they learn to redraw, the same way each time, and blend codes without preferring a side."""
+"""Autoencoders: they learn to redraw, the same way each time."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from clockodile.hybrids.autoencoders import (
+from clockodile.ambiguous.autoencoders import (
     ConvAutoencoder,
     DenseAutoencoder,
-    class_mean_blend,
-    code_blend,
     train_autoencoder,
 )
 
@@ -64,17 +62,3 @@ def test_sides_that_cannot_be_halved_three_times_are_refused():
         ConvAutoencoder(image_size=20)
     with pytest.raises(ValueError, match="multiple of 8"):
         ConvAutoencoder(image_size=16)(torch.rand(1, 3, 20, 20))
-
-
-@NETS
-def test_blending_codes_is_symmetric_and_ends_at_the_copies(net, data):
-    model, first, second = net(), data.tensor()[:4], data.tensor()[60:64]
-    there, back = code_blend(model, first, second, mix=0.3), code_blend(model, second, first, mix=0.7)
-    assert torch.allclose(there, back, atol=1e-5)
-    assert torch.allclose(code_blend(model, first, second, mix=0.0), model(first), atol=1e-6)
-
-
-@NETS
-def test_a_class_of_one_image_has_that_image_as_its_mean(net, data):
-    model, first, second = net(), data.tensor()[:1], data.tensor()[60:61]
-    assert torch.allclose(class_mean_blend(model, first, second), code_blend(model, first, second), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Report 000's idea: squeeze images through a short code, average the codes of both classes, decode the average."""
+"""Squeeze images through a short code and redraw them: without labels, what is alike gets codes that are alike."""
 
 from __future__ import annotations
 
@@ -139,23 +139,3 @@ def train_step(model: Autoencoder, optimiser: torch.optim.Optimizer, images: tor
     loss.backward()
     optimiser.step()
     return loss.item()
-
-
-@torch.no_grad()
-def code_blend(
-    model: Autoencoder, first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
-) -> torch.Tensor:
-    """Decode the average of two images' codes; for class means pass all images of a class and use `class_mean_blend`.
-
-    first, second: float (N, 3, S, S) in [0, 1]; returns the same shape and range.
-    """
-    return model.decode(torch.lerp(model.encode(first), model.encode(second), mix))
-
-
-@torch.no_grad()
-def class_mean_blend(
-    model: Autoencoder, first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
-) -> torch.Tensor:
-    """Decode the point between the mean codes of two classes (report 000). Returns one image (1, 3, S, S)."""
-    means = [model.encode(images).mean(0, keepdim=True) for images in (first, second)]
-    return model.decode(torch.lerp(*means, mix))
