@@ -275,7 +275,7 @@ OTHER_PREDICTIONS = {
     "seeds": lambda run, data, patch: (
         replace(run, profile=replace(run.profile, oof_seeds=2)),
         data,
-        {},
+        {"epochs": 0},
     ),
     "split": lambda run, data, patch: (run, dealt_otherwise(data), {}),
     "data": lambda run, data, patch: (run, relabelled(data, 1 - data.labels), {}),

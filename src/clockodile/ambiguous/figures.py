@@ -99,7 +99,7 @@ def evidence_plane(
                 bboxprops={"edgecolor": class_colour(labels[row]), "linewidth": 1.5},
             )
             ax.add_artist(box)
-    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against everything else)")
+    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against other things)")
     ax.set_ylabel(f"evidence for '{names[1]}' (log-odds)")
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.94), markerscale=2, frameon=True, fontsize=8)
     return figure

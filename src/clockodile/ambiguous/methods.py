@@ -50,14 +50,14 @@ class Opinions:
         """Distance (A, N, C) of each image's code to every class's mean code in other folds."""
         return np.concatenate([scores.distances_to_centres(c, self.labels, self.fold) for c in self.codes])
 
-    def of_nets(self, chosen: np.ndarray) -> Opinions:
-        """The same with only some of the nets of each fold. chosen: int (K,) numbers of nets."""
-        return replace(
-            self,
-            logits=self.logits[chosen],
-            first_logits=self.first_logits[chosen],
-            first_distance=self.first_distance[chosen],
-        )
+    def of_nets(self, asks: str, chosen: np.ndarray) -> Opinions:
+        """The same with only some of the nets a method asks. asks: as in Method; chosen: int (K,) their numbers."""
+        parts = {"ours": ("logits",), "first": ("first_logits", "first_distance"), "codes": ("codes",)}[asks]
+        return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
+
+    def count(self, asks: str) -> int:
+        """How many nets a fold a method asks."""
+        return len({"ours": self.logits, "first": self.first_logits, "codes": self.codes}[asks])
 
 
 def out_of_fold(
@@ -107,16 +107,16 @@ class Method:
 def two_halves(method: Method, known: Opinions, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
     """What a method says by one half of the models and by the other, for several ways to halve them.
 
-    judges: as from judging.halves_of_the_judge.
+    judges: as from judging.halves_of_the_judge. A single net has no halves: an empty list.
     """
     if method.asks == "judge":
         return [tuple(method.score(replace(known, evidence=part, allowed=half)) for part, half in judges)]
-    if method.asks == "codes":
-        return halves_of_nets(
-            lambda chosen: method.score(replace(known, codes=known.codes[chosen])), len(known.codes)
-        )
-    nets = len(known.logits if method.asks == "ours" else known.first_logits)
-    return halves_of_nets(lambda chosen: method.score(known.of_nets(chosen)), nets)
+    nets = known.count(method.asks)
+    return (
+        halves_of_nets(lambda chosen: method.score(known.of_nets(method.asks, chosen)), nets)
+        if nets > 1
+        else []
+    )
 
 
 METHODS: dict[str, Method] = {

@@ -115,23 +115,24 @@ def out_of_fold(
 ) -> dict[str, np.ndarray]:
     """Every image judged by nets that never saw it nor a near-duplicate of it; stored as oof_predictions.npz.
 
-    data: training images. epochs: 0 for the profile's; None for whatever notebook 02 used, or the profile's when it has
-    not been run. Returns the arrays of artifacts.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of
-    the probabilities of a picture and its mirror image.
+    data: training images. epochs: 0 for the profile's; None for whatever notebook 02 used, or, when it has not been
+    run, a single net a fold: more would be trained for half an hour just to be asked. Returns the arrays of
+    artifacts.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of the probabilities of a picture and
+    its mirror image.
     """
-    config = {"net": "compact", "version": VERSION, "folds": data.folds_key}
-    config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
+    config = {"net": "compact", "version": VERSION, "folds": data.folds_key, "seed": run.seed}
     if epochs is None and not retrain:
         stored = artifacts.recall(run.dir, "oof_predictions.npz", config, partly=True)
         if stored is not None:
             return stored
+    config["seeds"] = 1 if epochs is None else run.profile.oof_seeds
     config |= {
         "plan": asdict(plan_for(run, epochs=epochs or 0)),
         "asked": epochs or 0,  # 0 may mean the package's nets
     }
 
     def make() -> dict[str, np.ndarray]:
-        seeds = range(run.seed, run.seed + run.profile.oof_seeds)
+        seeds = range(run.seed, run.seed + config["seeds"])
         judged = [judge_folds(run, data, seed, epochs=epochs or 0, retrain=retrain) for seed in seeds]
         arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
         return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays

@@ -144,7 +144,7 @@ def hybrid_plane(
         ax.add_artist(AnnotationBbox(tile, scores[row], frameon=False, pad=0))
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
-    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against everything else)")
+    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against other things)")
     ax.set_ylabel(f"evidence for '{names[1]}' (log-odds)")
     ax.set_title(title)
     return figure
