@@ -5,12 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from tiny_nets import Brightness
 from torch import nn
 
 from clockodile import artifacts
 from clockodile.classify import compact, predictor
 from clockodile.classify.calibration import log_loss_at
-from clockodile.classify.compact import ensemble, fit_fold, fit_hardened, out_of_fold, predictions
+from clockodile.classify.compact import ensemble, fit_fold, fit_hardened, out_of_fold, predictions, test_row
 from clockodile.classify.models import CompactResNet, count_parameters
 from clockodile.classify.predictor import load_predictor, save_predictor
 from clockodile.classify.training import evaluate, predict
@@ -268,6 +269,14 @@ def test_kept_predictions_are_used_again(run, data):
     ):  # those of notebook 02, whatever they are
         assert all(np.array_equal(made[name], found[name]) for name in made) and stamp(run) == before
     assert not np.array_equal(out_of_fold(run, data, epochs=0)["logits"], made["logits"])
+
+
+def test_test_images_are_asked_once_and_only_where_there_are_any(data):
+    nets = [Brightness(weight=8.0), Brightness(weight=9.0)]
+    (row,) = test_row(nets, data)
+    right = (predict(nets[0], data.tensor(), mirrored=True).argmax(1).numpy() == data.labels).mean()
+    assert row["mean"] == pytest.approx(right) and "95 % interval" in row["note"]
+    assert test_row(nets, data.rows(np.zeros(len(data), bool))) == []
 
 
 OTHER_PREDICTIONS = {

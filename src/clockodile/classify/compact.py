@@ -12,12 +12,13 @@ from functools import partial
 import numpy as np
 import torch
 
-from clockodile import artifacts
+from clockodile import artifacts, results
 from clockodile.classify.calibration import fit_temperature
+from clockodile.classify.comparison import wilson_interval
 from clockodile.classify.crossval import judge_held_out
 from clockodile.classify.models import CompactResNet, count_parameters
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
-from clockodile.classify.training import Change, Plan, evaluate, train
+from clockodile.classify.training import Change, Plan, evaluate, predict, train
 from clockodile.data.dataset import Dataset
 from clockodile.errors import UserError
 from clockodile.workspace import Run
@@ -138,6 +139,17 @@ def out_of_fold(
         return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
     return artifacts.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
+
+
+def test_row(nets: list, tests: Dataset) -> list[dict]:
+    """Accuracy of all nets together on test images that the source kept apart, as a row of results; [] without any."""
+    if not len(tests):
+        return []
+    together = torch.stack([predict(net, tests.tensor(), mirrored=True).softmax(1) for net in nets]).mean(0)
+    share = float((together.argmax(1).numpy() == tests.labels).mean())
+    low, high = wilson_interval(share, len(tests))
+    note = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    return [results.metric("ours, the source's own test images", share, unit="%", note=note)]
 
 
 def judge_folds(
