@@ -12,7 +12,6 @@ from made_photos import write_photos
 
 from clockodile import plots
 from clockodile.cli import main
-from clockodile.execute import execute
 from clockodile.run import find_notebooks, run_notebooks
 from clockodile.workspace import open_run
 
@@ -35,11 +34,25 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def quick_run():
-    """The default recipe in the quick profile, from whatever source this machine has; nbval finds it again after."""
+def quick_run(tmp_path_factory):
+    """The default recipe in the quick profile, from whatever source this machine has; nbval finds it again after.
+
+    Each notebook runs with the solutions of its exercises behind it, as a learner would run them.
+    """
+    folder = tmp_path_factory.mktemp("with_solutions")
+    for notebook in find_notebooks():
+        content = nbformat.read(notebook, as_version=4)
+        content.cells += [nbformat.v4.new_code_cell(solution) for solution in solutions_of(content)]
+        nbformat.write(content, folder / notebook.name)
     run = open_run()
-    run_notebooks(run)
+    run_notebooks(run, notebooks_dir=folder)
     return run
+
+
+def solutions_of(content) -> list[str]:
+    """The code in the folded parts of a notebook's text."""
+    text = "\n".join(cell.source for cell in content.cells if cell.cell_type == "markdown")
+    return SOLUTION.findall(text)
 
 
 def test_the_default_run_leaves_everything_behind(quick_run):
@@ -57,14 +70,12 @@ def test_the_first_reports_net_does_as_well_as_reported(quick_run):
 
 
 @pytest.mark.parametrize("notebook", find_notebooks(), ids=lambda path: path.stem)
-def test_solutions_of_the_exercises_run(quick_run, notebook, tmp_path):
-    content = nbformat.read(notebook, as_version=4)
-    text = "\n".join(cell.source for cell in content.cells if cell.cell_type == "markdown")
-    solutions = SOLUTION.findall(text)
+def test_solutions_of_the_exercises_run(quick_run, notebook):
+    solutions = solutions_of(nbformat.read(notebook, as_version=4))
     assert len(solutions) >= 2
-    content.cells += [nbformat.v4.new_code_cell(solution) for solution in solutions]
-    nbformat.write(content, tmp_path / notebook.name)
-    execute(tmp_path / notebook.name, tmp_path / "executed.ipynb", parameters={})
+    executed = nbformat.read(quick_run.dir / "executed" / notebook.name, as_version=4).cells
+    assert [cell.source for cell in executed[-len(solutions) :]] == solutions
+    assert all(cell.execution_count for cell in executed[-len(solutions) :])
 
 
 def test_three_classes_of_a_users_own_photos_from_the_command_line(tmp_path, capsys, monkeypatch):
