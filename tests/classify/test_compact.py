@@ -11,7 +11,14 @@ from torch import nn
 from clockodile import artifacts
 from clockodile.classify import compact, predictor
 from clockodile.classify.calibration import log_loss_at
-from clockodile.classify.compact import ensemble, fit_fold, fit_hardened, out_of_fold, predictions, test_row
+from clockodile.classify.compact import (
+    ensemble,
+    fit_fold,
+    fit_hardened,
+    held_apart_row,
+    out_of_fold,
+    predictions,
+)
 from clockodile.classify.models import CompactResNet, count_parameters
 from clockodile.classify.predictor import load_predictor, save_predictor
 from clockodile.classify.training import evaluate, predict
@@ -273,10 +280,10 @@ def test_kept_predictions_are_used_again(run, data):
 
 def test_test_images_are_asked_once_and_only_where_there_are_any(data):
     nets = [Brightness(weight=8.0), Brightness(weight=9.0)]
-    (row,) = test_row(nets, data)
+    (row,) = held_apart_row(nets, data)
     right = (predict(nets[0], data.tensor(), mirrored=True).argmax(1).numpy() == data.labels).mean()
     assert row["mean"] == pytest.approx(right) and "95 % interval" in row["note"]
-    assert test_row(nets, data.rows(np.zeros(len(data), bool))) == []
+    assert held_apart_row(nets, data.rows(np.zeros(len(data), bool))) == []
 
 
 OTHER_PREDICTIONS = {

@@ -141,7 +141,7 @@ def out_of_fold(
     return artifacts.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
 
 
-def test_row(nets: list, tests: Dataset) -> list[dict]:
+def held_apart_row(nets: list, tests: Dataset) -> list[dict]:
     """Accuracy of all nets together on test images that the source kept apart, as a row of results; [] without any."""
     if not len(tests):
         return []
