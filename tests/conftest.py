@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from made_photos import striped_and_dotted, write_photos
+from made_photos import striped_dataset, write_photos
 
 from clockodile.data.dataset import Dataset
 from clockodile.workspace import Run, open_run
@@ -13,22 +12,7 @@ from clockodile.workspace import Run, open_run
 @pytest.fixture
 def data() -> Dataset:
     """120 images of two classes in five folds, every image a group of its own."""
-    images, labels = striped_and_dotted(60)
-    return Dataset(
-        images=images,
-        labels=labels.astype(np.int64),
-        ids=np.array([f"{'striped' if label == 0 else 'dotted'}/{i}" for i, label in enumerate(labels)]),
-        split=np.full(len(labels), "train"),
-        group=np.arange(len(labels)),
-        fold=np.arange(len(labels)) % 5,
-        classes=("striped", "dotted"),
-        card={
-            "fingerprint": "f" * 16,
-            "split_hash": "0" * 12,
-            "source": {"kind": "folder", "stamp": ""},
-            "remark": "",
-        },
-    )
+    return striped_dataset()
 
 
 @pytest.fixture

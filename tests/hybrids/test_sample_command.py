@@ -1,23 +1,37 @@
 """`clockodile sample`: files, seeds, and what happens when a word is wrong."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from made_photos import striped_dataset, write_photos
 from PIL import Image
 from tiny_flows import use_tiny_plans
 
 from clockodile import artifacts, cli
 from clockodile.hybrids.mixing import fit_mixer
+from clockodile.workspace import open_run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder with a flow and its guides."""
+    place = tmp_path_factory.mktemp("trained")
+    run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_plans(patch)
+        fit_mixer(run, striped_dataset())
+    artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
+    return run.dir
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch, run, data):
-    """A run folder with a flow, whose weights are also those that come with the package."""
+def place(tmp_path, monkeypatch, run, trained):
+    """Where the test works; the run's flow is also the one that comes with the package."""
     use_tiny_plans(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    fit_mixer(run, data)
-    artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
+    shutil.copytree(trained, run.dir, dirs_exist_ok=True)
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: run.dir / "generators")
     return tmp_path
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from clockodile.data.dataset import Dataset
+
 
 def striped_and_dotted(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """`count` images of each of two classes that a net learns in seconds: stripes, and a disc. uint8 (2N, S, S, 3)."""
@@ -36,3 +38,23 @@ def write_photos(root: Path, classes: tuple[str, ...] = ("striped", "dotted"), c
             picture = Image.fromarray(tint).resize((size + 7 * (index % 3), size))
             picture.save(folder / f"photo {index}{'.jpg' if index % 2 else '.png'}")
     return root
+
+
+def striped_dataset() -> Dataset:
+    """120 images of two classes in five folds, every image a group of its own."""
+    images, labels = striped_and_dotted(60)
+    return Dataset(
+        images=images,
+        labels=labels.astype(np.int64),
+        ids=np.array([f"{'striped' if label == 0 else 'dotted'}/{i}" for i, label in enumerate(labels)]),
+        split=np.full(len(labels), "train"),
+        group=np.arange(len(labels)),
+        fold=np.arange(len(labels)) % 5,
+        classes=("striped", "dotted"),
+        card={
+            "fingerprint": "f" * 16,
+            "split_hash": "0" * 12,
+            "source": {"kind": "folder", "stamp": ""},
+            "remark": "",
+        },
+    )
