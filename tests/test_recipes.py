@@ -28,6 +28,14 @@ def test_full_never_computes_less_than_quick():
     assert all(getattr(full, name) >= getattr(quick, name) for name in numbers)
 
 
+def test_effort_shortens_every_training_and_nothing_else():
+    quick = PROFILES["quick"]
+    short = quick.with_effort(0.01)
+    assert (short.compact_epochs, short.classifier_epochs, short.scaled(500)) == (1, 1, 5)
+    assert (short.folds, short.seeds, short.hybrids) == (quick.folds, quick.seeds, quick.hybrids)
+    assert quick.with_effort(2).ablation_epochs == 2 * quick.ablation_epochs and quick.with_effort(1) == quick
+
+
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
 def test_a_recipe_compares_two_different_classes(recipe):
     assert recipe.pair[0] != recipe.pair[1]

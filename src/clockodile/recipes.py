@@ -6,7 +6,7 @@ Everything else in the package takes its numbers from here; nothing else knows w
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clockodile.errors import UserError
 
@@ -35,12 +35,24 @@ class Profile:
     oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
     compact_epochs: int  # how often our own net sees each image
     ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
+    ablation_epochs: int  # how often each of those nets sees each image
+    hardened_epochs: int  # and the net that is trained on attacks
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
     hybrids: int  # pictures made and measured by each method of notebook 04
     tries: int  # pictures the flow makes for each one it keeps
     turning: int  # seeds followed from one class to the other
-    effort: float = 1.0  # share of the usual training of every generator; less is quicker and worse
+    effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
+
+    def scaled(self, usual: int) -> int:
+        """So many epochs or steps as the effort allows, at least one."""
+        return max(1, round(usual * self.effort))
+
+    def with_effort(self, effort: float) -> Profile:
+        """The same, every training as much longer or shorter. effort: > 0, 1 for the usual."""
+        asked = replace(self, effort=effort)
+        trainings = [name for name in asked.__dataclass_fields__ if name.endswith("_epochs")]
+        return replace(asked, **{name: asked.scaled(getattr(self, name)) for name in trainings})
 
 
 RECIPES = {
@@ -68,10 +80,12 @@ PROFILES = {
         Profile(
             name="quick",
             folds=5,
-            seeds=5,
+            seeds=2,
             oof_seeds=1,
             compact_epochs=24,
             ablation_folds=1,
+            ablation_epochs=8,
+            hardened_epochs=6,
             classifier_epochs=100,
             autoencoder_epochs=200,
             hybrids=24,
@@ -85,6 +99,8 @@ PROFILES = {
             oof_seeds=3,
             compact_epochs=80,
             ablation_folds=2,
+            ablation_epochs=24,
+            hardened_epochs=40,
             classifier_epochs=100,
             autoencoder_epochs=600,
             hybrids=64,

@@ -88,11 +88,13 @@ def open_run(
     source: str = "auto",
     data_dir: str = "",
     run_dir: str = "",
+    effort: float = 1.0,
 ) -> Run:
     """Resolve a notebook's parameters; empty texts mean the environment's or the default value.
 
     profile: "quick", "full" or "" for $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none.
-    run_dir: "" for runs/<recipe>-<profile>. Raises UserError for an unknown name or a folder that is not there.
+    run_dir: "" for runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. Raises UserError for an
+    unknown name or a folder that is not there.
     """
     picked = get_recipe(recipe)
     profile_picked = get_profile(profile or os.environ.get("CLOCKODILE_PROFILE", "") or "quick")
@@ -102,6 +104,8 @@ def open_run(
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise UserError(f"seed is {seed!r}; give a whole number from 0 to {2**31 - 1}")
+    check_range("effort", effort, 0.001, 100)
+    profile_picked = profile_picked.with_effort(effort)
     folder = find_data_dir(data_dir)
     if picked.sources == ("folder",) and folder is None:
         raise UserError(

@@ -23,7 +23,7 @@ def codes_of(run: Run, data: Dataset, *, retrain: bool = False) -> np.ndarray:
     halved three times are cut to the next smaller one that can.
     """
     side = data.images.shape[1] // 8 * 8
-    epochs = max(1, round(run.profile.autoencoder_epochs * run.profile.effort / PASSES))
+    epochs = max(1, round(run.profile.autoencoder_epochs / PASSES))
     config = {"codes": "conv_autoencoder", "data": data.fingerprint, "seed": run.seed, "epochs": epochs}
 
     def make() -> dict[str, np.ndarray]:

@@ -192,13 +192,13 @@ def fit_hardened(
     epochs: int = 0,
     retrain: bool = False,
 ) -> CompactResNet:
-    """The net of fit_fold trained on attacked batches, kept in the run folder; in half the full number of epochs.
+    """The net of fit_fold trained on attacked batches, kept in the run folder; epochs: 0 for the profile's.
 
     hook: changes each batch (see training.train); epsilon: its strength, which names the file.
     """
     known = torch.from_numpy(data.fold != fold)
     images, labels = data.tensor(), torch.from_numpy(data.labels)
-    plan = plan_for(run, epochs=epochs or max(1, run.profile.compact_epochs // 2))
+    plan = plan_for(run, epochs=epochs or run.profile.hardened_epochs)
     config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
     attack = getattr(hook, "func", hook)  # of a partial, what it calls
     config["hook"] = getattr(attack, "__name__", type(attack).__name__)

@@ -62,11 +62,6 @@ def known_photographs(data: Dataset) -> Dataset:
     return train.rows(train.fold != HELD_OUT)
 
 
-def scaled(usual: int, run: Run) -> int:
-    """So many epochs or steps as the effort of the run's profile allows, at least one."""
-    return max(1, round(usual * run.profile.effort))
-
-
 def fit_autoencoder(
     run: Run, data: Dataset, *, epochs: int = 0, retrain: bool = False
 ) -> tuple[DenseAutoencoder, artifacts.Fitted]:
@@ -74,7 +69,7 @@ def fit_autoencoder(
 
     Returns the model in evaluation mode and its record (metrics: "losses", one an epoch).
     """
-    plan = AutoencoderPlan(epochs or scaled(run.profile.autoencoder_epochs, run))
+    plan = AutoencoderPlan(epochs or run.profile.autoencoder_epochs)
     return _fit_autoencoder("dense_autoencoder", DenseAutoencoder, run, data, plan, retrain=retrain)
 
 
@@ -83,7 +78,7 @@ def fit_conv_autoencoder(
 ) -> tuple[ConvAutoencoder, artifacts.Fitted]:
     """The convolutional autoencoder, trained now or loaded; arguments and results as of `fit_autoencoder`."""
     usual = PLANS[run.profile.name].conv_autoencoder
-    plan = plan or replace(usual, epochs=scaled(usual.epochs, run))
+    plan = plan or replace(usual, epochs=run.profile.scaled(usual.epochs))
     return _fit_autoencoder("conv_autoencoder", ConvAutoencoder, run, data, plan, retrain=retrain)
 
 
@@ -95,7 +90,7 @@ def fit_vae(
     Returns the model in evaluation mode and its record (metrics: "losses", averaged to at most 100 values).
     """
     usual = PLANS[run.profile.name].vae
-    plan = plan or replace(usual, steps=scaled(usual.steps, run))
+    plan = plan or replace(usual, steps=run.profile.scaled(usual.steps))
     shape = {"code": plan.code, "width": plan.width}
 
     def train(images: torch.Tensor, labels: torch.Tensor, classes: int):
@@ -115,7 +110,7 @@ def fit_gan(
     metrics: "losses" are pairs, of the net that tells and of the net that draws.
     """
     usual = PLANS[run.profile.name].gan
-    plan = plan or replace(usual, steps=scaled(usual.steps, run))
+    plan = plan or replace(usual, steps=run.profile.scaled(usual.steps))
     shape = {"code": plan.code, "width": plan.width}
 
     def train(images: torch.Tensor, labels: torch.Tensor, classes: int):

@@ -72,7 +72,7 @@ def numbered_kinds(names: np.ndarray) -> np.ndarray:
 def plan_for(run: Run) -> FlowPlan:
     """How the flow is trained in this run's profile."""
     plan = PLANS[run.profile.name]
-    return replace(plan, steps=max(1, round(plan.steps * run.profile.effort)))
+    return replace(plan, steps=run.profile.scaled(plan.steps))
 
 
 def fit_flow(

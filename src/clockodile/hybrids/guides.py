@@ -72,7 +72,7 @@ class Guides(nn.Module):
 def plan_for(run: Run) -> Plan:
     """How a guide's net is trained in this run's profile."""
     plan = PLANS[run.profile.name]
-    return replace(plan, epochs=max(1, round(plan.epochs * run.profile.effort)))
+    return replace(plan, epochs=run.profile.scaled(plan.epochs))
 
 
 def fit_guides(run: Run, data: Dataset, *, plan: Plan | None = None, retrain: bool = False) -> Guides:
