@@ -76,10 +76,8 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
 
 def true_hybrids(folder: Path, *, quick: bool = False) -> None:
     """Average precision of every method for the stand-in's hybrids; quick: with nets that have hardly learned."""
-    run, epochs = replace(open_run(source="rendered"), dir=folder), 24
-    if quick:
-        run, epochs = replace(run, profile=replace(run.profile, classifier_epochs=3, autoencoder_epochs=3)), 1
-    opinions, hybrid = opinions_with_hybrids(run, epochs)
+    run = replace(open_run(source="rendered", effort=0.03 if quick else 1.0), dir=folder)
+    opinions, hybrid = opinions_with_hybrids(run, epochs=run.profile.scaled(24))
     print(f"\ntrue hybrids: {hybrid.sum()} among {len(hybrid)} drawn images; chance {hybrid.mean():.2f}")
     for method in METHODS.values():
         if method.title.startswith("disagreement"):  # of one net with itself

@@ -6,7 +6,7 @@ Everything else in the package takes its numbers from here; nothing else knows w
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from clockodile.errors import UserError
 
@@ -51,7 +51,7 @@ class Profile:
     def with_effort(self, effort: float) -> Profile:
         """The same, every training as much longer or shorter. effort: > 0, 1 for the usual."""
         asked = replace(self, effort=effort)
-        trainings = [name for name in asked.__dataclass_fields__ if name.endswith("_epochs")]
+        trainings = [field.name for field in fields(self) if field.name.endswith("_epochs")]
         return replace(asked, **{name: asked.scaled(getattr(self, name)) for name in trainings})
 
 
