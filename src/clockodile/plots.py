@@ -24,6 +24,7 @@ from clockodile import artifacts
 from clockodile.workspace import Run
 
 CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F")
+COLOUR_WORDS = ("orange", "green", "light blue", "pink", "blue", "brown")  # the same, as people say them
 INK, PALE, ALARM = "#22282B", "#C9CFD1", "#B3261E"
 DPI = 110  # dots per inch: readable on a page, and four notebooks stay under their size limit
 STYLE = {
@@ -55,6 +56,12 @@ plt.rcParams.update(STYLE)
 def class_colour(label: int) -> str:
     """Colour of a class by its number; grey for images without a class (-1)."""
     return CLASS_COLOURS[label % len(CLASS_COLOURS)] if label >= 0 else "#8A9296"
+
+
+def colour_key(classes: Sequence[str]) -> str:
+    """What the colours mean, in words: "orange: clock, green: crocodile"."""
+    words = (COLOUR_WORDS[label % len(COLOUR_WORDS)] for label in range(len(classes)))
+    return ", ".join(f"{word}: {name}" for word, name in zip(words, classes, strict=True))
 
 
 def colour_values(name: str) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from clockodile.ambiguous.pairs import most_alike
+from clockodile.ambiguous.pairs import most_alike, nearest_of_others
 
 
 def directions(degrees):
@@ -29,3 +29,11 @@ def test_only_the_allowed_are_partners_and_there_may_be_none():
         "partner"
     ].tolist() == [2]
     assert most_alike(features, labels, np.array([0]), allowed=np.array([True, False, False])).empty
+
+
+def test_the_nearest_of_another_class_may_serve_many():
+    features, labels = directions([0, 4, 180, 5, 200]), np.array([0, 0, 0, 1, 1])
+    assert nearest_of_others(features, labels).tolist() == [3, 3, 4, 1, 2]
+    allowed = np.array([True, True, True, True, False])
+    assert nearest_of_others(features, labels, allowed=allowed).tolist() == [3, 3, 3, 1, 2]
+    assert nearest_of_others(features, np.zeros(5, int)).tolist() == [-1] * 5

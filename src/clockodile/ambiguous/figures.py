@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from clockodile.data.dataset import Dataset
-from clockodile.plots import INK, class_colour, new_figure, short_id, tile_figure
+from clockodile.plots import INK, class_colour, colour_key, new_figure, short_id, tile_figure
 
 
 def ranked_sheet(
@@ -19,39 +19,23 @@ def ranked_sheet(
     by: np.ndarray | None = None,
     most: int = 24,
     columns: int = 12,
+    digits: int = 2,
+    sort: bool = False,
 ) -> Figure:
-    """Images with id and score, the highest first. score: (N,) as `data`; by: (N,) sort by this instead."""
-    order = np.argsort(-(score if by is None else by), kind="stable")[:most]
+    """Images with id and score, the highest first. score: (N,) as `data`; by: (N,) sort by this instead.
+
+    sort: show those that `by` chose in the order of their scores.
+    """
+    chosen = np.argsort(-(score if by is None else by), kind="stable")[:most]
+    order = chosen[np.argsort(-score[chosen], kind="stable")] if sort else chosen
     return tile_figure(
         data.images[order],
         columns=columns,
-        captions=[f"{short_id(data.ids[row])}: {score[row]:.2f}" for row in order],
+        captions=[f"{short_id(data.ids[row])}: {score[row]:.{digits}f}" for row in order],
         colours=[class_colour(label) for label in data.labels[order]],
-        title=title,
+        title=f"{title} ({colour_key(data.classes)})",
         size=5.5,
     )
-
-
-def distance_plane(data: Dataset, distance: np.ndarray, pair: tuple[int, int], *, tolerance: float) -> Figure:
-    """Each image as a point: distance to one class centre against distance to the other, with the band of tolerance.
-
-    distance: (N, C) latent distances, >= 0.
-    """
-    figure, ax = new_figure(width=5.6, height=4.6)
-    for label in range(len(data.classes)):
-        points = distance[data.labels == label][:, list(pair)]
-        ax.plot(*points.T, "o", markersize=3, alpha=0.6, color=class_colour(label), label=data.classes[label])
-    edge = distance[:, list(pair)].max() * 1.05
-    slope = (1 + tolerance) / (1 - tolerance)  # |a - b| = tolerance * (a + b) solved for b
-    ax.fill([0, edge, edge, 0], [0, edge / slope, edge * slope, 0], color="#8A9296", alpha=0.15, linewidth=0)
-    ax.set_xlim(0, edge)
-    ax.set_ylim(0, edge)
-    ax.set_aspect("equal")
-    ax.set_xlabel(f"distance to the centre of '{data.classes[pair[0]]}'")
-    ax.set_ylabel(f"distance to the centre of '{data.classes[pair[1]]}'")
-    ax.set_title(f"Grey: distances that differ by less than {tolerance:.0%}")
-    ax.legend(loc="upper right", markerscale=2, frameon=True)
-    return figure
 
 
 def evidence_plane(
@@ -62,13 +46,12 @@ def evidence_plane(
     *,
     others: np.ndarray | None = None,
     pictures: tuple[np.ndarray, np.ndarray] | None = None,
-    extra: dict[str, np.ndarray] | None = None,
 ) -> Figure:
     """Evidence for one class against evidence for the other, one point an image, with the four corners named.
 
     scores: log-odds (N, 2); labels: 0, 1 or other, (N,); limits: caption -> scores that this share of other things
-    exceeds; others: (M, 2) of pictures of neither; pictures: images (K, S, S, 3) shown at row numbers (K,);
-    extra: caption -> (K, 2) of further points.
+    exceeds; others: (M, 2) of pictures of neither; pictures: images (K, S, S, 3), up to eight, and their row numbers
+    (K,): shown in the upper right, with a line to their points.
     """
     figure, ax = new_figure(width=7.6, height=6.6)
     if others is not None:
@@ -77,8 +60,6 @@ def evidence_plane(
         ax.plot(
             *scores[labels == label].T, "o", markersize=3, alpha=0.55, color=class_colour(label), label=name
         )
-    for (name, points), marker in zip((extra or {}).items(), "^sDvP*", strict=False):
-        ax.plot(*points.T, marker, markersize=4, alpha=0.8, color=INK, markerfacecolor="none", label=name)
     for style, (caption, (x, y)) in zip(("-", ":"), limits.items(), strict=False):
         ax.axvline(x, color=INK, linewidth=0.8, linestyle=style, label=caption)
         ax.axhline(y, color=INK, linewidth=0.8, linestyle=style)
@@ -90,22 +71,39 @@ def evidence_plane(
     }.items():
         ax.text(x, y, corner, transform=ax.transAxes, ha=across, va=up, fontsize=13, color=INK, alpha=0.55)
     if pictures is not None:
-        for image, row in zip(*pictures, strict=True):
+        images, rows = pictures
+        for number, place in enumerate(places_of(scores[rows])):
             box = AnnotationBbox(
-                OffsetImage(image, zoom=0.7, interpolation="nearest"),
-                scores[row],
+                OffsetImage(images[number], zoom=1.0, interpolation="nearest"),
+                scores[rows[number]],
+                xybox=place,
+                boxcoords="axes fraction",
                 frameon=True,
                 pad=0.12,
-                bboxprops={"edgecolor": class_colour(labels[row]), "linewidth": 1.5},
+                bboxprops={"edgecolor": class_colour(labels[rows[number]]), "linewidth": 1.5},
+                arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.6, "alpha": 0.6},
             )
             ax.add_artist(box)
     ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against other things)")
     ax.set_ylabel(f"evidence for '{names[1]}' (log-odds)")
-    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.94), markerscale=2, frameon=True, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, markerscale=2, frameon=False, fontsize=8)
     return figure
 
 
-def pairs_page(data: Dataset, pairs: pd.DataFrame, *, columns: int = 6) -> Figure:
+def places_of(points: np.ndarray) -> np.ndarray:
+    """Where in the upper right to show pictures of up to eight points (K, 2), in shares of the axes (K, 2).
+
+    Two lines of four: the higher points in the upper one, each line from left to right, so that few leads cross.
+    """
+    places = np.empty((len(points), 2))
+    high_first = np.argsort(-points[:, 1], kind="stable")
+    for height, line in zip((0.88, 0.74), np.array_split(high_first, 2), strict=True):
+        across = line[np.argsort(points[line, 0], kind="stable")]
+        places[across] = [(0.62 + 0.1 * at, height) for at in range(len(line))]
+    return places
+
+
+def pairs_page(data: Dataset, pairs: pd.DataFrame, *, columns: int = 4) -> Figure:
     """Ambiguous images, each beside the image of another class most like it. pairs: as from pairs.most_alike."""
     gap = np.full((1, *data.images.shape[1:]), 255, np.uint8)
     tiles, captions, colours = [], [], []
@@ -114,7 +112,12 @@ def pairs_page(data: Dataset, pairs: pd.DataFrame, *, columns: int = 6) -> Figur
         captions += [short_id(data.ids[row]), short_id(data.ids[partner]), ""]
         colours += [class_colour(data.labels[row]), class_colour(data.labels[partner]), "white"]
     return tile_figure(
-        np.concatenate(tiles), columns=3 * columns, captions=captions, colours=colours, size=5.5
+        np.concatenate(tiles),
+        columns=3 * columns,
+        captions=captions,
+        colours=colours,
+        title=f"Ambiguous, and its double ({colour_key(data.classes)})",
+        size=6.5,
     )
 
 

@@ -15,13 +15,7 @@ def most_alike(
     may be a partner, by default all. Returns one row for each image that has a partner: row, partner (numbers),
     similarity (cosine, -1..1). A partner is given once only, to the image most like it, so that a page shows many.
     """
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    unit = unit - unit.mean(0)  # what all pictures share says nothing about who is alike
-    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    similarity = unit[rows] @ unit.T
-    similarity[labels[rows][:, None] == labels] = -np.inf
-    if allowed is not None:
-        similarity[:, ~allowed] = -np.inf
+    similarity = similarity_to_others(features, labels, rows, allowed)
     found, open_rows = [], np.ones(len(rows), bool)
     for _ in range(len(rows)):
         best = np.where(open_rows[:, None], similarity, -np.inf)
@@ -34,3 +28,28 @@ def most_alike(
     table = pd.DataFrame(found, columns=["row", "partner", "similarity"])
     order = {row: place for place, row in enumerate(rows.tolist())}
     return table.sort_values("row", key=lambda column: column.map(order), ignore_index=True)
+
+
+def nearest_of_others(
+    features: np.ndarray, labels: np.ndarray, *, allowed: np.ndarray | None = None
+) -> np.ndarray:
+    """For each image the number of the image of another class most like it, int (N,); -1 where there is none.
+
+    Arguments as of `most_alike`. The same image may be the nearest of many.
+    """
+    similarity = similarity_to_others(features, labels, np.arange(len(features)), allowed)
+    return np.where(np.isfinite(similarity.max(1)), similarity.argmax(1), -1)
+
+
+def similarity_to_others(
+    features: np.ndarray, labels: np.ndarray, rows: np.ndarray, allowed: np.ndarray | None
+) -> np.ndarray:
+    """Cosine (M, N) between the centred features of `rows` and of all; -inf to those of one's class or not allowed."""
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    unit = unit - unit.mean(0)  # what all pictures share says nothing about who is alike
+    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    similarity = unit[rows] @ unit.T
+    similarity[labels[rows][:, None] == labels] = -np.inf
+    if allowed is not None:
+        similarity[:, ~allowed] = -np.inf
+    return similarity

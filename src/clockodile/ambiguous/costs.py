@@ -1,0 +1,47 @@
+"""What it costs to look at images: seconds for each kind of model that a ranking asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+from torch import nn
+
+from clockodile.ambiguous.autoencoders import ConvAutoencoder
+from clockodile.ambiguous.judging import features_of
+from clockodile.ambiguous.methods import Opinions
+from clockodile.classify import report_000
+from clockodile.classify.training import predict
+from clockodile.data.dataset import Dataset, as_tensor
+
+ASKED = 100  # images a measurement
+
+
+def seconds_per_thousand(
+    data: Dataset, known: Opinions, net: nn.Module, *, repeats: int = 3
+) -> dict[str, float]:
+    """Seconds to look at 1,000 images, by what a method asks (`Method.asks`): the median of several measurements.
+
+    known: says how many nets and codes there are; net: one of ours. Weights do not matter here, so the others are new.
+    """
+    few = data.images[:ASKED]
+    images, side = as_tensor(few), few.shape[1] // 8 * 8
+    first, encoder = report_000.net_for(data)(), ConvAutoencoder(image_size=side)
+    looks: dict[str, Callable[[], object]] = {
+        "ours": lambda: [predict(net, images, mirrored=True) for _ in known.logits],
+        "first": lambda: [predict(first, images) for _ in known.first_logits],
+        "codes": lambda: [encoder.encode(images[..., :side, :side]) for _ in known.codes],
+        "judge": lambda: features_of(few),
+    }
+    return {
+        asked: 1000 / len(few) * float(np.median([timed(look) for _ in range(repeats)]))
+        for asked, look in looks.items()
+    }
+
+
+def timed(look: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    start = perf_counter()
+    look()
+    return perf_counter() - start

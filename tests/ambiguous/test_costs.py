@@ -1,0 +1,27 @@
+"""Seconds are measured for everything that a method may ask, and grow with the number of nets."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from clockodile.ambiguous import costs
+from clockodile.ambiguous.methods import METHODS, Opinions
+
+
+def test_every_kind_of_model_is_timed_and_more_nets_take_longer(data, monkeypatch):
+    calls = []
+    monkeypatch.setattr(costs, "predict", lambda net, images, mirrored=False: calls.append(mirrored))
+    monkeypatch.setattr(costs, "features_of", lambda images: None)
+    few = np.zeros((1, len(data), 2))
+    known = Opinions(data.labels, data.fold, few, few, few, few, few[0], few[0], (0, 1))
+    found = costs.seconds_per_thousand(data, known, torch.nn.Identity(), repeats=1)
+    assert set(found) == {method.asks for method in METHODS.values()} and min(found.values()) > 0
+    assert calls == [True, False], "one net of ours, with the mirrored images, and one of report 000"
+    calls.clear()
+    costs.seconds_per_thousand(data, replace(known, logits=few.repeat(3, 0)), torch.nn.Identity(), repeats=2)
+    assert calls.count(True) == 6 and calls.count(False) == 2
+
+
+def test_seconds_are_those_of_the_call():
+    assert 0.02 <= costs.timed(lambda: __import__("time").sleep(0.02)) < 1
