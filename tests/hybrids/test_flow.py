@@ -55,6 +55,24 @@ def test_every_class_is_drawn_alike_however_rare():
     assert torch.allclose(shares, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
 
 
+def test_pictures_of_both_fill_their_share():
+    labels = torch.tensor([0] * 100 + [1] * 100 + [2] * 300 + [4] * 7)
+    plan = FlowPlan(steps=1, batch=20_000, others=0.15, both=0.45)
+    shares = torch.bincount(labels[draw_batch(labels, plan, 2, torch.Generator().manual_seed(0))]) / 20_000
+    assert torch.allclose(shares, torch.tensor([0.2, 0.2, 0.15, 0.0, 0.45]), atol=0.02)
+
+
+def test_a_training_goes_on_from_a_net_and_changes_only_what_may(pictures):
+    start, _ = train_flow(*pictures, TINY, classes=2, seed=0)
+    kept = {name: part.clone() for name, part in start.state_dict().items()}
+    after, _ = train_flow(
+        *pictures, TINY, classes=2, seed=1, start=start, learning=lambda name: name.startswith("tell_time")
+    )
+    for name, part in after.state_dict().items():
+        assert torch.equal(start.state_dict()[name], kept[name]), "the start stays as it is"
+        assert torch.equal(part, kept[name]) != name.startswith("tell_time"), name
+
+
 def test_without_other_things_only_classes_are_drawn():
     rows = draw_batch(torch.tensor([0, 1, 1]), FlowPlan(steps=1, batch=50), 2, torch.Generator())
     assert len(rows) == 50

@@ -1,17 +1,22 @@
 """Two classes at once: weights, layouts, the rule, and seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from clockodile.hybrids.mixing import (
+    PRACTISED,
     Mixer,
     class_weights,
     layouts,
     mix_best,
     mix_line,
     mix_once,
+    plain_way,
+    way_of,
     worth,
 )
 
@@ -66,7 +71,6 @@ def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer):
     for fewer in every:
         assert (worth(found.evidence, 0.5) >= worth(fewer.evidence, 0.5) - 1e-4).all()
     assert found.images.shape == (6, 3, 8, 8) and set(found.number) <= set(range(7))
-    assert set(found.layout) <= {"everywhere", *layouts(8)}
 
 
 def test_pure_classes_are_chosen_by_their_own_evidence():
@@ -88,3 +92,19 @@ def test_a_line_leads_from_one_class_to_the_other(mixer):
     assert torch.allclose(lines[2], mix_best(mixer, range(4), tries=3).images, atol=1e-3), (
         "the best try itself"
     )
+
+
+def test_a_practised_net_is_asked_for_both_in_the_middle_and_for_one_class_at_the_ends(mixer):
+    mixer.net.both = 4
+    asked = {mix: class_weights(mixer, mix, both=2.0, lean=0.5) for mix in (0, 0.25, 0.5, 1)}
+    assert asked[0] == {0: 4.0} and asked[1] == {1: 4.0}
+    assert asked[0.5] == {4: 2.0, 1: 0.5}
+    assert asked[0.25] == {0: 2.0, 1: 0.25, 4: 1.0}
+    assert class_weights(mixer, 0.5, both=2.0) == {4: 2.0}
+
+
+def test_tries_go_round_the_ways_and_a_single_walk_is_plain(mixer):
+    assert way_of(mixer, 0) == way_of(mixer, len(mixer.ways)) != way_of(mixer, 1)
+    assert plain_way(mixer) == {}
+    after = replace(mixer, ways=PRACTISED)
+    assert plain_way(after) == PRACTISED[0] == way_of(after, len(PRACTISED))

@@ -10,7 +10,9 @@ from PIL import Image
 from tiny_flows import use_tiny_plans
 
 from clockodile import artifacts, cli
-from clockodile.hybrids.mixing import fit_mixer
+from clockodile.hybrids.mixing import fit_composer
+from clockodile.hybrids.practice import fit_practice
+from clockodile.hybrids.sample_command import OF_THE_FLOW
 from clockodile.workspace import open_run
 
 
@@ -21,7 +23,8 @@ def trained(tmp_path_factory):
     run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
-        fit_mixer(run, striped_dataset())
+        data = striped_dataset()
+        fit_practice(run, data, fit_composer(run, data))
     artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
 
@@ -97,7 +100,7 @@ def test_somebody_elses_pictures_are_left_alone(place, capsys):
         (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
-        (["--pretrained", "--method", "flo", "--out", "x"], "flow_best"),
+        (["--pretrained", "--method", "flo", "--out", "x"], "practised_best"),
         (["--pretrained", "--method", "pixel_blend", "--out", "x"], "photographs"),
         (["--out", "x"], "--pretrained"),
         (["nowhere", "--out", "x"], "nowhere"),
@@ -116,7 +119,22 @@ def test_a_file_is_no_folder(place, capsys):
     assert code == 2 and "file" in told
 
 
-def test_damaged_weights_are_named(place, capsys, run):
-    (run.dir / "generators/flow.safetensors").write_bytes(b"no")
+@pytest.mark.parametrize("name", ["flow", "guides", "practice"])
+def test_damaged_weights_are_named(name, place, capsys, run):
+    (run.dir / f"generators/{name}.safetensors").write_bytes(b"no")
     code, told = sample(capsys, run.dir, "--out", "x")
-    assert code == 2 and "flow.safetensors" in told
+    assert code == 2 and f"{name}.safetensors" in told
+
+
+def test_without_practice_the_composing_methods_still_work(place, capsys, run):
+    (run.dir / "generators/practice.safetensors").unlink()
+    assert sample(capsys, run.dir, "--n", 1, "--method", "flow_best", "--out", "composed")[0] == 0
+    assert sample(capsys, run.dir, "--n", 1, "--method", "practised", "--out", "x")[0] == 2
+
+
+def test_every_method_of_the_flow_draws_something_else(place, capsys, run):
+    drawn = {}
+    for method in OF_THE_FLOW:
+        assert sample(capsys, run.dir, "--n", 1, "--method", method, "--out", method)[0] == 0
+        drawn[method] = pixels(place / method / "0000.png").astype(int)
+    assert np.abs(drawn["practised"] - drawn["flow"]).max() > 0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clockodile.hybrids.unet import WARPS, UNet, waves
+from clockodile.hybrids.unet import WARPS, UNet, learn_both, tells, waves
 
 
 @pytest.fixture
@@ -44,3 +44,23 @@ def test_a_picture_does_not_depend_on_its_neighbours(net):
 def test_waves_tell_near_times_apart():
     near = waves(torch.tensor([0.500, 0.501]), 64)
     assert near.shape == (2, 64) and (near[0] - near[1]).abs().max() > 0.3
+
+
+def test_a_label_for_both_is_added_half_of_either(net):
+    more = learn_both(net, (0, 2))
+    assert more.both == 5 and not hasattr(net, "both") and len(net.tell_class.weight) == 5
+    assert torch.allclose(more.tell_class.weight[5], net.tell_class.weight[[0, 2]].mean(0))
+    x, time = torch.randn(1, 3, 16, 16), torch.tensor([0.3])
+    for label in range(5):
+        label = torch.tensor([label])
+        assert torch.allclose(more(x, time, label), net(x, time, label), atol=1e-6)
+
+
+def test_what_tells_is_a_small_part_and_holds_every_scale_and_shift():
+    net = UNet(classes=2)
+    count = {
+        told: sum(p.numel() for name, p in net.named_parameters() if tells(name) == told)
+        for told in (True, False)
+    }
+    assert 0.05 < count[True] / sum(count.values()) < 0.2
+    assert tells("down.0.block.tell.weight") and tells("tell_class.weight") and not tells("enter.weight")

@@ -6,6 +6,7 @@ that guesses the velocity from x, t and the class can lead any noise to a new pi
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class FlowPlan:
     warm_up: float = 0.03  # share of the steps in which it rises; afterwards a cosine to nothing
     averaging: float = 0.999  # how much of the averaged weights is kept a step
     others: float = 0.2  # share of a batch that shows other things: what "anything" means must be learned too
+    both: float = 0.0  # share of a batch that shows pictures labelled "both", see practice.py
     forget: float = 0.1  # share of the pictures whose class is not told
     moved: float = 0.5  # share of the pictures that are turned, scaled and shifted, and told so
 
@@ -83,10 +85,10 @@ def move(
 def draw_batch(
     labels: torch.Tensor, plan: FlowPlan, classes: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Rows of a batch, (B,): every class alike often, and `others` of them rows with label C if there are any."""
-    shares = torch.full((classes + 1,), (1 - plan.others) / classes)
-    shares[classes] = plan.others
-    counts = torch.bincount(labels, minlength=classes + 1)
+    """Rows of a batch, (B,): `others` of them with label C, `both` with C + 2, every class alike often in the rest."""
+    shares = torch.full((classes + 3,), (1 - plan.others - plan.both) / classes)
+    shares[classes:] = torch.tensor([plan.others, 0.0, plan.both])
+    counts = torch.bincount(labels, minlength=classes + 3)
     weight = (shares / counts.clamp(min=1))[labels]
     return torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
 
@@ -106,23 +108,32 @@ def train_flow(
     *,
     classes: int,
     seed: int,
+    start: UNet | None = None,
+    learning: Callable[[str], bool] = lambda name: True,
     checkpoint: Path | None = None,
     every: int = 250,
     after: Callable[[int, list[float], nn.Module], None] | None = None,
 ) -> tuple[UNet, list[float]]:
     """Train a flow, or go on where an interrupted training stopped.
 
-    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,), C for other things. checkpoint: a file that is written
-    each `every` steps, read when it is there, and removed at the end. after: called as often with the step, the losses
-    so far and the averaged net. Returns the averaged net on the CPU and the loss of each step.
+    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,), C for other things, C + 2 for both. start: a net to go
+    on from (it stays as it is), by default a new one; learning: which parameters may change, by name. checkpoint: a
+    file that is written each `every` steps, read when it is there, and removed at the end. after: called as often with
+    the step, the losses so far and the averaged net. Returns the averaged net on the CPU and the loss of each step.
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
-        net = UNet(classes=classes, widths=plan.widths, depth=plan.depth)
-    net.to(device, memory_format=torch.channels_last)
+        new = UNet(classes=classes, widths=plan.widths, depth=plan.depth)
+    net = copy.deepcopy(start or new).to(device, memory_format=torch.channels_last)
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(learning(name))
     averaged = AveragedWeights(net, plan.averaging)
     optimiser = torch.optim.AdamW(
-        net.parameters(), lr=plan.learning_rate, weight_decay=0.01, betas=(0.9, 0.99), fused=True
+        [parameter for parameter in net.parameters() if parameter.requires_grad],
+        lr=plan.learning_rate,
+        weight_decay=0.01,
+        betas=(0.9, 0.99),
+        fused=True,
     )
     images, losses = images.to(device), []
     if checkpoint is not None and checkpoint.is_file():

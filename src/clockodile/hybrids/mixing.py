@@ -25,13 +25,18 @@ STEPS = 8  # of the walk, two questions each
 TRIES = 8  # pictures made for each one shown
 MOST_TRIES = 1000  # for one seed
 PART = 8  # pictures drawn together
-WAYS = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
-    ("below", 0.1),
-    ("inside", -0.1),
-    ("below", 0.0),
-    ("everywhere", 0.25),
-    ("below", 0.1),
-    ("above", 0.0),
+COMPOSING = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
+    {"layout": "below", "lean": 0.1},
+    {"layout": "inside", "lean": -0.1},
+    {"layout": "below", "lean": 0.0},
+    {"layout": "everywhere", "lean": 0.25},
+    {"layout": "below", "lean": 0.1},
+    {"layout": "above", "lean": 0.0},
+)
+PRACTISED = (  # the same once the net has learned what "both" means: its weight, and what is added of the second class
+    {"both": 1.5, "lean": 0.7},
+    {"both": 2.0, "lean": 1.0},
+    {"both": 1.5, "lean": 0.0},
 )
 QUIET = 0.25  # weight of a class where the other one reigns
 
@@ -45,9 +50,10 @@ class Mixer:
     classes: tuple[str, ...]
     pair: tuple[int, int]
     size: int  # pixels a side
+    ways: tuple[dict, ...] = COMPOSING  # options of `mix_once` that tries go round
 
 
-def fit_mixer(run: Run, data: Dataset, *, retrain: bool = False) -> Mixer:
+def fit_composer(run: Run, data: Dataset, *, retrain: bool = False) -> Mixer:
     """The flow and the guides of a run, trained when they are not there. data: all splits."""
     net, _ = fit_flow(run, data, retrain=retrain)
     guides = fit_guides(run, data, retrain=retrain)
@@ -60,7 +66,6 @@ class Mixed:
 
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
     number: np.ndarray  # int (N,) which try was taken
-    layout: np.ndarray  # str (N,) which class was wanted where
     evidence: (
         torch.Tensor
     )  # (N, 2) what the guides found of the pair's classes, 0 = other things, 1 = photograph
@@ -82,11 +87,23 @@ def class_weights(
     guidance: float = GUIDANCE,
     layout: str = "everywhere",
     lean: float = 0.0,
+    both: float = 0.0,
 ) -> dict[int, torch.Tensor | float]:
     """Weights of the two classes for `composed_velocity`: both in full at mix 0.5, only one at 0 and at 1.
 
-    lean: -1..1, how much the second class's weight is raised and the first's lowered, where there are both.
+    lean: -1..1, how much the second class's weight is raised and the first's lowered, where there are both. both:
+    weight of the label "both" at mix 0.5, for a net that has practised; `lean` (any number) is then the weight of the
+    second class beside it.
     """
+    if both:
+        middle = 1 - abs(2 * mix - 1)
+        ends = guidance * max(0, 1 - 2 * mix), guidance * max(0, 2 * mix - 1)
+        found = {
+            mixer.pair[0]: ends[0],
+            mixer.pair[1]: ends[1] + lean * middle,
+            mixer.net.both: both * middle,
+        }
+        return {label: weight for label, weight in found.items() if weight}
     shares = min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
     if mix not in (0, 1):
         shares = shares[0] * (1 - lean), shares[1] * (1 + lean)
@@ -111,6 +128,7 @@ def mix_once(
     guidance: float = GUIDANCE,
     layout: str = "everywhere",
     lean: float = 0.0,
+    both: float = 0.0,
     steps: int = STEPS,
 ) -> torch.Tensor:
     """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
@@ -120,7 +138,7 @@ def mix_once(
     """
     device = pick_device()
     mixer.net.to(device)
-    weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
+    weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean, both=both)
     velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
@@ -142,18 +160,17 @@ def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch
 
 
 def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int = TRIES, **options) -> Mixed:
-    """The best of several tries for each seed, by the guides' rule; tries go round WAYS.
+    """The best of several tries for each seed, by the guides' rule; tries go round the mixer's ways.
 
     options: of `mix_once`. Pictures depend on their own seed only.
     """
     made, found = [], []
     for number in range(tries):
-        made.append(mix_once(mixer, seeds_of(seeds, number), mix=mix, **way_of(number), **options))
+        made.append(mix_once(mixer, seeds_of(seeds, number), mix=mix, **way_of(mixer, number), **options))
         found.append(in_equal_parts(mixer.guides.evidence, made[-1])[:, list(mixer.pair)])
     images, evidence, rows = torch.stack(made), torch.stack(found), torch.arange(len(seeds))
     chosen = worth(evidence, mix).argmax(0)
-    layout = np.array([way_of(number)["layout"] for number in chosen.tolist()])
-    return Mixed(images[chosen, rows], chosen.numpy(), layout, evidence[chosen, rows])
+    return Mixed(images[chosen, rows], chosen.numpy(), evidence[chosen, rows])
 
 
 def mix_line(
@@ -164,15 +181,15 @@ def mix_line(
     With a single try both classes are wanted everywhere and alike.
     """
     if tries == 1:
-        noise = seeds_of(seeds, 0)
-        return torch.stack([mix_once(mixer, noise, mix=mix, **options) for mix in mixes])
+        noise, way = seeds_of(seeds, 0), plain_way(mixer)
+        return torch.stack([mix_once(mixer, noise, mix=mix, **way, **options) for mix in mixes])
     best = mix_best(mixer, seeds, tries=tries, **options).number
     lines = torch.empty(len(mixes), len(seeds), 3, mixer.size, mixer.size)
     for number in np.unique(best):
         rows = np.flatnonzero(best == number)
         noise = seeds_of([seeds[row] for row in rows], number)
         for line, mix in zip(lines, mixes, strict=True):
-            line[rows] = mix_once(mixer, noise, mix=mix, **way_of(number), **options)
+            line[rows] = mix_once(mixer, noise, mix=mix, **way_of(mixer, number), **options)
     return lines
 
 
@@ -181,10 +198,14 @@ def seeds_of(seeds: Sequence[int], number: int) -> list[int]:
     return [int(seed) * MOST_TRIES + int(number) for seed in seeds]
 
 
-def way_of(number: int) -> dict:
+def way_of(mixer: Mixer, number: int) -> dict:
     """Options of `mix_once` for a try."""
-    layout, lean = WAYS[number % len(WAYS)]
-    return {"layout": layout, "lean": lean}
+    return mixer.ways[number % len(mixer.ways)]
+
+
+def plain_way(mixer: Mixer) -> dict:
+    """Options of `mix_once` for a single walk: classes alike and everywhere, or a practised net's first way."""
+    return mixer.ways[0] if "both" in mixer.ways[0] else {}
 
 
 def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:

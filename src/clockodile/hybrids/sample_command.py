@@ -21,10 +21,17 @@ from clockodile.hybrids.guides import NAME as GUIDES
 from clockodile.hybrids.guides import guides_from
 from clockodile.hybrids.methods import CLASSIC
 from clockodile.hybrids.mixing import TRIES, Mixer, mix_best, mix_line
+from clockodile.hybrids.practice import NAME as PRACTICE
+from clockodile.hybrids.practice import practised
 from clockodile.plots import image_sheet
 from clockodile.workspace import open_run
 
-OF_THE_FLOW = ("flow_best", "flow")  # the first one is the default
+OF_THE_FLOW = {  # method -> has the flow practised, and is the best of several tries taken? The first is the default
+    "practised_best": (True, True),
+    "practised": (True, False),
+    "flow_best": (False, True),
+    "flow": (False, False),
+}
 RECORD = "sample.json"  # beside the pictures: how they were made
 SHEET, GRID = "contact_sheet.png", "grid.png"
 GRID_MIXES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -73,8 +80,10 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     if run is not None and not is_run(run):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     if method in OF_THE_FLOW:
-        mixer = load_mixer(artifacts.shipped_weights() if run is None else Path(run, "generators"))
-        tries = TRIES if method == OF_THE_FLOW[0] else 1
+        practised_too, searched = OF_THE_FLOW[method]
+        folder = artifacts.shipped_weights() if run is None else Path(run, "generators")
+        mixer = load_mixer(folder, practised_too=practised_too)
+        tries = TRIES if searched else 1
         return partial(flow_pictures, mixer, tries), [mixer.classes[label] for label in mixer.pair]
     if run is None:
         raise UserError(
@@ -99,22 +108,23 @@ def reopened(folder: Path):
     return open_run(**settings, run_dir=str(folder))
 
 
-def load_mixer(folder: Path) -> Mixer:
-    """The flow and its guides in a folder. Raises UserError when they are missing or damaged."""
-    parts = {}
-    for name in (FLOW, GUIDES):
-        path = folder / f"{Path(name).name}.safetensors"
-        parts[name] = artifacts.read_weights(path, lambda record: True, "")
-        if parts[name] is None:
-            raise UserError(f"{path} is missing or damaged; run notebook 04 (`clockodile run --only 04`)")
-    made = parts[FLOW].metrics
-    return Mixer(
-        flow_from(parts[FLOW]),
-        guides_from(parts[GUIDES]),
-        tuple(made["classes"]),
-        tuple(made["pair"]),
-        made["image_size"],
+def load_mixer(folder: Path, *, practised_too: bool = True) -> Mixer:
+    """Flow and guides in a folder, and what practice taught. Raises UserError when one is missing or damaged."""
+    flow, guides = load_part(folder, FLOW), load_part(folder, GUIDES)
+    made = flow.metrics
+    mixer = Mixer(
+        flow_from(flow), guides_from(guides), tuple(made["classes"]), tuple(made["pair"]), made["image_size"]
     )
+    return practised(mixer, load_part(folder, PRACTICE).state) if practised_too else mixer
+
+
+def load_part(folder: Path, name: str) -> artifacts.Fitted:
+    """Weights of this name in a folder."""
+    path = folder / f"{Path(name).name}.safetensors"
+    found = artifacts.read_weights(path, lambda record: True, "")
+    if found is None:
+        raise UserError(f"{path} is missing or damaged; run notebook 04 (`clockodile run --only 04`)")
+    return found
 
 
 def grid_of(make: Make, seeds: range) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -71,7 +72,8 @@ class Stage(nn.Module):
 class UNet(nn.Module):
     """Velocity of noisy pictures: down to half the places, through the middle, and up again past what was seen before.
 
-    labels: 0..C-1 a class, C "other things", C + 1 "anything" (`self.anything`). Ronneberger et al. (2015) for the
+    labels: 0..C-1 a class, C "other things", C + 1 "anything" (`self.anything`), and C + 2 "both" once `learn_both` has
+    made room for it. Ronneberger et al. (2015) for the
     shape; time and class as in Dhariwal & Nichol (2021); pictures are told how they were moved (Karras et al., 2022).
     """
 
@@ -123,3 +125,19 @@ class UNet(nn.Module):
         for stage in self.up:
             x = stage(torch.cat([x, seen.pop()], 1), told)
         return F.pixel_shuffle(self.leave(x), SQUEEZE)
+
+
+def learn_both(net: UNet, pair: tuple[int, int]) -> UNet:
+    """A copy with one more label, "both" (`net.both`), that as yet says half of either class of the pair."""
+    net = copy.deepcopy(net)
+    known = net.tell_class.weight.detach()
+    net.tell_class = nn.Embedding(
+        len(known) + 1, known.shape[1], _weight=torch.cat([known, known[list(pair)].mean(0)[None]])
+    )
+    net.both = net.anything + 1
+    return net
+
+
+def tells(name: str) -> bool:
+    """Does this parameter of a UNet say what time and label mean to the rest? A tenth of all do."""
+    return name.startswith("tell_") or ".tell." in name

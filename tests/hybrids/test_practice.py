@@ -1,0 +1,113 @@
+"""Practice: the best are learned, by what tells the net about labels only, and found again; a killed one goes on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_flows import TINY_PRACTICE, use_tiny_plans
+
+from clockodile import artifacts
+from clockodile.hybrids import practice
+from clockodile.hybrids.flow import FlowPlan
+from clockodile.hybrids.generator import material_of
+from clockodile.hybrids.mixing import PRACTISED, fit_composer, mix_once, worth
+from clockodile.hybrids.practice import best_of, draw, fit_practice, learn_from, practised, weights_key
+from clockodile.hybrids.unet import tells
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    use_tiny_plans(monkeypatch)
+
+
+@pytest.fixture
+def mixer(run, data):
+    return fit_composer(run, data)
+
+
+def test_drawn_by_all_ways_each_picture_worth_its_lesser_class(mixer):
+    drawn = draw(mixer, 500, 7, 2)
+    assert drawn["images"].shape == (7, 32, 32, 3) and drawn["images"].dtype == np.uint8
+    first = mix_once(mixer, [500, 506], steps=2, **mixer.ways[0])
+    assert np.abs(first.permute(0, 2, 3, 1).numpy() * 255 - drawn["images"][:2]).max() <= 1
+    assert np.allclose(drawn["worth"][:2], worth(mixer.guides.evidence(first)[:, :2], 0.5), atol=1e-3)
+    assert len(draw(mixer, 0, 2, 1)["worth"]) == 2, "fewer pictures than ways"
+
+
+def test_the_best_of_all_rounds_are_kept():
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    pool = [
+        {"images": images[:3], "worth": np.array([0.5, 0.9, 0.1])},
+        {"images": images[3:], "worth": np.array([0.7, 0.2, 0.3])},
+    ]
+    best, about = best_of(pool, 3)
+    assert best.ravel().tolist() == [1, 3, 0]
+    assert about == {"drawn": 3, "kept": 3, "worth": pytest.approx(0.4), "least": 0.5}
+
+
+def test_what_is_practised_becomes_what_both_means(mixer, data, tmp_path):
+    # every good picture is white: the new label must lead there, and the others must not
+    white = np.full((8, 32, 32, 3), 255, np.uint8)
+    material = material_of(data, seed=0)
+    plan = FlowPlan(steps=60, batch=16, learning_rate=2e-2, averaging=0.9, others=0.15, both=0.45)
+    after = learn_from(mixer, white, material, plan, seed=0, checkpoint=tmp_path / "x.checkpoint")
+    assert after.ways == PRACTISED
+    light = mix_once(after, range(4), both=1.0, steps=6).mean()
+    assert light > mix_once(after, range(4), mix=0.0, guidance=1.0, steps=6).mean() + 0.1
+
+
+def test_only_what_tells_the_net_changes(mixer, data, run):
+    after = practised(mixer, fit_practice(run, data, mixer).state)
+    before, now = mixer.net.state_dict(), after.net.state_dict()
+    for name, part in before.items():
+        if not tells(name):
+            assert torch.equal(part, now[name]), name
+    changed = [name for name in before if tells(name) and name != "tell_class.weight"]
+    assert any(not torch.equal(before[name], now[name]) for name in changed)
+    assert now["tell_class.weight"].shape[0] == before["tell_class.weight"].shape[0] + 1
+    assert not hasattr(mixer.net, "both"), "the flow that practice starts from stays as it is"
+
+
+def test_practised_once_and_found_again(run, data, mixer):
+    once, again = fit_practice(run, data, mixer), fit_practice(run, data, mixer)
+    assert (once.origin, again.origin) == ("trained", "run folder")
+    assert [part["drawn"] for part in once.metrics["rounds"]] == [5, 4]
+    assert all(torch.equal(once.state[name], again.state[name]) for name in once.state)
+    assert all(tells(name) for name in once.state) and not list(run.dir.rglob("*.checkpoint"))
+    assert artifacts.load(run.dir, "practice/2.npz")["images"].shape == (4, 32, 32, 3)
+
+
+def test_a_killed_practice_ends_like_an_undisturbed_one(run, data, mixer, tmp_path, monkeypatch):
+    whole = fit_practice(run, data, mixer)
+    other, real, calls = replace(run, dir=tmp_path / "other"), practice.learn_from, []
+
+    def die(*words, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*words, **options)
+
+    monkeypatch.setattr(practice, "learn_from", die)
+    with pytest.raises(KeyboardInterrupt):
+        fit_practice(other, data, mixer)
+    monkeypatch.setattr(practice, "learn_from", real)
+    monkeypatch.setattr(practice, "mix_once", None)  # all pictures are there already
+    again = fit_practice(other, data, mixer)
+    assert all(torch.equal(whole.state[name], again.state[name]) for name in whole.state)
+
+
+def test_another_flow_needs_another_practice(run, data, mixer, monkeypatch):
+    fit_practice(run, data, mixer)
+    monkeypatch.setattr(artifacts, "shipped_weights", lambda: run.dir / "generators")
+    state = mixer.net.state_dict()
+    state["enter.weight"][0, 0, 0, 0] += 1
+    changed = replace(mixer, net=type(mixer.net)(classes=2, widths=(8, 16), depth=1))
+    changed.net.load_state_dict(state)
+    assert weights_key(changed.net) != weights_key(fit_composer(run, data).net)
+    assert fit_practice(run, data, changed).origin == "trained"
+
+
+def test_effort_shortens_practice(run):
+    half = practice.practice_for(replace(run, profile=run.profile.with_effort(0.5)))
+    assert half.drawn == (2, 2) and half.plan.steps == 1 and half.kept == TINY_PRACTICE.kept
