@@ -100,7 +100,7 @@ def test_somebody_elses_pictures_are_left_alone(place, capsys):
         (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
-        (["--pretrained", "--method", "flo", "--out", "x"], "practised_best"),
+        (["--pretrained", "--method", "flo", "--out", "x"], "practised"),
         (["--pretrained", "--method", "pixel_blend", "--out", "x"], "photographs"),
         (["--out", "x"], "--pretrained"),
         (["nowhere", "--out", "x"], "nowhere"),

@@ -27,8 +27,8 @@ from clockodile.plots import image_sheet
 from clockodile.workspace import open_run
 
 OF_THE_FLOW = {  # method -> has the flow practised, and is the best of several tries taken? The first is the default
-    "practised_best": (True, True),
     "practised": (True, False),
+    "practised_best": (True, True),
     "flow_best": (False, True),
     "flow": (False, False),
 }
