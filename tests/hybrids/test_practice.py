@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_flows import TINY_PRACTICE, use_tiny_plans
+from tiny_flows import TINY_FLOW, TINY_PRACTICE, use_tiny_plans
 
 from clockodile import artifacts
 from clockodile.hybrids import practice
-from clockodile.hybrids.flow import FlowPlan
-from clockodile.hybrids.generator import material_of
-from clockodile.hybrids.mixing import PRACTISED, fit_composer, mix_once, worth
+from clockodile.hybrids.flow import to_unit, train_flow
+from clockodile.hybrids.generator import Material
+from clockodile.hybrids.mixing import PRACTISED, Mixer, fit_composer, mix_once, worth
 from clockodile.hybrids.practice import best_of, draw, fit_practice, learn_from, practised, weights_key
+from clockodile.hybrids.sampling import composed_velocity, noise_of, walk
 from clockodile.hybrids.unet import tells
 
 
@@ -46,15 +47,24 @@ def test_the_best_of_all_rounds_are_kept():
     assert about == {"drawn": 3, "kept": 3, "worth": pytest.approx(0.4), "least": 0.5}
 
 
-def test_what_is_practised_becomes_what_both_means(mixer, data, tmp_path):
-    # every good picture is white: the new label must lead there, and the others must not
-    white = np.full((8, 32, 32, 3), 255, np.uint8)
-    material = material_of(data, seed=0)
-    plan = FlowPlan(steps=60, batch=16, learning_rate=2e-2, averaging=0.9, others=0.15, both=0.45)
+def test_what_is_practised_becomes_what_both_means(tmp_path):
+    # black and grey pictures are known; white ones are the best that were drawn: "both" must lead to them
+    shades = torch.tensor([0.0] * 8 + [0.5] * 8).view(-1, 1, 1, 1).expand(-1, 3, 16, 16)
+    labels = torch.tensor([0] * 8 + [1] * 8)
+    plan = replace(TINY_FLOW, steps=150, batch=16, learning_rate=5e-3, averaging=0.9, others=0.0)
+    net, _ = train_flow(shades, labels, plan, classes=2, seed=0)
+    mixer = Mixer(net, None, ("black", "grey"), (0, 1), 16)
+    material = Material(shades, labels, torch.zeros(16, dtype=torch.int64), np.ones(16, bool))
+    white = np.full((8, 16, 16, 3), 255, np.uint8)
+    plan = replace(plan, steps=100, learning_rate=1e-2, both=0.5)
     after = learn_from(mixer, white, material, plan, seed=0, checkpoint=tmp_path / "x.checkpoint")
     assert after.ways == PRACTISED
-    light = mix_once(after, range(4), both=1.0, steps=6).mean()
-    assert light > mix_once(after, range(4), mix=0.0, guidance=1.0, steps=6).mean() + 0.1
+    noise = noise_of(range(8), 16)
+    light = {
+        label: to_unit(walk(composed_velocity(after.net, {label: 1.0}), noise, steps=6)).mean().item()
+        for label in (0, 1, after.net.both)
+    }
+    assert light[after.net.both] > light[1] + 0.05 > light[0] + 0.05, light
 
 
 def test_only_what_tells_the_net_changes(mixer, data, run):
