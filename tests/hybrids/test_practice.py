@@ -1,10 +1,12 @@
 """Practice: the best are learned, by what tells the net about labels only, and found again; a killed one goes on."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from made_photos import striped_dataset, write_photos
 from tiny_flows import TINY_FLOW, TINY_PRACTICE, use_tiny_plans
 
 from clockodile import artifacts
@@ -15,6 +17,7 @@ from clockodile.hybrids.mixing import PRACTISED, Mixer, fit_composer, mix_once, 
 from clockodile.hybrids.practice import best_of, draw, fit_practice, learn_from, practised, weights_key
 from clockodile.hybrids.sampling import composed_velocity, noise_of, walk
 from clockodile.hybrids.unet import tells
+from clockodile.workspace import open_run
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +25,21 @@ def tiny(monkeypatch):
     use_tiny_plans(monkeypatch)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run, its data, a flow with guides, and what it has learned by practice."""
+    place = tmp_path_factory.mktemp("practised")
+    run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_plans(patch)
+        data = striped_dataset()
+        mixer = fit_composer(run, data)
+        return run, data, mixer, fit_practice(run, data, mixer)
+
+
 @pytest.fixture
-def mixer(run, data):
-    return fit_composer(run, data)
+def mixer(trained):
+    return trained[2]
 
 
 def test_drawn_by_all_ways_each_picture_worth_its_lesser_class(mixer):
@@ -67,9 +82,9 @@ def test_what_is_practised_becomes_what_both_means(tmp_path):
     assert light[after.net.both] > light[1] + 0.05 > light[0] + 0.05, light
 
 
-def test_only_what_tells_the_net_changes(mixer, data, run):
-    after = practised(mixer, fit_practice(run, data, mixer).state)
-    before, now = mixer.net.state_dict(), after.net.state_dict()
+def test_only_what_tells_the_net_changes(trained):
+    _, _, mixer, once = trained
+    before, now = mixer.net.state_dict(), practised(mixer, once.state).net.state_dict()
     for name, part in before.items():
         if not tells(name):
             assert torch.equal(part, now[name]), name
@@ -79,8 +94,9 @@ def test_only_what_tells_the_net_changes(mixer, data, run):
     assert not hasattr(mixer.net, "both"), "the flow that practice starts from stays as it is"
 
 
-def test_practised_once_and_found_again(run, data, mixer):
-    once, again = fit_practice(run, data, mixer), fit_practice(run, data, mixer)
+def test_practised_once_and_found_again(trained):
+    run, data, mixer, once = trained
+    again = fit_practice(run, data, mixer)
     assert (once.origin, again.origin) == ("trained", "run folder")
     assert [part["drawn"] for part in once.metrics["rounds"]] == [5, 4]
     assert all(torch.equal(once.state[name], again.state[name]) for name in once.state)
@@ -88,8 +104,8 @@ def test_practised_once_and_found_again(run, data, mixer):
     assert artifacts.load(run.dir, "practice/2.npz")["images"].shape == (4, 32, 32, 3)
 
 
-def test_a_killed_practice_ends_like_an_undisturbed_one(run, data, mixer, tmp_path, monkeypatch):
-    whole = fit_practice(run, data, mixer)
+def test_a_killed_practice_ends_like_an_undisturbed_one(trained, tmp_path, monkeypatch):
+    run, data, mixer, whole = trained
     other, real, calls = replace(run, dir=tmp_path / "other"), practice.learn_from, []
 
     def die(*words, **options):
@@ -107,17 +123,18 @@ def test_a_killed_practice_ends_like_an_undisturbed_one(run, data, mixer, tmp_pa
     assert all(torch.equal(whole.state[name], again.state[name]) for name in whole.state)
 
 
-def test_another_flow_needs_another_practice(run, data, mixer, monkeypatch):
-    fit_practice(run, data, mixer)
+def test_shipped_practice_is_taken_for_its_own_flow_only(trained, tmp_path, monkeypatch):
+    run, data, mixer, _ = trained
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: run.dir / "generators")
-    state = mixer.net.state_dict()
-    state["enter.weight"][0, 0, 0, 0] += 1
-    changed = replace(mixer, net=type(mixer.net)(classes=2, widths=(8, 16), depth=1))
-    changed.net.load_state_dict(state)
-    assert weights_key(changed.net) != weights_key(fit_composer(run, data).net)
-    assert fit_practice(run, data, changed).origin == "trained"
+    assert fit_practice(replace(run, dir=tmp_path / "same"), data, mixer).origin == "shipped"
+    changed = replace(mixer, net=copy.deepcopy(mixer.net))
+    with torch.no_grad():
+        changed.net.enter.weight[0, 0, 0, 0] += 1
+    assert weights_key(changed.net) != weights_key(mixer.net)
+    assert fit_practice(replace(run, dir=tmp_path / "other"), data, changed).origin == "trained"
 
 
-def test_effort_shortens_practice(run):
+def test_effort_shortens_practice(trained):
+    run = trained[0]
     half = practice.practice_for(replace(run, profile=run.profile.with_effort(0.5)))
     assert half.drawn == (2, 2) and half.plan.steps == 1 and half.kept == TINY_PRACTICE.kept
