@@ -105,7 +105,7 @@ PROFILES = {
             autoencoder_epochs=600,
             hybrids=64,
             tries=16,
-            turning=24,
+            turning=48,
         ),
     )
 }

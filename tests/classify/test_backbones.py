@@ -18,9 +18,11 @@ from clockodile.classify.backbones import (
     computes_as_trained,
     extract_features,
     fetch_weights,
+    fold_batch_norms,
     is_whole,
     load_backbone,
 )
+from clockodile.classify.training import seeded
 from clockodile.data.download import Limits, Refused
 from clockodile.errors import UserError
 
@@ -50,6 +52,47 @@ def pictures(count, size=32):
 
 def fetch(url, path, limits=SHORT):
     fetch_weights(url, path, megabytes=1, limits=limits)
+
+
+# --- batch-norm layers that became part of convolutions -------------------------------------------------------
+
+
+class Meeting(nn.Module):
+    """Two ways that meet: the sum of a convolution and a normalised one, normalised again."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.last = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.other = nn.Conv2d(3, 4, 3, bias=False)
+        self.both = timm.layers.BatchNormAct2d(4)
+
+    def forward(self, x):
+        return self.last(self.norm(self.conv(x)) + self.both(self.other(x)))
+
+
+def test_folded_layers_compute_the_same():
+    with seeded(0):
+        net = Meeting().eval()
+        for name, values in net.named_buffers():
+            if name.endswith(("mean", "var")):
+                values.uniform_(0.2, 2)
+    images = pictures(3)
+    with torch.no_grad():
+        before = net(images)
+        assert fold_batch_norms(net, images[:1]) == 2
+        torch.testing.assert_close(net(images), before)
+    assert isinstance(net.norm, nn.Identity) and isinstance(net.both, nn.ReLU)
+    assert isinstance(net.last, nn.BatchNorm2d), "what follows a sum cannot be folded"
+    assert not net.conv._forward_hooks
+
+
+def test_a_frozen_backbone_sees_the_same_without_any_batch_norm(small):
+    frozen = load_backbone(side=64, frozen=True)
+    assert not [part for part in frozen.modules() if isinstance(part, nn.BatchNorm2d)]
+    images = pictures(4)
+    torch.testing.assert_close(
+        extract_features(frozen, images), extract_features(small, images), atol=1e-4, rtol=1e-3
+    )
 
 
 # --- what a backbone sees -----------------------------------------------------------------------------------

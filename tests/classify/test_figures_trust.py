@@ -28,23 +28,6 @@ def pictures(count=6):
     return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_attack_grid_says_what_was_done_and_what_came_of_it():
-    images, labels = pictures(), np.arange(6) % 3
-    attacked = (images + 4 / 255 * (pictures().flip(0) - 0.5).sign()).clamp(0, 1)
-    predicted, probability = np.stack([labels, (labels + 1) % 3]), np.full((2, 6), 0.75)
-    names = [f"class/{number}" for number in range(6)]
-    classes = ("$5_a", "a class with a very long name", "b")
-    figure = figures.attack_grid(images, attacked, labels, predicted, probability, names, classes=classes)
-    said = words(figure)
-    assert {"0", "5", "original", "noise\n× 32", "attacked", "$5_a 0.75", "a class wi… 0.75"} <= set(said)
-    assert "No value changed by more than 4/255" in said
-
-
-def test_an_attack_that_changed_nothing_can_be_shown():
-    images, labels = pictures(2), np.zeros(2, int)
-    figures.attack_grid(images, images, labels, np.zeros((2, 2), int), np.ones((2, 2)), "ab", classes="xy")
-
-
 def test_a_curve_for_every_model():
     rows = [
         (name, eps, 0.9 - eps / 10, 0.8 - eps / 10, 1 - eps / 10)
@@ -66,23 +49,6 @@ def test_changes_are_named_with_their_paired_difference(examples):
     )
     said = words(figures.change_bars(table, examples=examples, chance=0.5))
     assert {ORIGINAL, "grey", "90.0", "80.0   (−10.0 ± 2.0)"} <= set(said)
-
-
-def test_an_overlay_glows_where_the_map_is_high():
-    maps = torch.zeros(2, 16, 16)
-    maps[:, :, 8:] = 1
-    shown = figures.overlay(pictures(2), maps)
-    assert shown.shape == (2, 16, 16, 3) and shown.dtype == np.uint8
-    assert (np.ptp(shown[:, :, :8].astype(int), axis=3) <= 1).all()  # grey
-    assert (np.ptp(shown[:, :, 8:].astype(int), axis=3) > 50).all()
-
-
-def test_the_saliency_grid_has_a_row_for_every_method():
-    maps = {name: torch.rand(6, 16, 16) for name in ("gradient", "integrated_gradients", "my own")}
-    said = words(
-        figures.saliency_grid(pictures(), maps, ["says 0"] * 6, ids=list("abcdef"), labels=np.arange(6) - 1)
-    )
-    assert {"picture", "gradient", "integrated\ngradients", "my\nown", "says 0", "f"} <= set(said)
 
 
 @pytest.mark.parametrize("methods", [["grad_cam"], ["gradient", "integrated_gradients", "grad_cam"]])

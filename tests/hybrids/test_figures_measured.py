@@ -8,11 +8,9 @@ from clockodile.hybrids.figures_measured import (
     BARS,
     beside_nearest,
     both_figure,
-    hybrid_plane,
-    quality_bars,
+    quality_figure,
     quiz_page,
     reader_curve,
-    spread_out,
     turning_figure,
 )
 from clockodile.hybrids.psychometrics import measure_turning, psychometric
@@ -31,8 +29,10 @@ def words(figure):
     return [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
-def legend(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
+def legend(holder):
+    """Of axes, or of a figure with its legend outside."""
+    found = holder.legends[0] if hasattr(holder, "legends") else holder.get_legend()
+    return [text.get_text() for text in found.get_texts()]
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,21 @@ def curves():
 
 
 def test_each_method_turns_on_its_own_curve(curves):
-    (ax,) = turning_figure(curves, NAMES).axes
-    assert [text.split(":")[0] for text in legend(ax)] == ["pixel blend", "flow"]
+    figure = turning_figure(curves, NAMES)
+    (ax,) = figure.axes
+    assert [text.split(":")[0] for text in legend(figure)] == ["pixel blend", "flow"]
+    assert "turns at 0.5" in legend(figure)[0]
     smooth = [line for line in ax.lines if len(line.get_xdata()) == 200]
     assert len(smooth) == 2 and len({line.get_color() for line in smooth}) == 2
     assert NAMES[0] in ax.get_xlabel() and NAMES[1] in ax.get_xlabel()
+
+
+def test_what_is_one_class_from_the_start_does_not_turn():
+    mixes = np.linspace(0, 1, 7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psychometrics, "RESAMPLES", 20)
+        always = measure_turning(mixes, np.tile([0.1, 0.97], (7, 20, 1)), (0, 1))
+    assert legend(turning_figure({"GAN": always}, NAMES)) == ["GAN: does not turn"]
 
 
 def test_the_share_of_both_peaks_where_it_was_measured(curves):
@@ -62,28 +72,16 @@ def test_the_share_of_both_peaks_where_it_was_measured(curves):
     assert ax.get_ylim()[1] >= 100 * curves["flow"].both.high
 
 
-def test_every_measure_has_a_bar_for_each_method():
+def test_every_measure_has_a_dot_for_each_method():
     table = pd.DataFrame({"method": ["photographs", "flow", "blend"]})
     for place, column in enumerate(BARS):
         table[column] = (place + np.array([1, 2, 3])) / 20
         table[f"{column}_low"], table[f"{column}_high"] = table[column] - 0.03, table[column] + 0.03
-    figure = quality_bars(table, columns=tuple(BARS))
-    assert len(figure.axes) == len(BARS) and all(len(ax.patches) == 3 for ax in figure.axes)
+    figure = quality_figure(table, columns=tuple(BARS))
+    assert len(figure.axes) == len(BARS)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == table["method"].tolist()
-    assert np.isclose(figure.axes[0].patches[1].get_width(), 10)  # in per cent
-
-
-def test_the_plane_shows_pictures_and_names_the_corner(data):
-    scores = np.random.default_rng(0).normal(size=(60, 2))
-    figure = hybrid_plane(data.images[:60], scores, (1.0, 1.2), NAMES, others=scores, most=20)
-    assert "both " in words(figure) and len(figure.axes[0].artists) == 20
-
-
-def test_chosen_points_lie_apart_and_are_different():
-    points = np.concatenate([np.zeros((50, 2)), np.eye(2) * 9, -np.eye(2) * 9])
-    chosen = spread_out(points, 5)
-    assert {50, 51, 52, 53} <= set(chosen.tolist()) and len(set(chosen.tolist())) == 5
-    assert sorted(spread_out(points[:3], 10).tolist()) == [0, 1, 2]
+    assert np.allclose(figure.axes[0].lines[0].get_xdata(), [5, 10, 15]), "in per cent"
+    assert np.allclose(figure.axes[0].collections[0].get_segments()[1][:, 0], [7, 13]), "and its interval"
 
 
 def test_made_pictures_stand_above_their_neighbours(data):

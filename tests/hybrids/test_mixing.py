@@ -11,6 +11,7 @@ from clockodile.hybrids.mixing import (
     PRACTISED,
     Mixer,
     class_weights,
+    keep_best,
     layouts,
     mix_best,
     mix_line,
@@ -67,10 +68,24 @@ def test_layouts_divide_the_picture(mixer):
 
 def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer):
     found = mix_best(mixer, range(6), tries=7)
-    every = [mix_best(mixer, range(6), tries=number) for number in range(1, 7)]
-    for fewer in every:
-        assert (worth(found.evidence, 0.5) >= worth(fewer.evidence, 0.5) - 1e-4).all()
-    assert found.images.shape == (6, 3, 8, 8) and set(found.number) <= set(range(7))
+    assert found.images.shape == (6, 3, 8, 8) and found.tried.shape == (7, 6, 3, 8, 8)
+    assert np.array_equal(found.number, found.worth.argmax(0))
+    for seed, number in enumerate(found.number):
+        assert torch.equal(found.images[seed], found.tried[number, seed])
+    again = worth(mixer.guides.evidence(found.tried[2])[:, list(mixer.pair)], 0.5)
+    assert torch.allclose(found.worth[2], again, atol=1e-4)
+
+
+def test_pictures_of_any_origin_can_be_chosen_among(mixer):
+    asked = []
+
+    def draw(seeds, number):
+        asked.append((list(seeds), number))
+        return torch.full((len(seeds), 3, 8, 8), number / 10)
+
+    found = keep_best(mixer, draw, [4, 7], tries=3)
+    assert asked == [([4000, 7000], 0), ([4001, 7001], 1), ([4002, 7002], 2)]
+    assert torch.allclose(found.images[:, 0, 0, 0], torch.from_numpy(found.number / 10).float())
 
 
 def test_pure_classes_are_chosen_by_their_own_evidence():

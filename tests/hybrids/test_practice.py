@@ -6,18 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_photos import striped_dataset, write_photos
-from tiny_flows import TINY_FLOW, TINY_PRACTICE, use_tiny_plans
+from tiny_flows import TINY_FLOW, TINY_PRACTICE, practised_run, use_tiny_plans
 
 from clockodile import artifacts
 from clockodile.hybrids import practice
 from clockodile.hybrids.flow import to_unit, train_flow
 from clockodile.hybrids.generator import Material
-from clockodile.hybrids.mixing import PRACTISED, Mixer, fit_composer, mix_once, worth
+from clockodile.hybrids.mixing import PRACTISED, Mixer, mix_once, worth
 from clockodile.hybrids.practice import best_of, draw, fit_practice, learn_from, practised, weights_key
 from clockodile.hybrids.sampling import composed_velocity, noise_of, walk
 from clockodile.hybrids.unet import tells
-from clockodile.workspace import open_run
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +26,7 @@ def tiny(monkeypatch):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run, its data, a flow with guides, and what it has learned by practice."""
-    place = tmp_path_factory.mktemp("practised")
-    run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
-    with pytest.MonkeyPatch.context() as patch:
-        use_tiny_plans(patch)
-        data = striped_dataset()
-        mixer = fit_composer(run, data)
-        return run, data, mixer, fit_practice(run, data, mixer)
+    return practised_run(tmp_path_factory.mktemp("practised"))
 
 
 @pytest.fixture
@@ -66,12 +58,12 @@ def test_what_is_practised_becomes_what_both_means(tmp_path):
     # black and grey pictures are known; white ones are the best that were drawn: "both" must lead to them
     shades = torch.tensor([0.0] * 8 + [0.5] * 8).view(-1, 1, 1, 1).expand(-1, 3, 16, 16)
     labels = torch.tensor([0] * 8 + [1] * 8)
-    plan = replace(TINY_FLOW, steps=150, batch=16, learning_rate=5e-3, averaging=0.9, others=0.0)
+    plan = replace(TINY_FLOW, steps=300, batch=16, learning_rate=2e-3, averaging=0.95, others=0.0, moved=0.0)
     net, _ = train_flow(shades, labels, plan, classes=2, seed=0)
     mixer = Mixer(net, None, ("black", "grey"), (0, 1), 16)
     material = Material(shades, labels, torch.zeros(16, dtype=torch.int64), np.ones(16, bool))
     white = np.full((8, 16, 16, 3), 255, np.uint8)
-    plan = replace(plan, steps=100, learning_rate=1e-2, both=0.5)
+    plan = replace(plan, steps=200, learning_rate=5e-3, both=0.5)
     after = learn_from(mixer, white, material, plan, seed=0, checkpoint=tmp_path / "x.checkpoint")
     assert after.ways == PRACTISED
     noise = noise_of(range(8), 16)
@@ -79,12 +71,14 @@ def test_what_is_practised_becomes_what_both_means(tmp_path):
         label: to_unit(walk(composed_velocity(after.net, {label: 1.0}), noise, steps=6)).mean().item()
         for label in (0, 1, after.net.both)
     }
-    assert light[after.net.both] > light[1] + 0.05 > light[0] + 0.05, light
+    assert light[after.net.both] > max(light[0], light[1]) + 0.04, light  # 0.11 to 0.16 with other seeds
 
 
 def test_only_what_tells_the_net_changes(trained):
     _, _, mixer, once = trained
-    before, now = mixer.net.state_dict(), practised(mixer, once.state).net.state_dict()
+    after = practised(mixer, once.state)
+    assert after.ways == PRACTISED[:1], "tries then differ by their noise only"
+    before, now = mixer.net.state_dict(), after.net.state_dict()
     for name, part in before.items():
         if not tells(name):
             assert torch.equal(part, now[name]), name

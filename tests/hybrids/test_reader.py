@@ -7,7 +7,6 @@ from clockodile.hybrids.reader import (
     NAME,
     Quiz,
     agreement_with_judge,
-    answers_by_kind,
     choose_questions,
     curve_of_answers,
     simulated_answers,
@@ -145,12 +144,6 @@ def test_agreement_needs_an_answer(quiz):
         agreement_with_judge(quiz)
 
 
-def test_shares_by_kind_add_up(quiz):
-    answer_all(quiz, ["cat", "dog", "both", "neither"] * 3)
-    found = answers_by_kind(quiz)
-    assert np.allclose(found[list(quiz.questions.words)].sum(axis=1), 1) and found["count"].sum() == 12
-
-
 def test_the_own_curve_rises_for_a_reader_who_follows_the_mix(tmp_path):
     quiz = Quiz(tmp_path, make_questions(60))
     answer_all(quiz, np.where(quiz.questions.mixes > 0.5, "dog", "cat"))
@@ -165,7 +158,7 @@ def test_the_own_curve_rises_for_a_reader_who_follows_the_mix(tmp_path):
 def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     quiz = Quiz(tmp_path, make_questions(4))
     box = quiz_widget(quiz)
-    line, screen, row = box.children
+    line, screen, row, curve = box.children
     *answers, back = row.children
     assert [button.description for button in answers] == list(quiz.questions.words) and back.disabled
     first = bytes(screen.value)
@@ -176,8 +169,9 @@ def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     for _ in range(4):
         answers[2].click()
     assert quiz.done and "Done" in line.value and all(button.disabled for button in answers)
+    assert curve.layout.display is None and curve.value, "the reader's own curve"
     back.click()
-    assert quiz.next == 3 and not answers[0].disabled
+    assert quiz.next == 3 and not answers[0].disabled and curve.layout.display == "none"
 
 
 def test_a_widget_made_again_goes_on(tmp_path):

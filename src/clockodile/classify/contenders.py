@@ -128,7 +128,8 @@ PROBE_SIDE = 224  # pixels the photographs are enlarged to
 
 def backbone_features(images: np.ndarray, *, name: str = OFFLINE, side: int = PROBE_SIDE) -> np.ndarray:
     """Features (N, D) of a frozen backbone, the mean of an image's and its mirror image's."""
-    return extract_features(load_backbone(name, side=side, mirror=True), as_tensor(images)).numpy()
+    network = load_backbone(name, side=side, mirror=True, frozen=True)
+    return extract_features(network, as_tensor(images)).numpy()
 
 
 def fit_on_features(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
@@ -338,7 +339,7 @@ def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:
         name=f"EfficientNet-Lite0 at {PROBE_SIDE} pixels, frozen, with a linear probe",
         classes=data.classes,
         image_size=data.images.shape[1],
-        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE), probe).eval()],
+        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE, frozen=True), probe).eval()],
         temperature=fit_temperature(found["logits"], data.labels),
         note="; ".join(data.remarks),
         kind="probe",

@@ -6,6 +6,7 @@ A map is (S, S), >= 0, its largest value 1. It shows where the net is sensitive,
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,11 @@ from clockodile.classify.comparison import NORMAL_95, wilson_interval
 from clockodile.classify.training import predict, seeded
 from clockodile.errors import UserError
 
-METHODS = ("gradient", "integrated_gradients", "grad_cam")
+METHODS = {  # name -> as people write it
+    "gradient": "gradient",
+    "integrated_gradients": "integrated gradients",
+    "grad_cam": "Grad-CAM",
+}
 BATCH = 50  # images at a time; integrated gradients hold PATH_STEPS times as many in memory
 PATH_STEPS = 32  # points on the way from the mean colour to the picture
 
@@ -151,7 +156,7 @@ def sanity_table(
     images: torch.Tensor,
     targets: torch.Tensor,
     *,
-    methods: tuple[str, ...] = METHODS,
+    methods: Iterable[str] = METHODS,
 ) -> pd.DataFrame:
     """Mean `sanity_check` with its 95 % interval: columns method, compared_with, correlation, low, high.
 

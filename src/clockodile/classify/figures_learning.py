@@ -1,14 +1,14 @@
-"""Figures about learning and errors (notebook 02). Each returns a matplotlib Figure; plots.save_figure saves it."""
+"""Figures about learning (notebook 02). Each returns a matplotlib Figure; plots.save_figure saves it."""
 
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clockodile.data.dataset import Dataset
-from clockodile.plots import INK, class_colour, new_figure, short_id, show_tiles, tile_figure
+from clockodile.plots import INK, new_figure
 
-BLUE, QUIET = "#0072B2", "#5A6266"
+BLUE, RED = "#0072B2", "#D55E00"
 PANELS = {  # column of a history -> title of its panel, factor
     "learning_rate": ("Learning rate, thousandths", 1000),
     "loss": ("Loss, nats", 1),
@@ -23,15 +23,37 @@ def training_curves(histories: list[dict], *, epochs: int | None = None) -> Figu
     """
     figure, axes = new_figure(1, 3, height=2.8)
     for ax, (name, (title, factor)) in zip(axes, PANELS.items(), strict=True):
-        curves = factor * np.array([history[name] for history in histories])
-        done = np.arange(1, curves.shape[1] + 1)
-        ax.plot(done, curves.T, color=BLUE, linewidth=0.6, alpha=0.35)
-        ax.plot(done, curves.mean(0), color=BLUE, linewidth=2)
+        draw_each_and_mean(ax, factor * np.array([history[name] for history in histories]), colour=BLUE)
         if epochs:
             ax.set_xlim(0, epochs)
         ax.set_title(title)
         ax.set_xlabel("epoch")
     return figure
+
+
+def watched_curves(histories: list[dict]) -> Figure:
+    """Loss and accuracy by epoch, on what nets learned from and on what was only watched: each thin, their mean thick.
+
+    histories: one dict of lists a net, from a training that was given validation images.
+    """
+    figure, axes = new_figure(1, 2, height=2.8)
+    parts = {"learned from": ("", BLUE), "only watched": ("validation_", RED)}
+    for ax, name in zip(axes, ("loss", "accuracy"), strict=True):
+        title, factor = PANELS[name]
+        for part, (prefix, colour) in parts.items():
+            curves = factor * np.array([history[prefix + name] for history in histories])
+            draw_each_and_mean(ax, curves, colour=colour, label=part)
+        ax.set_title(title)
+        ax.set_xlabel("epoch")
+    axes[0].legend()
+    return figure
+
+
+def draw_each_and_mean(ax: Axes, curves: np.ndarray, *, colour: str, label: str | None = None) -> None:
+    """Curves of several nets, (nets, epochs), thin, and their mean."""
+    done = np.arange(1, curves.shape[1] + 1)
+    ax.plot(done, curves.T, color=colour, linewidth=0.6, alpha=0.35)
+    ax.plot(done, curves.mean(0), color=colour, linewidth=2, label=label)
 
 
 def ablation_figure(
@@ -61,44 +83,4 @@ def ablation_figure(
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("change of accuracy on unseen pictures, points (a dot for each fold, the bar their mean)")
-    return figure
-
-
-def errors_with_neighbours(
-    data: Dataset,
-    rows: np.ndarray,
-    neighbours: np.ndarray,
-    probability: np.ndarray,
-    *,
-    columns: int = 12,
-    most: int = 36,
-) -> Figure:
-    """Wrongly judged images, each above the training images most like it; the bar has the true class's colour.
-
-    rows: int (M,) in `data`, those to show first; neighbours: int (M, K); probability: (N, C) of all images.
-    """
-    rows, neighbours = rows[:most], neighbours[:most]
-    if not len(rows):
-        return tile_figure(np.full_like(data.images[:1], 255), columns=columns, title="No errors at all")
-    blocks, below = -(-len(rows) // columns), neighbours.shape[1]
-    figure, axes = new_figure(blocks, height=blocks * (below + 1) * 0.78, squeeze=False)
-    for block, ax in enumerate(axes[:, 0]):
-        part = slice(block * columns, (block + 1) * columns)
-        gap = columns - len(rows[part])
-        blank = np.full((gap, *data.images.shape[1:]), 255, np.uint8)
-        # the errors, then the nearest of each, then the second nearest ...
-        lines = [rows[part], *neighbours[part].T]
-        words = [f"{short_id(data.ids[row])}: {probability[row].max():.2f}" for row in rows[part]]
-        show_tiles(
-            ax,
-            np.concatenate([part for line in lines for part in (data.images[line], blank)]),
-            columns=columns,
-            captions=words + [""] * (gap + columns * below),
-            colours=[
-                colour
-                for line in lines
-                for colour in [class_colour(label) for label in data.labels[line]] + ["white"] * gap
-            ],
-            size=6,
-        )
     return figure

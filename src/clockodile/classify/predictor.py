@@ -34,7 +34,7 @@ def probed_backbone(*, classes: int, image_size: int, backbone: str, side: int, 
     from clockodile.classify.probes import Probe, ProbedBackbone
 
     probe = Probe(torch.zeros(width), torch.ones(width), torch.zeros(classes, width), torch.zeros(classes))
-    return ProbedBackbone(load_backbone(backbone, side=side), probe)
+    return ProbedBackbone(load_backbone(backbone, side=side, frozen=True), probe)
 
 
 # kind -> what builds an untrained net from classes=C, image_size=S and the arguments recorded in the file. A net with

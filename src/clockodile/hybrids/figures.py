@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
+from clockodile.classify.figures_pictures import Row, picture_rows
 from clockodile.plots import INK, new_figure, show_tiles
 
 
@@ -19,14 +22,10 @@ def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def mix_sheet(sheets: dict[str, np.ndarray], mixes: np.ndarray) -> Figure:
-    """From one class to the other: a block for each method, rows are pairs, columns are mix weights.
-
-    sheets: method -> uint8 (pairs, len(mixes), H, W, 3).
-    """
-    figure, axes = new_figure(
-        1, len(sheets), height=0.42 * max(len(sheet) for sheet in sheets.values()) + 0.6
+def mix_sheet(lines: np.ndarray, mixes: Sequence[float]) -> Figure:
+    """From one class to the other: a row for each seed, a column for each mix. lines: uint8 (N, M, H, W, 3)."""
+    rows = [Row(f"seed {seed}", line) for seed, line in enumerate(lines)]
+    heads = [f"{mix:g}" for mix in mixes]
+    return picture_rows(
+        rows, columns=len(mixes), heads=heads, title="The same noise, mixes from 0 to 1", width=6.4
     )
-    for ax, (method, sheet) in zip(np.atleast_1d(axes), sheets.items(), strict=True):
-        show_tiles(ax, sheet.reshape(-1, *sheet.shape[2:]), columns=len(mixes), title=method)
-    return figure

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from clockodile.classify.figures_trust import LINES, QUIET, picture_rows, shorten
+from clockodile.classify.figures_pictures import Row, picture_rows, shorten
+from clockodile.classify.figures_trust import LINES, QUIET
 from clockodile.hybrids.psychometrics import Psychometric
 from clockodile.hybrids.reader import Agreement, Quiz, agreement_with_judge, curve_of_answers
-from clockodile.plots import INK, PALE, class_colour, new_figure, tile_figure
+from clockodile.plots import PALE, class_colour, new_figure, short_id, tile_figure
 
 MARKERS = "os^Dv"
 SHOWN = ("both_lenient", "kid", "told_apart", "novelty")  # of BARS, by default
@@ -21,8 +21,8 @@ DODGE = 0.006  # of the mix: how far the points of neighbouring methods stand ap
 BARS = {  # column of quality.quality_table -> caption, and what photographs get
     "both_strict": ("both classes seen,\n% (at 5 %)", None),
     "both_lenient": ("both classes seen,\n% (at 10 %)", None),
-    "kid": ("distance to\nphotographs (KID)", 0.0),
-    "told_apart": ("told from\nphotographs, %", 50.0),
+    "kid": ("KID\n(photographs: 0)", 0.0),
+    "told_apart": ("told apart, %\n(photographs: 50)", 50.0),
     "novelty": ("novelty\n(photographs: 1)", 1.0),
     "novelty_pixels": ("novelty of pixels\n(photographs: 1)", 1.0),
     "copies": ("copies of known\nphotographs, %", 1.0),
@@ -40,17 +40,19 @@ def turning_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -
         aside = DODGE * (place - (len(curves) - 1) / 2)
         mixes, share = found.shares["mix"], 100 * found.shares["turned"]
         ends = [share - 100 * found.shares["turned_low"], 100 * found.shares["turned_high"] - share]
+        ends = np.maximum(ends, 0)  # rounding
         ax.errorbar(
             mixes + aside, share, ends, fmt=marker, color=colour, markersize=4, elinewidth=0.8, alpha=0.8
         )
         fine = np.linspace(mixes.min(), mixes.max(), 200)
         middle = found.middle
-        words = f"{method}: turns at {middle.value:.2f} ({middle.low:.2f} to {middle.high:.2f})"
+        turns = f"turns at {middle.value:.2f} ({middle.low:.2f} to {middle.high:.2f})"
+        words = f"{method}: {turns if mixes.min() < middle.value < mixes.max() else 'does not turn'}"
         ax.plot(fine, 100 * found.fitted(fine), color=colour, linewidth=2, label=words)
     ax.axhline(50, color=QUIET, linestyle="--", linewidth=1)
     _mix_axis(ax, names)
     ax.set_ylabel(f"more '{shorten(names[1])}' than '{shorten(names[0])}', %")
-    ax.legend(loc="upper left", fontsize=8.5)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8.5)
     return figure
 
 
@@ -72,7 +74,7 @@ def both_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> F
     _mix_axis(ax, names)
     ax.set_ylim(0, 1.05 * max(100 * found.shares["both_high"].max() for found in curves.values()))
     ax.set_ylabel("both classes seen, %")
-    ax.legend(loc="upper left", fontsize=8.5)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8.5)
     return figure
 
 
@@ -85,7 +87,7 @@ def _mix_axis(ax: Axes, names: tuple[str, str]) -> None:
 # --- methods side by side -----------------------------------------------------------------------------------
 
 
-def quality_bars(table: pd.DataFrame, *, columns: Sequence[str] = SHOWN) -> Figure:
+def quality_figure(table: pd.DataFrame, *, columns: Sequence[str] = SHOWN) -> Figure:
     """Methods below each other, measures side by side, each with its 95 % interval; dashed: what photographs get.
 
     table: from quality.quality_table; columns: of BARS.
@@ -96,71 +98,17 @@ def quality_bars(table: pd.DataFrame, *, columns: Sequence[str] = SHOWN) -> Figu
         unit = 100 if "%" in caption else 1
         value, low, high = (unit * table[name] for name in (column, f"{column}_low", f"{column}_high"))
         rows = np.arange(len(table))
-        ax.barh(rows, value, color=LINES[0], height=0.6, alpha=0.85)
-        ax.hlines(rows, low, high, color=INK, linewidth=1)
+        ax.hlines(rows, low, high, color=LINES[0], linewidth=1.6)
+        ax.plot(value, rows, "o", color=LINES[0], markersize=5)
         if ideal is not None:
             ax.axvline(ideal, color=LINES[1], linestyle="--", linewidth=1.2)
         ax.set_xlabel(caption, fontsize=8.5)
-        ax.set_xlim(min(0, low.min()), 100 if column == "told_apart" else None)
+        if ideal is None:
+            ax.set_xlim(min(0, low.min()))
         ax.grid(axis="y", visible=False)
     axes[0, 0].set_yticks(rows, table["method"])
     axes[0, 0].invert_yaxis()
     return figure
-
-
-def hybrid_plane(
-    images: np.ndarray,
-    scores: np.ndarray,
-    limits: tuple[float, float],
-    names: tuple[str, str],
-    *,
-    others: np.ndarray | None = None,
-    most: int = 45,
-    title: str = "",
-) -> Figure:
-    """Made pictures where the judge sees them, with the corner "both" shaded.
-
-    images: uint8 (N, S, S, 3); scores: log-odds (N, 2) for the pair; limits: scores from which a class counts as seen;
-    others: (M, 2) scores of photographs, as dots; most: pictures shown, far from each other.
-    """
-    figure, ax = new_figure(width=7.6, height=6.4)
-    every = scores if others is None else np.concatenate([scores, others])
-    low, high = np.nanmin(every, 0), np.nanmax(every, 0)
-    edge = 0.05 * (high - low)
-    (left, bottom), (right, top) = low - edge, np.maximum(high, limits) + edge
-    if others is not None:
-        ax.plot(*others.T, ".", color=PALE, markersize=4, label="photographs", zorder=1)
-        ax.legend(loc="lower left", markerscale=2)
-    ax.fill(
-        [limits[0], right, right, limits[0]], [limits[1], limits[1], top, top], color=LINES[2], alpha=0.12
-    )
-    ax.text(right, top, "both ", ha="right", va="top", fontsize=13, color=INK, alpha=0.6)
-    ax.axvline(limits[0], color=INK, linewidth=0.8)
-    ax.axhline(limits[1], color=INK, linewidth=0.8)
-    shown = spread_out(scores, most)
-    side = images.shape[1]
-    for row in shown:
-        tile = OffsetImage(images[row], zoom=22 / side, interpolation="nearest")
-        ax.add_artist(AnnotationBbox(tile, scores[row], frameon=False, pad=0))
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
-    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against other things)")
-    ax.set_ylabel(f"evidence for '{names[1]}' (log-odds)")
-    ax.set_title(title)
-    return figure
-
-
-def spread_out(points: np.ndarray, most: int) -> np.ndarray:
-    """Rows of at most `most` points (N, 2), each chosen farthest from those chosen before: int (M,)."""
-    scaled = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
-    chosen = [int(np.abs(scaled).sum(1).argmax())]
-    distance = np.linalg.norm(scaled - scaled[chosen[0]], axis=1)
-    distance[chosen] = -1
-    while len(chosen) < min(most, len(points)):
-        chosen.append(int(distance.argmax()))
-        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[chosen[-1]], axis=1))
-        distance[chosen] = -1
-    return np.array(chosen)
 
 
 def beside_nearest(
@@ -178,13 +126,12 @@ def beside_nearest(
     typical: median distance of new photographs to their nearest.
     """
     ratio = [f"{value / typical:.2f}" for value in distance]
-    return picture_rows(
-        {"made": images, "nearest\nknown": nearest},
-        heads=[""] * len(images),
-        captions={"made": ratio, "nearest\nknown": [name.rsplit("/", 1)[-1][:12] for name in ids]},
-        colours={},
-        title=title or "Below each picture: how new it is; photographs are 1, copies 0",
+    rows = [Row("made", images, ratio), Row("nearest\nknown", nearest, [short_id(name) for name in ids])]
+    title = (
+        title
+        or "Below each made picture: how new it is (photographs 1, copies 0); below a photograph: its file"
     )
+    return picture_rows(rows, columns=len(images), title=title)
 
 
 # --- the reader ---------------------------------------------------------------------------------------------

@@ -123,8 +123,8 @@ def train_flow(
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
-        new = UNet(classes=classes, widths=plan.widths, depth=plan.depth)
-    net = copy.deepcopy(start or new).to(device, memory_format=torch.channels_last)
+        net = copy.deepcopy(start) if start else UNet(classes=classes, widths=plan.widths, depth=plan.depth)
+    net.to(device, memory_format=torch.channels_last)
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(learning(name))
     averaged = AveragedWeights(net, plan.averaging)

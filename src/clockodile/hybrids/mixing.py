@@ -66,9 +66,8 @@ class Mixed:
 
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
     number: np.ndarray  # int (N,) which try was taken
-    evidence: (
-        torch.Tensor
-    )  # (N, 2) what the guides found of the pair's classes, 0 = other things, 1 = photograph
+    tried: torch.Tensor  # (T, N, 3, S, S) all tries
+    worth: torch.Tensor  # (T, N) what the rule found in them, see `worth`
 
 
 def layouts(size: int) -> dict[str, torch.Tensor]:
@@ -164,13 +163,30 @@ def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int
 
     options: of `mix_once`. Pictures depend on their own seed only.
     """
-    made, found = [], []
+
+    def draw(seeds: Sequence[int], number: int) -> torch.Tensor:
+        return mix_once(mixer, seeds, mix=mix, **way_of(mixer, number), **options)
+
+    return keep_best(mixer, draw, seeds, mix=mix, tries=tries)
+
+
+def keep_best(
+    mixer: Mixer,
+    draw: Callable[[Sequence[int], int], torch.Tensor],
+    seeds: Sequence[int],
+    *,
+    mix: float = 0.5,
+    tries: int = TRIES,
+) -> Mixed:
+    """The same for pictures of any origin: draw(N seeds of their own, number of the try) -> (N, 3, S, S) in [0, 1]."""
+    tried, found = [], []
     for number in range(tries):
-        made.append(mix_once(mixer, seeds_of(seeds, number), mix=mix, **way_of(mixer, number), **options))
-        found.append(in_equal_parts(mixer.guides.evidence, made[-1])[:, list(mixer.pair)])
-    images, evidence, rows = torch.stack(made), torch.stack(found), torch.arange(len(seeds))
-    chosen = worth(evidence, mix).argmax(0)
-    return Mixed(images[chosen, rows], chosen.numpy(), evidence[chosen, rows])
+        tried.append(draw(seeds_of(seeds, number), number))
+        evidence = in_equal_parts(mixer.guides.evidence, tried[-1])[:, list(mixer.pair)]
+        found.append(worth(evidence, mix))
+    made, found = torch.stack(tried), torch.stack(found)
+    chosen = found.argmax(0)
+    return Mixed(made[chosen, torch.arange(len(seeds))], chosen.numpy(), made, found)
 
 
 def mix_line(

@@ -139,10 +139,10 @@ def learn_from(
 
 
 def practised(mixer: Mixer, state: dict[str, torch.Tensor]) -> Mixer:
-    """The mixer after practice. state: as `fit_practice` keeps it."""
+    """The mixer after practice, with the first of the ways it practised. state: as `fit_practice` keeps it."""
     net = learn_both(mixer.net, mixer.pair)
     net.load_state_dict({name: part.float() for name, part in state.items()}, strict=False)
-    return replace(mixer, net=net.eval(), ways=PRACTISED)
+    return replace(mixer, net=net.eval(), ways=PRACTISED[:1])
 
 
 def weights_key(net: UNet) -> str:

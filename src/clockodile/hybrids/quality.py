@@ -72,6 +72,10 @@ class Yardstick:
         """Rows of the photographs that generators may learn from, int (K,)."""
         return np.flatnonzero(self.train.fold != HELD_OUT)
 
+    def evidence(self, images: np.ndarray) -> np.ndarray:
+        """The judge's evidence (N, C) in [0, 1] for made pictures, uint8 (N, S, S, 3): all its probes together."""
+        return self.judged.judge.evidence(judging.features_of(images))
+
     def held_out(self, classes: tuple[int, ...]) -> np.ndarray:
         """Rows of photographs that no generator saw, as many of each class, int (H,)."""
         return balanced_rows(self.train.labels, self.train.fold == HELD_OUT, classes, self.seed)

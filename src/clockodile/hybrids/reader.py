@@ -203,16 +203,6 @@ def agreement_with_judge(quiz: Quiz) -> Agreement:
     return Agreement(len(table), share.value, share.low, share.high, kappa)
 
 
-def answers_by_kind(quiz: Quiz) -> pd.DataFrame:
-    """A row a kind: kind, count, the reader's share of each answer, and of "both" by the judge, all in [0, 1]."""
-    rows = []
-    for kind, part in quiz.table().groupby("kind", sort=True):
-        shares = {word: float((part["answer"] == word).mean()) for word in quiz.questions.words}
-        judge = float((part["judge"] == "both").mean())
-        rows.append({"kind": kind, "count": len(part)} | shares | {"both by the judge": judge})
-    return pd.DataFrame(rows)
-
-
 def curve_of_answers(quiz: Quiz, *, bins: int = 5) -> pd.DataFrame:
     """The reader's own psychometric curve: mix (middle of a bin), count, reader and judge.
 

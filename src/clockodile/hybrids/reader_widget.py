@@ -1,13 +1,12 @@
-"""Buttons for the quiz of `reader`: one picture at a time, and at the end the figure of the results."""
+"""Buttons for the quiz of `reader`: one picture at a time, and at the end the figures of the results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.figure import Figure
 
-from clockodile.hybrids.figures_measured import quiz_page
+from clockodile.hybrids.figures_measured import quiz_page, reader_curve
 from clockodile.hybrids.reader import Quiz
 from clockodile.plots import image_sheet, new_figure
 from clockodile.widgets import picture
@@ -15,12 +14,13 @@ from clockodile.widgets import picture
 SHOWN = 2.2  # inches a side of the picture that is asked about
 
 
-def quiz_widget(quiz: Quiz, *, result: Callable[[Quiz], Figure] = quiz_page) -> widgets.VBox:
+def quiz_widget(quiz: Quiz) -> widgets.VBox:
     """A picture, a button for each answer, and one to take the last answer back; goes on where the reader stopped.
 
-    result: draws what is shown once every question is answered.
+    Once every question is answered, all pictures with both answers, and the reader's curve where pictures have a mix.
     """
     screen, line = widgets.Image(format="png"), widgets.Label()
+    curve = widgets.Image(format="png", layout={"display": "none"})
     buttons = [widgets.Button(description=word) for word in quiz.questions.words]
     back = widgets.Button(description="back", icon="undo")
 
@@ -31,8 +31,12 @@ def quiz_widget(quiz: Quiz, *, result: Callable[[Quiz], Figure] = quiz_page) -> 
         back.disabled = number == 0
         if number is None:
             line.value = "Done, thank you. This is how you and the machines see them:"
-            screen.value = picture(result(quiz))
+            screen.value = picture(quiz_page(quiz))
+            if np.isfinite(quiz.questions.mixes).any():
+                curve.value = picture(reader_curve(quiz))
+                curve.layout.display = None
         else:
+            curve.layout.display = "none"
             line.value = f"Picture {number + 1} of {len(quiz)}: what do you see?"
             screen.value = picture(one_picture(quiz, number))
 
@@ -49,7 +53,7 @@ def quiz_widget(quiz: Quiz, *, result: Callable[[Quiz], Figure] = quiz_page) -> 
         button.on_click(click)
     back.on_click(take_back)
     show()
-    return widgets.VBox([line, screen, widgets.HBox([*buttons, back])])
+    return widgets.VBox([line, screen, widgets.HBox([*buttons, back]), curve])
 
 
 def one_picture(quiz: Quiz, number: int) -> Figure:

@@ -73,8 +73,8 @@ class UNet(nn.Module):
     """Velocity of noisy pictures: down to half the places, through the middle, and up again past what was seen before.
 
     labels: 0..C-1 a class, C "other things", C + 1 "anything" (`self.anything`), and C + 2 "both" once `learn_both` has
-    made room for it. Ronneberger et al. (2015) for the
-    shape; time and class as in Dhariwal & Nichol (2021); pictures are told how they were moved (Karras et al., 2022).
+    made room for it. Ronneberger et al. (2015) for the shape; time and class as in Dhariwal & Nichol (2021); pictures
+    are told how they were moved (Karras et al., 2022).
     """
 
     def __init__(self, *, classes: int, widths: tuple[int, int] = (96, 176), told: int = 256, depth: int = 2):
