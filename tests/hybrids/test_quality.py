@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -188,3 +189,19 @@ def test_the_table_has_a_row_for_each_method_and_a_column_for_each_measure(run, 
     assert table["method"].tolist() == ["photographs", "again"] and set(quality.MEASURES) <= set(table)
     assert {"kid_low", "kid_high", "images", "evidence_a", "evidence_b"} <= set(table)
     assert table.iloc[0, 1:].equals(table.iloc[1, 1:])
+
+
+def test_the_table_can_be_read_on_a_page():
+    row = {name: 0.126 for name in quality.MEASURES} | {
+        "evidence_a": 0.5,
+        "evidence_b": 0.75,
+        "method": "flow",
+    }
+    row |= {
+        f"both_{part}_{end}": value
+        for part in ("strict", "lenient")
+        for end, value in (("low", 0.05), ("high", 1))
+    }
+    page = quality.readable(pd.DataFrame([row]))
+    assert page.index.tolist() == ["flow"]
+    assert page.loc["flow", "both at 10 %"] == "13 (5 to 100)" and page.loc["flow", "kid"] == 0.13

@@ -372,6 +372,20 @@ def quality_table(rows: Mapping[str, Measured]) -> pd.DataFrame:
     return pd.DataFrame([{"method": method} | _cells(found) for method, found in rows.items()])
 
 
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `quality_table` on a page: a row a method, shares in per cent with their 95 % interval as text."""
+    columns = {"both_strict": "both at 5 %", "both_lenient": "both at 10 %"}
+    shares = {
+        title: [
+            f"{100 * share:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+            for share, low, high in table[[name, f"{name}_low", f"{name}_high"]].to_numpy()
+        ]
+        for name, title in columns.items()
+    }
+    rest = table[["evidence_a", "evidence_b", "kid", "told_apart", "novelty", "copies", "diversity"]].round(2)
+    return pd.DataFrame(shares).join(rest).set_index(table["method"])
+
+
 def _cells(found: Measured) -> dict[str, float]:
     mean = found.evidence.mean(0)
     cells = {"images": len(found.evidence)}
