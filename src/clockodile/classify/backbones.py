@@ -99,11 +99,11 @@ def load_backbone(
 
     name: "efficientnet_lite0" (no network needed) or a torchvision classification model, such as "resnet18".
     side: pixels; None for the side it was trained with. mirror: see Backbone. frozen: never to be trained, see
-    `fold_batch_norms`: the same features in two thirds of the time.
+    `fold_batch_norms`: the same features in two thirds of the time, for EfficientNet-Lite0 only.
     Raises UserError for an unknown name, a side it cannot see, or weights that cannot be had.
     """
     backbone = load_with_last_layer(name, side=side, mirror=mirror)[0]
-    if frozen:
+    if frozen and name == OFFLINE:  # in others a convolution may have more readers than its batch norm
         fold_batch_norms(backbone.body, torch.zeros(1, 3, backbone.side, backbone.side))
     return backbone
 
@@ -144,7 +144,7 @@ def fold_batch_norms(body: nn.Module, example: torch.Tensor) -> int:
     """Make each batch-norm layer part of the convolution before it, in place; returns how many.
 
     In evaluation mode such a layer multiplies and adds constants, which a convolution can do too. example: an input,
-    float (1, 3, S, S); what follows what is seen while it passes.
+    float (1, 3, S, S); what follows what is seen while it passes. Nobody else may read what the convolution says.
     """
     made, pairs, names = {}, [], {module: name for name, module in body.named_modules()}
 

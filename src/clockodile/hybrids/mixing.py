@@ -33,7 +33,7 @@ COMPOSING = (  # what tries go round: layout, and how much the second class's we
     {"layout": "below", "lean": 0.1},
     {"layout": "above", "lean": 0.0},
 )
-PRACTISED = (  # the same once the net has learned what "both" means: its weight, and what is added of the second class
+PRACTISED = (  # gone round while practising, later only the first: weight of "both", and of the second class beside it
     {"both": 1.5, "lean": 0.7},
     {"both": 2.0, "lean": 1.0},
     {"both": 1.5, "lean": 0.0},

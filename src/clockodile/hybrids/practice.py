@@ -139,7 +139,7 @@ def learn_from(
 
 
 def practised(mixer: Mixer, state: dict[str, torch.Tensor]) -> Mixer:
-    """The mixer after practice, with the first of the ways it practised. state: as `fit_practice` keeps it."""
+    """The mixer after practice; its tries differ by their noise alone. state: as `fit_practice` keeps it."""
     net = learn_both(mixer.net, mixer.pair)
     net.load_state_dict({name: part.float() for name, part in state.items()}, strict=False)
     return replace(mixer, net=net.eval(), ways=PRACTISED[:1])
@@ -149,5 +149,5 @@ def weights_key(net: UNet) -> str:
     """16 hexadecimal digits that change with the net that practice starts from."""
     digest = hashlib.sha256()
     for part in net.state_dict().values():
-        digest.update(part.half().numpy().tobytes())
+        digest.update(part.half().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

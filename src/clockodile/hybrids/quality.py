@@ -373,7 +373,7 @@ def quality_table(rows: Mapping[str, Measured]) -> pd.DataFrame:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `quality_table` on a page: a row a method, shares in per cent with their 95 % interval as text."""
+    """The table of `quality_table` on a page: a row a method, "both" in per cent with its 95 % interval."""
     columns = {"both_strict": "both at 5 %", "both_lenient": "both at 10 %"}
     shares = {
         title: [
