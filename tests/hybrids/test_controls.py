@@ -1,52 +1,82 @@
-"""Controls: the other half is something else, the same for the same seed; a rule is compared with who knows all."""
+"""Controls: the other half is something else of the same fold; a rule is compared with somebody who knows all."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from clockodile.ambiguous.neither import Neither
 from clockodile.hybrids import controls
-from clockodile.hybrids.controls import choosers, other_things, rule_against_judge, with_other_things
-from clockodile.hybrids.methods import parent_images
+from clockodile.hybrids.controls import (
+    both_with_other_things,
+    choosers,
+    other_things,
+    pasted_with_other_things,
+    rule_against_judge,
+)
+from clockodile.hybrids.methods import parents
 
 
-class Known:
-    """A judge that takes brightness for the first class and redness for the second."""
+class Judge:
+    """Takes brightness for the first class and redness for the second; remembers which probes were asked."""
 
-    pair = (0, 1)
+    others = np.sort(np.random.default_rng(0).random((50, 2)), axis=0)
 
-    def evidence(self, images):
-        light = images.mean((1, 2, 3)) / 255
-        return np.stack([light, images[..., 0].mean((1, 2)) / 255], 1)
+    def evidence(self, images, fold=None):
+        self.asked = fold
+        return np.stack([images.mean((1, 2, 3)) / 255, images[..., 0].mean((1, 2)) / 255], 1)
 
 
 @pytest.fixture
-def grey(monkeypatch, data):
-    """Everything else is a grey square, each of another grey."""
+def known(monkeypatch, data):
+    """A yardstick; all else is a grey square, each of another grey, in five folds; the brighter half is cut from photos."""
     greys = np.arange(40, 160, dtype=np.uint8)
     images = np.broadcast_to(greys[:, None, None, None], (120, *data.images.shape[1:])).copy()
-    made = Neither(images, np.array(["grey"] * 120), np.full(120, -1))
-    monkeypatch.setattr(controls, "pictures_of_neither", lambda data, seed: made)
-    return made
+    origin = np.where(np.arange(120) < 60, -1, 7)
+    judged = SimpleNamespace(
+        judge=Judge(),
+        neither=Neither(images, np.array(["grey"] * 120), origin),
+        fold_neither=np.arange(120) % 5,
+        scores_neither=np.random.default_rng(1).random((120, 2)),
+    )
+    monkeypatch.setattr(controls, "features_of", lambda images: images)
+    return SimpleNamespace(judged=judged, pair=(0, 1), seed=0, evidence=judged.judge.evidence)
 
 
-def test_one_half_is_the_photograph_and_the_other_something_else(run, data, grey):
-    found = with_other_things(run, data, range(5))
+def test_one_half_is_the_photograph_and_the_other_something_else_of_its_fold(run, data, known):
+    seeds = range(5)
+    found = pasted_with_other_things(run, data, known, seeds)
     assert list(found) == [f"'{name}' with another thing" for name in data.classes[:2]]
-    first, second = (part.permute(0, 2, 3, 1).numpy() * 255 for part in parent_images(run, data, range(5)))
-    with_first, with_second = found.values()
-    assert with_first.shape == (5, *data.images.shape[1:]) and with_first.dtype == np.uint8
-    edge = (slice(None), 0, 0)
-    assert np.abs(with_first[edge] - first[edge]).max() < 40, "the frame is the first parent's"
-    flat = with_second[edge].astype(int)
-    assert np.ptp(flat, axis=1).max() <= 12, "and grey where the first parent was"
-    again = with_other_things(run, data, [3])
-    assert np.array_equal(again[f"'{data.classes[1]}' with another thing"][0], with_second[3])
+    rows, middle = parents(data, run.recipe.pair, seeds, run.seed), data.images.shape[1] // 2
+    for place, (pictures, fold) in enumerate(found.values()):
+        assert pictures.shape == (5, *data.images.shape[1:]) and pictures.dtype == np.uint8
+        assert np.array_equal(fold, data.fold[rows[:, place]])
+        frame, inside = pictures[:, 0, 0].astype(int), pictures[:, middle, middle].astype(int)
+        thing, photograph = (inside, frame) if place == 0 else (frame, inside)
+        where = (0, 0) if place == 0 else (middle, middle)
+        assert np.abs(photograph - data.images[rows[:, place]][:, where[0], where[1]]).max() < 40
+        assert np.ptp(thing, axis=1).max() <= 12, "a grey square has no colour"
+        assert thing.max() < 110, "those cut from photographs are brighter, and not taken"
+    again = pasted_with_other_things(run, data, known, [3])
+    assert all(np.array_equal(part[0][0], found[name][0][3]) for name, part in again.items())
 
 
-def test_other_things_come_with_what_the_judge_sees(run, data, grey):
-    images, evidence = other_things(run, data, Known())
-    assert images.shape[0] == len(evidence) == 100 and evidence.shape[1] == 2
-    assert np.allclose(evidence[:, 0], images[:, 0, 0, 0] / 255)
+def test_they_are_judged_by_the_probe_that_saw_neither_half(run, data, known):
+    shares = both_with_other_things(run, data, known, range(6), threshold=0.0)
+    assert all(found.value == 1 for found in shares.values()), "everything reaches a threshold of 0"
+    rows = parents(data, run.recipe.pair, range(6), run.seed)
+    assert np.array_equal(known.judged.judge.asked, data.fold[rows[:, 1]])
+
+
+def test_other_things_come_with_what_probes_without_their_fold_see(known):
+    images, evidence = other_things(known, count=50)
+    assert len(images) == 50 and evidence.shape == (50, 2) and 0 <= evidence.min() and evidence.max() <= 1
+    rows = images[:, 0, 0, 0].astype(int) - 40
+    assert len(set(rows)) == 50
+    for column, scores in zip(evidence.T, known.judged.scores_neither[rows].T, strict=True):
+        assert (np.diff(column[scores.argsort()]) >= 0).all() and np.ptp(column) > 0.5, (
+            "a picture's own score"
+        )
 
 
 def test_a_rule_that_knows_all_finds_every_seed_that_can_be_found():
@@ -62,5 +92,9 @@ def test_a_rule_that_knows_all_finds_every_seed_that_can_be_found():
 
 def test_only_methods_with_tries_are_compared(data):
     stored = {"tried_one": data.images[:6], "worth_one": np.random.default_rng(0).random((2, 3))}
-    table = choosers(Known(), stored, {"one": "first title", "two": "second title"})
+    table = choosers(
+        SimpleNamespace(pair=(0, 1), evidence=Judge().evidence),
+        stored,
+        {"one": "first title", "two": "second title"},
+    )
     assert table.index.tolist() == ["first title"] and table.index.name == "tries of"

@@ -8,36 +8,55 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from clockodile.ambiguous.evidence import LENIENT, quadrants
-from clockodile.ambiguous.neither import pictures_of_neither
+from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
+from clockodile.ambiguous.judging import features_of
 from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.blends import pyramid_paste
-from clockodile.hybrids.methods import parent_images
-from clockodile.hybrids.quality import Yardstick
+from clockodile.hybrids.methods import parents
+from clockodile.hybrids.quality import Estimate, Yardstick, both_rate
 from clockodile.workspace import Run
 
 
-def with_other_things(run: Run, data: Dataset, seeds: Sequence[int]) -> dict[str, np.ndarray]:
-    """One class pasted together with a picture of something else: title -> uint8 (N, S, S, 3).
+def both_with_other_things(
+    run: Run, data: Dataset, known: Yardstick, seeds: Sequence[int], *, threshold: float = LENIENT
+) -> dict[str, Estimate]:
+    """How often one class pasted together with something else is called both: title -> share with its interval.
 
-    data: all splits. The photographs are those of the same seeds' hybrids; the other half of the pair is replaced. If a
-    judge calls many of them both, it takes any two things in one frame for both classes.
+    data: all splits. The photographs are those of the same seeds' hybrids; the other half of the pair is replaced. If
+    the share is high, the judge takes any two things in one frame for both classes. Judged by the probe that has seen
+    neither half.
     """
-    neither = as_tensor(pictures_of_neither(data, seed=run.seed).images)
-    rows = [int(np.random.default_rng([run.seed, seed]).integers(len(neither))) for seed in seeds]
-    first, second = parent_images(run, data, seeds)
-    name_a, name_b = (data.classes[label] for label in run.recipe.pair)
-    return {
-        f"'{name_a}' with another thing": as_images(pyramid_paste(first, neither[rows])),
-        f"'{name_b}' with another thing": as_images(pyramid_paste(neither[rows], second)),
-    }
+    found = {}
+    for title, (pictures, fold) in pasted_with_other_things(run, data, known, seeds).items():
+        evidence = known.judged.judge.evidence(features_of(pictures), fold=fold)
+        found[title] = both_rate(evidence, known.pair, threshold=threshold)
+    return found
 
 
-def other_things(run: Run, data: Dataset, known: Yardstick) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of neither class, uint8 (M, S, S, 3), and what the judge sees of the pair in them, (M, 2). data: all."""
-    images = pictures_of_neither(data, seed=run.seed).images
-    some = np.random.default_rng(run.seed).permutation(len(images))[:100]
-    return images[some], known.evidence(images[some])[:, list(run.recipe.pair)]
+def pasted_with_other_things(
+    run: Run, data: Dataset, known: Yardstick, seeds: Sequence[int]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The pictures, uint8 (N, S, S, 3), and the fold of both halves, int (N,); nothing is cut from photographs."""
+    judged, made = known.judged, {}
+    rows = parents(data, run.recipe.pair, seeds, run.seed)
+    for place, name in enumerate(data.classes[label] for label in run.recipe.pair):
+        fold = data.fold[rows[:, place]]
+        thing = np.empty(len(seeds), np.int64)
+        for number, seed in enumerate(seeds):
+            free = (judged.fold_neither == fold[number]) & (judged.neither.origin < 0)
+            thing[number] = np.random.default_rng([run.seed, seed, 1]).choice(np.flatnonzero(free))
+        halves = [as_tensor(data.images[rows[:, place]]), as_tensor(judged.neither.images[thing])]
+        pasted = pyramid_paste(*(halves if place == 0 else halves[::-1]))
+        made[f"'{name}' with another thing"] = (as_images(pasted), fold)
+    return made
+
+
+def other_things(known: Yardstick, *, count: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of neither class, uint8 (M, S, S, 3), and evidence for the pair, (M, 2), without their fold."""
+    judged = known.judged
+    some = np.random.default_rng(known.seed).permutation(len(judged.neither.images))[:count]
+    evidence = percentile(judged.scores_neither[some], judged.judge.others)
+    return judged.neither.images[some], evidence[:, list(known.pair)]
 
 
 def choosers(known: Yardstick, stored: Mapping[str, np.ndarray], titles: Mapping[str, str]) -> pd.DataFrame:
