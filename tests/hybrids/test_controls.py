@@ -29,7 +29,7 @@ class Judge:
 
 @pytest.fixture
 def known(monkeypatch, data):
-    """A yardstick; all else is a grey square, each of another grey, in five folds; the brighter half is cut from photos."""
+    """A yardstick; all else is a grey square in one of five folds; the brighter ones are cut from photographs."""
     greys = np.arange(40, 160, dtype=np.uint8)
     images = np.broadcast_to(greys[:, None, None, None], (120, *data.images.shape[1:])).copy()
     origin = np.where(np.arange(120) < 60, -1, 7)
