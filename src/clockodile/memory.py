@@ -10,10 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 
-MMAP = (
-    -3,
-    (2**30, 2**25),
-)  # M_MMAP_THRESHOLD: from what size on an array gets pages of its own, to be returned at once
+# parameters of mallopt(3), and bytes
+MMAP = (-3, (2**30, 2**25))  # M_MMAP_THRESHOLD: larger arrays get pages of their own, to be returned at once
 TRIM = (-1, 2**31 - 1)  # M_TRIM_THRESHOLD: free memory at the top that is kept
 MORE = (-2, 2**26)  # M_TOP_PAD: how much more than needed is asked for
 
@@ -29,9 +27,8 @@ def keep_freed_memory() -> bool:
         tell = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    parameter, sizes = (
-        MMAP  # first: older versions refuse the large one, and without any the rest would do harm
-    )
+    # first: older versions refuse the large one, and without any the rest would do harm
+    parameter, sizes = MMAP
     if not any(tell(parameter, size) == 1 for size in sizes):
         return False
     return all(tell(*setting) == 1 for setting in (TRIM, MORE))
