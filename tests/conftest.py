@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 from made_photos import striped_dataset, write_photos
 
@@ -25,3 +26,13 @@ def photos(tmp_path) -> Path:
 def run(tmp_path, photos) -> Run:
     """An opened run on those photos."""
     return open_run(recipe="folder", data_dir=str(photos), run_dir=str(tmp_path / "run"))
+
+
+@pytest.fixture
+def drawn_and_closed(recwarn):
+    """Whatever figure a test made must be drawable without a warning."""
+    yield
+    for number in plt.get_fignums():
+        plt.figure(number).canvas.draw()
+    plt.close("all")
+    assert not [str(warning.message) for warning in recwarn.list]

@@ -1,6 +1,5 @@
 """Figures made of pictures: every picture is named, its class shown, and what explains it stands below."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -9,15 +8,7 @@ from made_photos import striped_dataset
 from clockodile.classify import figures_pictures as figures
 from clockodile.plots import class_colour
 
-
-@pytest.fixture(autouse=True)
-def drawn_and_closed(recwarn):
-    """Whatever a test made must be drawable without a warning."""
-    yield
-    for number in plt.get_fignums():
-        plt.figure(number).canvas.draw()
-    plt.close("all")
-    assert not [str(warning.message) for warning in recwarn.list]
+pytestmark = pytest.mark.usefixtures("drawn_and_closed")
 
 
 def words(figure):

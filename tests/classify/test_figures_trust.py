@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,15 +7,7 @@ from clockodile.classify import figures_trust as figures
 from clockodile.classify.changes import ORIGINAL
 from clockodile.classify.explanation import deletion_curve
 
-
-@pytest.fixture(autouse=True)
-def drawn_and_closed(recwarn):
-    """Whatever a test made must be drawable without a warning."""
-    yield
-    for number in plt.get_fignums():
-        plt.figure(number).canvas.draw()
-    plt.close("all")
-    assert not [str(warning.message) for warning in recwarn.list]
+pytestmark = pytest.mark.usefixtures("drawn_and_closed")
 
 
 def words(figure):
