@@ -47,19 +47,6 @@ def test_any_tolerance_can_be_drawn_even_if_nothing_passes(data, tolerance):
     assert bytes(screen.value).startswith(b"\x89PNG")
 
 
-def test_every_corner_of_the_plane_can_be_drawn(data):
-    evidence = np.random.default_rng(0).random((len(data), 2))
-    found, screen = controls(widgets.browse_plane(data, evidence, (0, 1)))
-    pictures = {bytes(screen.value)}
-    for corner in ("first", "second", "neither"):
-        found["corner"].value = corner
-        pictures.add(bytes(screen.value))
-    found["corner"].value = "both"
-    found["threshold"].value = 0.99  # nobody
-    pictures.add(bytes(screen.value))
-    assert len(pictures) == 5
-
-
 def test_no_figures_pile_up(data):
     before = len(plt.get_fignums())
     slider = widgets.whole_number("n", 1, 4)

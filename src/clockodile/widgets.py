@@ -16,7 +16,6 @@ import torch
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.classify.figures_learning import training_curves
 from clockodile.data.augmentation import AUGMENTATIONS, augment
 from clockodile.data.dataset import Dataset, as_images
@@ -162,38 +161,3 @@ def choose_tolerance(
         )
 
     return live_figure(draw, tolerance=tolerance)
-
-
-def browse_plane(data: Dataset, evidence: np.ndarray, pair: tuple[int, int]) -> widgets.VBox:
-    """Choose a corner of the plane and how strict to be; see how many images lie there and the clearest of them.
-
-    evidence: (N, C) in [0, 1] in the order of `data`; pair: the two classes.
-    """
-    names = [data.classes[label] for label in pair]
-    corners = {
-        f"only {names[0]}": "first",
-        f"only {names[1]}": "second",
-        "both": "both",
-        "neither": "neither",
-    }
-    corner = widgets.Dropdown(options=corners, value="both", description="corner")
-    threshold = share("threshold", LENIENT, low=0.5, high=0.99, step=0.01)
-
-    def draw(corner: str, threshold: float) -> Figure:
-        inside = np.flatnonzero(quadrants(evidence, pair, threshold=threshold) == corner)
-        smaller, larger = evidence[:, list(pair)].min(1), evidence[:, list(pair)].max(1)
-        clearest = {"both": smaller, "neither": -larger}.get(corner, larger - smaller)
-        shown = inside[np.argsort(-clearest[inside], kind="stable")][: 2 * COLUMNS]
-        title = f"{len(inside)} of {len(data)} images at threshold {threshold:.2f}"
-        if not len(shown):
-            blank = np.full((1, *data.images.shape[1:]), 255, np.uint8)
-            return tile_figure(blank, columns=COLUMNS, title=title)
-        return tile_figure(
-            data.images[shown],
-            columns=COLUMNS,
-            title=title,
-            captions=[short_id(name) for name in data.ids[shown]],
-            colours=[class_colour(label) for label in data.labels[shown]],
-        )
-
-    return live_figure(draw, corner=corner, threshold=threshold)

@@ -33,7 +33,12 @@ def test_only_the_allowed_are_partners_and_there_may_be_none():
 
 def test_the_nearest_of_another_class_may_serve_many():
     features, labels = directions([0, 4, 180, 5, 200]), np.array([0, 0, 0, 1, 1])
-    assert nearest_of_others(features, labels).tolist() == [3, 3, 4, 1, 2]
+    found = nearest_of_others(features, labels)
+    assert found["row"].tolist() == [0, 1, 2, 3, 4] and found["partner"].tolist() == [3, 3, 4, 1, 2]
+    for line in found.itertuples():
+        (alone,) = most_alike(features, labels, np.array([line.row])).itertuples()
+        assert alone.partner == line.partner and np.isclose(alone.similarity, line.similarity)
     allowed = np.array([True, True, True, True, False])
-    assert nearest_of_others(features, labels, allowed=allowed).tolist() == [3, 3, 3, 1, 2]
-    assert nearest_of_others(features, np.zeros(5, int)).tolist() == [-1] * 5
+    assert nearest_of_others(features, labels, allowed=allowed)["partner"].tolist() == [3, 3, 3, 1, 2]
+    nobody = nearest_of_others(features, np.zeros(5, int))
+    assert nobody["partner"].tolist() == [-1] * 5 and nobody["similarity"].isna().all()

@@ -40,3 +40,18 @@ def test_planted_errors_are_found_by_scores_that_look_at_labels(features):
     found = planted_errors(*features, share=0.05, seed=0, plantings=2)
     assert found["label quality"][0] > 0.8 and found["misclassified"][0] > 0.8
     assert found["entropy"][0] < 0.5
+
+
+def test_a_judge_may_be_asked_as_well(features):
+    """One that knows the truth finds every exchanged label by its evidence against it; what ignores labels none."""
+    rows, labels, fold = features
+    asked = []
+
+    def evidence(spoiled):
+        asked.append(spoiled)
+        return np.eye(2)[labels] * 0.9 + 0.05
+
+    found = planted_errors(rows, labels, fold, share=0.05, seed=0, plantings=2, evidence=evidence)
+    assert found["more evidence for another class"] == (1.0, 0.0)
+    assert found["evidence for both (headline)"][0] < 0.2
+    assert all(0 < (spoiled != labels).sum() <= 10 for spoiled in asked) and len(asked) == 2

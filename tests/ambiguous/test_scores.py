@@ -9,6 +9,7 @@ from clockodile.ambiguous.scores import (
     disagreement,
     distances_to_centres,
     entropy,
+    evidence_against,
     label_quality_doubt,
     margin,
     nearness_to_others,
@@ -141,3 +142,8 @@ def test_only_the_allowed_are_neighbours():
 def test_both_is_the_weaker_evidence():
     evidence = np.array([[0.9, 0.2, 0.99], [0.5, 0.7, 0.1]])
     assert both(evidence, (0, 1)).tolist() == [0.2, 0.5] and both(evidence, (2, 0)).tolist() == [0.9, 0.1]
+
+
+def test_evidence_against_a_label_is_above_a_half_when_another_class_has_more():
+    evidence = np.array([[0.9, 0.1, 0.5], [0.2, 0.6, 0.6], [0.0, 0.0, 1.0]])
+    assert np.allclose(evidence_against(evidence, np.array([0, 1, 0])), [0.3, 0.5, 1.0])

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from clockodile import artifacts
 from clockodile.ambiguous import judging
@@ -12,94 +11,11 @@ from clockodile.errors import UserError
 from clockodile.hybrids import quality
 from clockodile.hybrids.blends import pixel_blend
 from clockodile.hybrids.quality import (
-    both_rate,
-    cubic_kernel,
-    discrepancy,
-    kid,
-    kid_floor,
     measure,
     measure_photographs,
-    nearest,
-    pixel_distance,
     quality_table,
-    sharpness,
-    two_sample_accuracy,
     yardstick,
 )
-
-
-def normal(count, *, shift=0.0, seed=0, width=8):
-    return np.random.default_rng(seed).normal(shift, 1, (count, width))
-
-
-# --- single measures ----------------------------------------------------------------------------------------
-
-
-def test_blurring_lowers_sharpness(data):
-    images = data.tensor()
-    soft = torch.nn.functional.avg_pool2d(images, 3, stride=1, padding=1)
-    assert (sharpness(soft) < sharpness(images)).all()
-    assert sharpness(torch.full((1, 3, 8, 8), 0.4)).item() == 0
-
-
-def test_both_is_counted_for_the_pair_only_and_more_of_it_when_less_is_asked():
-    evidence = np.array([[0.96, 0.0, 0.97], [0.92, 0.0, 0.99], [0.1, 0.99, 0.99], [0.99, 0.99, 0.2]])
-    strict = both_rate(evidence, (0, 2))
-    lenient = both_rate(evidence, (0, 2), threshold=0.9)
-    assert strict.value == 0.25 and lenient.value == 0.5
-    assert strict.low < strict.value < strict.high and both_rate(evidence, (2, 0)) == strict
-
-
-def test_the_kernel_distance_of_equal_distributions_is_zero_in_the_mean(monkeypatch):
-    monkeypatch.setattr(quality, "DRAWS", 2)  # the interval is not asked for here
-    found = [kid(normal(12, seed=seed), normal(20, seed=1000 + seed)).value for seed in range(150)]
-    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
-    assert min(found) < 0  # a biased estimate would never be
-
-
-def test_the_kernel_distance_of_other_distributions_is_clearly_positive_and_symmetric():
-    made, real = normal(60, shift=0.6), normal(80, seed=1)
-    found, turned = kid(made, real), kid(real, made)
-    assert found.low > 0 and found.low < found.value < found.high
-    assert np.isclose(found.value, turned.value)
-    assert found.value > kid_floor(normal(200, seed=2), (60, 80)) > 0
-
-
-def test_the_interval_of_the_kernel_distance_holds_the_truth():
-    kernel = cubic_kernel(np.concatenate([normal(1500, shift=0.5), normal(1500, seed=1)]))
-    large = discrepancy(kernel, np.arange(1500), np.arange(1500, 3000))
-    found = [kid(normal(60, shift=0.5, seed=2 + i), normal(60, seed=100 + i)) for i in range(20)]
-    assert sum(part.low <= large <= part.high for part in found) >= 17
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_a_few_pictures_give_no_false_certainty(count):
-    made, real = normal(count), normal(8, seed=1)
-    assert np.isnan(kid(made, real).low)
-    assert np.isnan(two_sample_accuracy(made, real).value) == (count < 2)
-    assert np.isnan(kid_floor(made, (4, 4)))
-
-
-def test_equal_distributions_cannot_be_told_apart_and_others_can():
-    same = two_sample_accuracy(normal(150), normal(150, seed=1))
-    other = two_sample_accuracy(normal(150), normal(90, shift=2, seed=1))
-    assert same.low < 0.5 < same.high and 0.4 < same.value < 0.6
-    assert other.value > 0.9 and other.low > 0.85
-
-
-def test_the_nearest_is_found_by_direction():
-    known = np.eye(5)
-    rows, distance = nearest(np.concatenate([known[[3]], known[[1]] * 0.9 + known[[2]] * 0.1]), known)
-    assert rows.tolist() == [3, 1] and distance[0] < 1e-12 < distance[1]
-
-
-def test_a_mirror_image_is_as_near_as_the_picture_itself(data):
-    asked = data.images[:4, :, ::-1]
-    assert pixel_distance(asked, data.images).max() < 1e-6
-    assert pixel_distance(asked, data.images[4:]).min() > 0.01
-
-
-# --- all of them on a data set ------------------------------------------------------------------------------
 
 
 def plain_features(images):
@@ -111,21 +27,11 @@ def plain_features(images):
     return np.concatenate([once, once], 1) / 64
 
 
-@pytest.fixture
-def whole(data, monkeypatch, tmp_path):
-    """The shared data set with sixty pictures of noise as background, plain features, no shipped weights."""
+@pytest.fixture(autouse=True)
+def plain_judge(monkeypatch, tmp_path):
+    """No network and no shipped weights."""
     monkeypatch.setattr(judging, "features_of", plain_features)
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: tmp_path / "none")
-    noise = np.random.default_rng(0).integers(0, 256, (60, *data.images.shape[1:]), dtype=np.uint8)
-    return replace(
-        data,
-        images=np.concatenate([data.images, noise]),
-        labels=np.concatenate([data.labels, np.full(60, -1)]),
-        ids=np.concatenate([data.ids, [f"noise/kind {i % 20}/{i}" for i in range(60)]]),
-        split=np.concatenate([data.split, np.full(60, "background")]),
-        group=np.arange(180),
-        fold=np.concatenate([data.fold, np.full(60, -1)]),
-    )
 
 
 @pytest.fixture

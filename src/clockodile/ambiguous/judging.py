@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
 from clockodile import artifacts
-from clockodile.ambiguous.evidence import LENIENT, STRENGTH, Judge, fit_judge, percentile
+from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.ambiguous.neither import Neither, pictures_of_neither
 from clockodile.classify.backbones import OFFLINE, Backbone, extract_features, load_backbone
 from clockodile.data.dataset import Dataset, as_tensor
@@ -116,59 +115,3 @@ def separation_from_others(scores: np.ndarray, labels: np.ndarray, classes: int)
 def judge_from(fitted: artifacts.Fitted) -> Judge:
     """The judge in a stored file."""
     return Judge(**{name: fitted.state[name].double().numpy() for name in ("weight", "bias", "others")})
-
-
-def rivals_judge(judged: Judgement, train: Dataset) -> Judge:
-    """A judge by the older rule: each class against everything else, the other classes included. train: as judged."""
-    return fit_judge(*all_known(judged, train), classes=len(train.classes), rivals=True)
-
-
-def two_rules(judged: Judgement, train: Dataset, pair: tuple[int, int]) -> pd.DataFrame:
-    """This judge beside one by the older rule, a row each: auroc_a and _b; a_in_b, the median evidence for the pair's
-    first class in photographs of the second, and b_in_a; both, the share of photographs with evidence for both.
-    """
-    features, labels, fold = all_known(judged, train)
-    rows = {}
-    for rule, judge in (("other things", judged.judge), ("everything else", rivals_judge(judged, train))):
-        area = separation_from_others(judge.scores(features, fold), labels, len(train.classes))
-        evidence = judge.evidence(judged.features, train.fold)
-        (first, second), both = pair, evidence[:, list(pair)].min(1) >= LENIENT
-        rows[rule] = {
-            "auroc_a": area[first],
-            "auroc_b": area[second],
-            "a_in_b": np.median(evidence[train.labels == second, first]),
-            "b_in_a": np.median(evidence[train.labels == first, second]),
-            "both": both.mean(),
-        }
-    return pd.DataFrame(rows).T
-
-
-def halves_of_the_judge(
-    judged: Judgement, train: Dataset, *, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Two judges that share no picture: the evidence of each for all images (N, C), and which ones it knows, (N,).
-
-    train: the images that were judged. Near-duplicates are in one half. As always, an image is judged by a probe that
-    did not see its fold.
-    """
-    rng = np.random.default_rng(seed)
-    half = (rng.permutation(train.group.max() + 1) % 2 == 0)[train.group]
-    others, origin = rng.random(len(judged.fold_neither)) < 0.5, judged.neither.origin
-    first = np.concatenate([half, np.where(origin >= 0, half[origin], others)])
-    found = []
-    for mine in (first, ~first):
-        features, labels, fold = (part[mine] for part in all_known(judged, train))
-        judge = fit_judge(
-            features, labels, fold, classes=len(train.classes), rivals=bool(judged.neither.note)
-        )
-        found.append((judge.evidence(judged.features, train.fold), mine[: len(train)]))
-    return found
-
-
-def all_known(judged: Judgement, train: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels (-1 for neither) and folds of all that a judge is fitted on."""
-    return (
-        np.concatenate([judged.features, judged.features_neither]),
-        np.concatenate([train.labels, np.full(len(judged.fold_neither), -1)]),
-        np.concatenate([train.fold, judged.fold_neither]),
-    )

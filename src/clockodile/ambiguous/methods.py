@@ -107,7 +107,7 @@ class Method:
 def two_halves(method: Method, known: Opinions, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
     """What a method says by one half of the models and by the other, for several ways to halve them.
 
-    judges: as from judging.halves_of_the_judge. A single net has no halves: an empty list.
+    judges: as from other_judges.halves_of_the_judge. A single net has no halves: an empty list.
     """
     if method.asks == "judge":
         return [tuple(method.score(replace(known, evidence=part, allowed=half)) for part, half in judges)]

@@ -32,13 +32,17 @@ def most_alike(
 
 def nearest_of_others(
     features: np.ndarray, labels: np.ndarray, *, allowed: np.ndarray | None = None
-) -> np.ndarray:
-    """For each image the number of the image of another class most like it, int (N,); -1 where there is none.
+) -> pd.DataFrame:
+    """For each image the image of another class most like it, as `most_alike`, but the same may be that of many.
 
-    Arguments as of `most_alike`. The same image may be the nearest of many.
+    A row for each of the N images, in their order; where there is none, partner is -1 and similarity nan.
     """
-    similarity = similarity_to_others(features, labels, np.arange(len(features)), allowed)
-    return np.where(np.isfinite(similarity.max(1)), similarity.argmax(1), -1)
+    rows = np.arange(len(features))
+    similarity = similarity_to_others(features, labels, rows, allowed)
+    best = similarity.max(1)
+    there = np.isfinite(best)
+    partner = np.where(there, similarity.argmax(1), -1)
+    return pd.DataFrame({"row": rows, "partner": partner, "similarity": np.where(there, best, np.nan)})
 
 
 def similarity_to_others(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
 from clockodile.ambiguous.scores import (
+    both,
     distances_to_centres,
     entropy,
+    evidence_against,
     label_quality_doubt,
     nearness_to_others,
     neighbour_mix,
@@ -64,16 +68,19 @@ def planted_errors(
     share: float,
     seed: int,
     plantings: int = PLANTINGS,
+    evidence: Callable[[np.ndarray], np.ndarray] | None = None,
+    pair: tuple[int, int] = (0, 1),
 ) -> dict[str, tuple[float, float]]:
     """How well scores find labels that were exchanged: average precision, mean and standard deviation over plantings.
 
-    Probes are trained on the spoiled labels, as anybody's net would be. features: float32 (N, D).
+    Probes are trained on the spoiled labels, as anybody's net would be. features: float32 (N, D); evidence: spoiled
+    labels (N,) -> what a judge fitted on them finds, (N, C); with it, the scores that go by evidence are tried as well.
     """
     found: dict[str, list[float]] = {}
     for number in range(plantings):
         spoiled, exchanged = exchange_labels(labels, share, seed=seed + number)
         probability = probe_out_of_fold(features, spoiled, fold)
-        for name, score in {
+        tried = {
             "label quality": label_quality_doubt(probability, spoiled),
             "misclassified": self_doubt(probability, spoiled),
             "nearer to the other class's mean": nearness_to_others(
@@ -81,6 +88,11 @@ def planted_errors(
             ),
             "entropy": entropy(probability),
             "mixed neighbours": neighbour_mix(features, spoiled, fold),
-        }.items():
+        }
+        if evidence is not None:
+            judged = evidence(spoiled)
+            tried["more evidence for another class"] = evidence_against(judged, spoiled)
+            tried["evidence for both (headline)"] = both(judged, pair)
+        for name, score in tried.items():
             found.setdefault(name, []).append(float(average_precision_score(exchanged, score)))
     return {name: (float(np.mean(values)), float(np.std(values, ddof=1))) for name, values in found.items()}

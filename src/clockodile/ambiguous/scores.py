@@ -151,6 +151,16 @@ def both(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     return evidence[:, list(pair)].min(1)
 
 
+def evidence_against(evidence: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How much more speaks for another class than for the image's label: above 0.5 = another one has more evidence.
+
+    evidence: (N, C) in [0, 1], by a judge fitted on these labels; labels: int (N,).
+    """
+    rows, others = np.arange(len(labels)), evidence.copy()
+    others[rows, labels] = -np.inf
+    return (others.max(1) - evidence[rows, labels] + 1) / 2
+
+
 # --- order ----------------------------------------------------------------------------------------------------
 
 

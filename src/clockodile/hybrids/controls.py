@@ -12,8 +12,9 @@ from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
 from clockodile.ambiguous.judging import features_of
 from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.blends import pyramid_paste
+from clockodile.hybrids.measures import Estimate, both_rate
 from clockodile.hybrids.methods import parents
-from clockodile.hybrids.quality import Estimate, Yardstick, both_rate
+from clockodile.hybrids.quality import Yardstick
 from clockodile.workspace import Run
 
 

@@ -23,7 +23,8 @@ from clockodile.classify.backbones import OFFLINE, load_with_last_layer
 from clockodile.classify.compact import fold_nets
 from clockodile.classify.training import predict
 from clockodile.data.dataset import Dataset, as_tensor
-from clockodile.hybrids.quality import Measured, share_of
+from clockodile.hybrids.measures import share_of
+from clockodile.hybrids.quality import Measured
 from clockodile.workspace import Run
 
 JUDGE, OLDER, NETS, NAMES = "judge: both", "older rule: both", "nets: undecided", "ImageNet names: both"
@@ -128,8 +129,8 @@ def opinions(
     """What everybody says of measured pictures, by name of the opinion.
 
     measured: from quality.measure; second: (N,) from `probability_of_second`, or out of fold for photographs; older:
-    from judging.rivals_judge, for whom the one class speaks against the other. Without names for both classes, that
-    opinion is left out.
+    a judge for whom the one class speaks against the other (other_judges.judge_of). Without names for both classes,
+    that opinion is left out.
     """
     found = {JUDGE: of_evidence(measured.evidence, measured.pair)}
     if older is not None:

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.classify.comparison import wilson_interval
-from clockodile.hybrids.quality import Estimate
+from clockodile.hybrids.measures import Estimate
 
 LAPSES = 0.01  # share of answers at either end that have nothing to do with the picture
 RESAMPLES = 200  # of the seeds, for intervals

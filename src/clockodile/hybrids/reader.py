@@ -16,7 +16,7 @@ from sklearn.metrics import cohen_kappa_score
 from clockodile import artifacts
 from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.errors import UserError
-from clockodile.hybrids.quality import share_of
+from clockodile.hybrids.measures import share_of
 
 NAME = "answers.csv"
 CONFIG = {"quiz": 1}  # raise it when the columns change their meaning

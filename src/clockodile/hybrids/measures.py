@@ -1,0 +1,163 @@
+"""Measures of made pictures, each by itself: numbers or features in, an estimate with its interval out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from clockodile.ambiguous.evidence import STRICT, quadrants
+from clockodile.classify.comparison import NORMAL_95, wilson_interval
+
+DRAWS = 200  # random halves, splits or resamples behind an interval
+FOLDS, PENALTY = 5, 300.0  # of the test that tells made from real: folds, and strength of the L2 penalty
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the ends of its 95 % interval; nan where it could not be measured."""
+
+    value: float
+    low: float
+    high: float
+
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+
+
+def sharpness(images: torch.Tensor) -> torch.Tensor:
+    """Mean step between neighbouring pixels: blurred images score low. images: (N, 3, H, W) in [0, 1]; returns (N,)."""
+    vertical = (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
+    horizontal = (images[..., 1:] - images[..., :-1]).abs().mean((1, 2, 3))
+    return (vertical + horizontal) / 2
+
+
+def share_of(hits: np.ndarray) -> Estimate:
+    """Share of true entries, bool (N,), with Wilson's interval; unknown for no entries."""
+    if not len(hits):
+        return UNKNOWN
+    share = float(np.mean(hits))
+    return Estimate(share, *map(float, wilson_interval(share, len(hits))))
+
+
+def both_rate(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float = STRICT) -> Estimate:
+    """Share of pictures with evidence for both classes. evidence: (N, C) in [0, 1]; higher = more hybrids."""
+    return share_of(quadrants(evidence, pair, threshold=threshold) == "both")
+
+
+def kid(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> Estimate:
+    """Kernel distance of two sets of features (N, D) and (M, D): 0 in the mean for equal distributions, else above.
+
+    Unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3 (Binkowski et al., 2018, eq. 4 and 5), so
+    it may come out below 0. The interval is 1.96 standard deviations over random halves: half a sample, drawn without
+    replacement, varies around the whole as much as the whole around the truth. Without a difference it is too wide.
+    """
+    if min(len(made), len(real)) < 2:
+        return UNKNOWN
+    kernel, first = cubic_kernel(np.concatenate([made, real])), np.arange(len(made))
+    second = np.arange(len(made), len(kernel))
+    value = discrepancy(kernel, first, second)
+    if min(len(made), len(real)) < 4:
+        return Estimate(value, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    halves = [
+        discrepancy(kernel, *(rng.choice(part, len(part) // 2, replace=False) for part in (first, second)))
+        for _ in range(DRAWS)
+    ]
+    margin = NORMAL_95 * float(np.std(halves))
+    return Estimate(value, value - margin, value + margin)
+
+
+def kid_floor(real: np.ndarray, sizes: tuple[int, int], *, seed: int = 0) -> float:
+    """The distance of `kid` that one in twenty comparisons of real with real exceeds, at these sizes.
+
+    real: features (N, D) of photographs; disjoint sets of `sizes`, or of two halves when there are too few, are drawn.
+    """
+    sizes = sizes if sum(sizes) <= len(real) else (len(real) // 2, len(real) // 2)
+    if min(sizes) < 2:
+        return np.nan
+    kernel, rng = cubic_kernel(real), np.random.default_rng(seed)
+    orders = [rng.permutation(len(real))[: sum(sizes)] for _ in range(DRAWS)]
+    found = [discrepancy(kernel, order[: sizes[0]], order[sizes[0] :]) for order in orders]
+    return float(np.quantile(found, 0.95))
+
+
+def cubic_kernel(features: np.ndarray) -> np.ndarray:
+    """(x.y / D + 1)^3 for every two rows of features (N, D): (N, N)."""
+    features = np.asarray(features, np.float64)
+    return (features @ features.T / features.shape[1] + 1) ** 3
+
+
+def discrepancy(kernel: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Unbiased squared maximum mean discrepancy of two sets of rows of a kernel matrix: no row meets itself."""
+    within = [_mean_of_pairs(kernel[np.ix_(rows, rows)]) for rows in (first, second)]
+    return float(sum(within) - 2 * kernel[np.ix_(first, second)].mean())
+
+
+def _mean_of_pairs(square: np.ndarray) -> float:
+    """Mean of a square matrix (N, N) without its diagonal; nan for fewer than two rows."""
+    count = len(square)
+    return float((square.sum() - square.trace()) / (count * (count - 1))) if count > 1 else np.nan
+
+
+def two_sample_accuracy(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> Estimate:
+    """How often a classifier tells unseen made from unseen real pictures (Lopez-Paz & Oquab, 2017), 0.5 = never.
+
+    made, real: features (N, D) and (M, D), cut to the same number. Cross-validated logistic regression; with few
+    pictures it learns little, so compare only numbers from as many.
+    """
+    rng, count = np.random.default_rng(seed), min(len(made), len(real))
+    if count < 2:
+        return UNKNOWN
+    rows = np.concatenate([part[rng.permutation(len(part))[:count]] for part in (made, real)])
+    is_real = np.repeat([False, True], count)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / PENALTY, max_iter=2000))
+    folds = StratifiedKFold(min(FOLDS, count), shuffle=True, random_state=seed)
+    return share_of(cross_val_predict(model, rows, is_real, cv=folds) == is_real)
+
+
+# --- distances ----------------------------------------------------------------------------------------------
+
+
+def directions(features: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Unit vectors (N, D) from `centre` (D,): what all pictures share says nothing about who is alike."""
+    moved = np.asarray(features, np.float64) - centre
+    return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def nearest(features: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the nearest of `known` (K, D) to each row of features (N, D) and its distance: int, float (N,).
+
+    Distances are 1 - cosine of the angle seen from the middle of `known`, in [0, 2].
+    """
+    centre = known.mean(0)
+    distance = 1 - directions(features, centre) @ directions(known, centre).T
+    rows = distance.argmin(1)
+    return rows, np.maximum(distance[np.arange(len(rows)), rows], 0)
+
+
+def pixel_distance(images: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Root mean squared difference in [0, 1] to the nearest of `known`, mirrored or not: float (N,). Both uint8."""
+    flat = [part.reshape(len(part), -1) / 255 for part in (images, known, known[:, :, ::-1])]
+    made, *sides = flat
+    squares = [(made**2).sum(1)[:, None] + (side**2).sum(1) - 2 * made @ side.T for side in sides]
+    return np.sqrt(np.maximum(np.minimum(*squares).min(1), 0) / made.shape[1])
+
+
+def spread(features: np.ndarray, centre: np.ndarray) -> float:
+    """Mean distance (1 - cosine) of two different rows of features (N, D), seen from `centre`."""
+    unit = directions(features, centre)
+    return _mean_of_pairs(1 - unit @ unit.T)
+
+
+def ratio_of_medians(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Estimate:
+    """Median of `first` over median of `second`, both (N,) and > 0, with a bootstrap interval over the entries."""
+    rng = np.random.default_rng(seed)
+    resampled = [np.median(rng.choice(part, (DRAWS, len(part))), axis=1) for part in (first, second)]
+    low, high = np.quantile(resampled[0] / resampled[1], [0.025, 0.975])
+    return Estimate(float(np.median(first) / np.median(second)), float(low), float(high))
