@@ -42,7 +42,7 @@ def format_metric(row: Mapping) -> str:
     scale = 100 if row["unit"] == "%" else 1
     mean, spread = row["mean"] * scale, row["std"]
     if spread is None:
-        text = f"{mean:.0f}" if float(mean).is_integer() else f"{mean:.3g}" if scale == 1 else f"{mean:.1f}"
+        text = f"{mean:.1f}" if scale == 100 else f"{mean:.0f}" if float(mean).is_integer() else f"{mean:.3g}"
     else:
         digits = 1 if scale == 100 else max(0, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 2
         text = f"{mean:.{digits}f} +/- {spread * scale:.{digits}f}"
