@@ -59,6 +59,7 @@ def pointing_page(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> st
         text(far - 6, far - 8, f"only {names[0]}", "end"),
         text(EDGE + 6, EDGE + 18, f"only {names[1]}"),
         text(EDGE, far + 20, f"right: more '{names[0]}'; up: more '{names[1]}'; grey: other things"),
+        text(far + EDGE, EDGE + 18, "point at a dot"),  # the picture will cover it
         *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{GREY}"/>' for x, y in at(others)),
     ]
     for row, (x, y) in zip(shown, at(scores), strict=True):
