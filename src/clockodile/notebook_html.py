@@ -24,6 +24,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from clockodile.data_uri import data_uri
 from clockodile.workspace import project_root
 
 IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
@@ -102,11 +103,6 @@ def plain(text: str) -> str:
 
 
 # --- pictures ----------------------------------------------------------------------------------------------
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """The picture itself as an address."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def image(content: bytes, kind: str, alt: str) -> str:

@@ -95,6 +95,19 @@ def share(description: str, value: float, *, low: float = 0.0, high: float = 1.0
     )
 
 
+def tiles(data: Dataset, shown: np.ndarray, title: str) -> Figure:
+    """Images with id and colour of their class; shown: int (K,), their rows; a blank tile when there are none."""
+    if not len(shown):
+        return tile_figure(np.full((1, *data.images.shape[1:]), 255, np.uint8), columns=COLUMNS, title=title)
+    return tile_figure(
+        data.images[shown],
+        columns=COLUMNS,
+        title=title,
+        captions=[short_id(name) for name in data.ids[shown]],
+        colours=[class_colour(label) for label in data.labels[shown]],
+    )
+
+
 def browse_classes(data: Dataset) -> widgets.VBox:
     """Leaf through the images of a class, page by page, with the ids by which the files are found."""
     names = {name: label for label, name in enumerate(data.classes)}
@@ -112,12 +125,7 @@ def browse_classes(data: Dataset) -> widgets.VBox:
 
     def draw(label: int, number: int) -> Figure:
         shown = np.flatnonzero(data.labels == label)[(number - 1) * PAGE : number * PAGE]
-        captions = [short_id(name) for name in data.ids[shown]]
-        title = f"{data.classes[label]}, page {number} of {pages(label)}"
-        colours = [class_colour(label)] * len(shown)
-        return tile_figure(
-            data.images[shown], columns=COLUMNS, title=title, captions=captions, colours=colours
-        )
+        return tiles(data, shown, f"{data.classes[label]}, page {number} of {pages(label)}")
 
     return live_figure(draw, label=kind, number=page)
 
@@ -148,16 +156,8 @@ def choose_tolerance(
 
     def draw(tolerance: float) -> Figure:
         passing = np.flatnonzero(score > 1 - tolerance)
-        shown = passing[np.argsort(-score[passing], kind="stable")][: 2 * COLUMNS]
+        shown = passing[np.argsort(-score[passing], kind="stable")][:PAGE]
         title = f"tolerance {tolerance:.2f}: {len(passing)} of {len(data)} images, the most balanced first"
-        captions = [short_id(name) for name in data.ids[shown]]
-        colours = [class_colour(label) for label in data.labels[shown]]
-        if not len(shown):
-            return tile_figure(
-                np.full((1, *data.images.shape[1:]), 255, np.uint8), columns=COLUMNS, title=title
-            )
-        return tile_figure(
-            data.images[shown], columns=COLUMNS, title=title, captions=captions, colours=colours
-        )
+        return tiles(data, shown, title)
 
     return live_figure(draw, tolerance=tolerance)

@@ -29,6 +29,11 @@ def parts(page: str, name: str) -> list:
     return ElementTree.fromstring(page).findall(f".//{{http://www.w3.org/2000/svg}}{name}")
 
 
+def dots_of(page: str) -> list:
+    """What belongs to each dot."""
+    return [group for group in parts(page, "g") if group.get("class") is None]
+
+
 def test_every_corner_of_the_plane_can_be_drawn(data, judged):
     row, screen = browse_corners(data, judged, (0, 1)).children
     found = {control.description: control for control in row.children}
@@ -44,7 +49,7 @@ def test_every_corner_of_the_plane_can_be_drawn(data, judged):
 
 def test_who_points_at_a_dot_finds_its_picture_and_evidence(data, judged):
     page = pointing_page(data, judged, (0, 1))
-    dots = [group for group in parts(page, "g") if group.get("class") is None]
+    dots = dots_of(page)
     assert len(dots) == len(data) and len(parts(page, "circle")) == len(data) + 10
     for row in (0, 77):
         (image,) = dots[row].findall(".//{*}image")
@@ -59,7 +64,7 @@ def test_who_points_at_a_dot_finds_its_picture_and_evidence(data, judged):
 
 def test_dots_lie_where_the_evidence_is(data, judged):
     page = pointing_page(data, judged, (0, 1))
-    dots = [group.find("{*}circle") for group in parts(page, "g") if group.get("class") is None]
+    dots = [group.find("{*}circle") for group in dots_of(page)]
     across, up = (np.array([float(dot.get(name)) for dot in dots]) for name in ("cx", "cy"))
     assert np.corrcoef(across, judged.scores[:, 0])[0, 1] > 0.999
     assert np.corrcoef(up, judged.scores[:, 1])[0, 1] < -0.999
@@ -72,7 +77,7 @@ def test_names_from_a_users_folders_cannot_break_the_page(data, judged):
 
 def test_only_the_pair_is_shown(data, judged):
     page = pointing_page(replace(data, labels=np.r_[[2] * 10, data.labels[10:]]), judged, (0, 1))
-    dots = [group for group in parts(page, "g") if group.get("class") is None]
+    dots = dots_of(page)
     assert len(dots) == len(data) - 10
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from html import escape
@@ -15,10 +14,10 @@ from matplotlib.figure import Figure
 from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.ambiguous.judging import Judgement
 from clockodile.data.dataset import Dataset
-from clockodile.plots import INK, class_colour, short_id, tile_figure
-from clockodile.widgets import COLUMNS, live_figure, share
+from clockodile.data_uri import data_uri
+from clockodile.plots import INK, class_colour, short_id
+from clockodile.widgets import PAGE, live_figure, share, tiles
 
-GREY = "#8A9296"
 SIDE, EDGE, SHOWN = 480, 40, 192  # pixels on the page: of the plane, of its margin, of the picture beside it
 FINEST, MOST = 64, 2000  # pixels a side, and number, of the pictures that the page holds: 3 kB each at 32
 STYLE = (
@@ -60,7 +59,7 @@ def pointing_page(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> st
         text(EDGE + 6, EDGE + 18, f"only {names[1]}"),
         text(EDGE, far + 20, f"right: more '{names[0]}'; up: more '{names[1]}'; grey: other things"),
         text(far + EDGE, EDGE + 18, "point at a dot"),  # the picture will cover it
-        *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{GREY}"/>' for x, y in at(others)),
+        *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{class_colour(-1)}"/>' for x, y in at(others)),
     ]
     for row, (x, y) in zip(shown, at(scores), strict=True):
         label, evidence = data.labels[row], judged.evidence[row, list(pair)]
@@ -99,7 +98,7 @@ def as_link(image: np.ndarray) -> str:
     buffer, picture = io.BytesIO(), PIL.Image.fromarray(image)
     picture.thumbnail((FINEST, FINEST))
     picture.save(buffer, "webp", lossless=True)  # less than PNG: there may be a thousand
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(buffer.getvalue(), "image/webp")
 
 
 def browse_corners(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> widgets.VBox:
@@ -118,17 +117,8 @@ def browse_corners(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> w
         inside = np.flatnonzero(quadrants(evidence, pair, threshold=threshold) == corner)
         smaller, larger = evidence[:, list(pair)].min(1), evidence[:, list(pair)].max(1)
         clearest = {"both": smaller, "neither": -larger}.get(corner, larger - smaller)
-        shown = inside[np.argsort(-clearest[inside], kind="stable")][: 2 * COLUMNS]
+        shown = inside[np.argsort(-clearest[inside], kind="stable")][:PAGE]
         title = f"{len(inside)} of {len(data)} images at threshold {threshold:.2f}"
-        if not len(shown):
-            blank = np.full((1, *data.images.shape[1:]), 255, np.uint8)
-            return tile_figure(blank, columns=COLUMNS, title=title)
-        return tile_figure(
-            data.images[shown],
-            columns=COLUMNS,
-            title=title,
-            captions=[short_id(name) for name in data.ids[shown]],
-            colours=[class_colour(label) for label in data.labels[shown]],
-        )
+        return tiles(data, shown, title)
 
     return live_figure(draw, corner=corner, threshold=threshold)

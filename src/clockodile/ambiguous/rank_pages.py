@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import json
@@ -17,6 +16,7 @@ from clockodile.ambiguous.ranker import Ranker
 from clockodile.classify.verdicts import quoted
 from clockodile.data.files import Rejected, read_image
 from clockodile.data.scan import printable
+from clockodile.data_uri import data_uri
 
 SIDE = 96  # pixels of a picture in the page
 
@@ -60,4 +60,4 @@ def picture(path: str, size: int) -> str:
         pixels = np.full((size, size, 3), 200, np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return data_uri(buffer.getvalue(), "image/png")
