@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from tiny_nets import Brightness, Probed
 from torch import nn
 
+from clockodile.artifacts import shipped_weights
 from clockodile.classify import backbones
 from clockodile.classify import predictor as module
 from clockodile.classify.backbones import Backbone
@@ -269,6 +270,13 @@ def test_what_could_not_be_read_back_is_never_written(saved, wrong):
     with pytest.raises((ValueError, TypeError)):
         save_predictor(saved, bright(**wrong))
     assert saved.read_bytes() == before
+
+
+def test_those_that_come_with_the_package_fit_this_version():
+    found = {path.stem: load_predictor(path) for path in shipped_weights().glob("predictor-*.safetensors")}
+    assert found.keys() == {"predictor-compact", "predictor-probe"}
+    for predictor in found.values():
+        assert predictor.classes == ("clock", "crocodile") and predictor.accuracy > 0.95
 
 
 def test_a_killed_write_leaves_the_old_file(saved, monkeypatch):

@@ -77,6 +77,15 @@ class Backbone(nn.Module):
         """The same as `features`."""
         return self.features(images)
 
+    def freeze(self) -> Backbone:
+        """Itself, never to be trained again: the same features in two thirds of the time, see `fold_batch_norms`.
+
+        For EfficientNet-Lite0 only: in others a convolution may have more readers than its batch norm.
+        """
+        if self.name == OFFLINE:
+            fold_batch_norms(self.body, torch.zeros(1, 3, self.side, self.side))
+        return self
+
 
 @torch.no_grad()
 def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = CHUNK) -> torch.Tensor:
@@ -98,14 +107,11 @@ def load_backbone(
     """A network with its ImageNet weights and without its last layer, on the CPU in evaluation mode.
 
     name: "efficientnet_lite0" (no network needed) or a torchvision classification model, such as "resnet18".
-    side: pixels; None for the side it was trained with. mirror: see Backbone. frozen: never to be trained, see
-    `fold_batch_norms`: the same features in two thirds of the time, for EfficientNet-Lite0 only.
+    side: pixels; None for the side it was trained with. mirror: see Backbone. frozen: see Backbone.freeze.
     Raises UserError for an unknown name, a side it cannot see, or weights that cannot be had.
     """
     backbone = load_with_last_layer(name, side=side, mirror=mirror)[0]
-    if frozen and name == OFFLINE:  # in others a convolution may have more readers than its batch norm
-        fold_batch_norms(backbone.body, torch.zeros(1, 3, backbone.side, backbone.side))
-    return backbone
+    return backbone.freeze() if frozen else backbone
 
 
 def load_with_last_layer(

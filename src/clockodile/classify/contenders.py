@@ -339,7 +339,7 @@ def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:
         name=f"EfficientNet-Lite0 at {PROBE_SIDE} pixels, frozen, with a linear probe",
         classes=data.classes,
         image_size=data.images.shape[1],
-        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE, frozen=True), probe).eval()],
+        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE), probe).eval()],
         temperature=fit_temperature(found["logits"], data.labels),
         note="; ".join(data.remarks),
         kind="probe",

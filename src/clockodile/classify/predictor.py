@@ -34,12 +34,13 @@ def probed_backbone(*, classes: int, image_size: int, backbone: str, side: int, 
     from clockodile.classify.probes import Probe, ProbedBackbone
 
     probe = Probe(torch.zeros(width), torch.ones(width), torch.zeros(classes, width), torch.zeros(classes))
-    return ProbedBackbone(load_backbone(backbone, side=side, frozen=True), probe)
+    return ProbedBackbone(load_backbone(backbone, side=side), probe)
 
 
 # kind -> what builds an untrained net from classes=C, image_size=S and the arguments recorded in the file. A net with
 # an attribute `stored_prefixes` (tuple of str) keeps only the entries of its state that begin so; the others, such as
-# a frozen backbone, must come from an installed package when it is built.
+# a frozen backbone, must come from an installed package when it is built. Its method `freeze`, if it has one, is called
+# when it has been read.
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "compact": CompactResNet,
     "three_block": ThreeBlockNet,
@@ -224,6 +225,8 @@ def restore(record: Mapping, state: Mapping[str, torch.Tensor], number: int) -> 
     if digest(parted(net)[1]) != record["frozen"]:
         raise ValueError("the installed backbone is not the one it was trained with")
     fill(net, {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)})
+    if hasattr(net, "freeze"):  # only now: folded weights differ from machine to machine in the last bits
+        net.freeze()
     return net.eval().to(memory_format=torch.channels_last)  # as the images lie: convolutions are faster so
 
 

@@ -40,6 +40,10 @@ class ProbedBackbone(nn.Module):
         """Logits (N, C) of images (N, 3, S, S) in [0, 1]."""
         return self.head(self.features(images))
 
+    def freeze(self) -> None:
+        """Never to be trained again, see Backbone.freeze; it can no longer be saved."""
+        self.backbone.freeze()
+
 
 # --- zero-shot: the classes it was trained for --------------------------------------------------------------
 
