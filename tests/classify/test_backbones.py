@@ -87,7 +87,7 @@ def test_folded_layers_compute_the_same():
 
 
 def test_a_frozen_backbone_sees_the_same_without_any_batch_norm(small):
-    frozen = load_backbone(side=64, frozen=True)
+    frozen = load_backbone(side=64).freeze()
     assert not [part for part in frozen.modules() if isinstance(part, nn.BatchNorm2d)]
     images = pictures(4)
     torch.testing.assert_close(

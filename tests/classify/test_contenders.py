@@ -51,7 +51,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: tmp_path / "none")
 
 
-def tiny_backbone(name="tiny", *, side=None, mirror=False, frozen=False):
+def tiny_backbone(name="tiny", *, side=None, mirror=False):
     with seeded(0):
         body = nn.Sequential(nn.Conv2d(3, 24, 5, stride=2), nn.ReLU(), nn.AdaptiveMaxPool2d(1))
     return Backbone(body, name=name, side=32, mean=[0.5] * 3, std=[0.25] * 3, mirror=mirror)

@@ -203,7 +203,7 @@ def test_a_training_that_could_not_be_read_back_is_never_written(saved, loss):
 # --- a probe on a pretrained backbone --------------------------------------------------------------------------
 
 
-def tiny_backbone(name, *, side=None, mirror=False, frozen=False, seed=3):
+def tiny_backbone(name, *, side=None, mirror=False, seed=3):
     with seeded(seed):
         body = nn.Sequential(nn.Conv2d(3, 6, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
     return Backbone(body, name=name, side=side or 16, mean=[0.5] * 3, std=[0.25] * 3, mirror=mirror).eval()

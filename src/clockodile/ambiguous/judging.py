@@ -41,7 +41,7 @@ class Judgement:
 @cache
 def backbones() -> list[Backbone]:
     """The frozen network at each size, loaded once."""
-    return [load_backbone(OFFLINE, side=side, mirror=True, frozen=True) for side in SIDES]
+    return [load_backbone(OFFLINE, side=side, mirror=True).freeze() for side in SIDES]
 
 
 def features_of(images: np.ndarray) -> np.ndarray:

@@ -101,17 +101,14 @@ def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = 
 # --- by name ------------------------------------------------------------------------------------------------
 
 
-def load_backbone(
-    name: str = OFFLINE, *, side: int | None = None, mirror: bool = False, frozen: bool = False
-) -> Backbone:
+def load_backbone(name: str = OFFLINE, *, side: int | None = None, mirror: bool = False) -> Backbone:
     """A network with its ImageNet weights and without its last layer, on the CPU in evaluation mode.
 
     name: "efficientnet_lite0" (no network needed) or a torchvision classification model, such as "resnet18".
-    side: pixels; None for the side it was trained with. mirror: see Backbone. frozen: see Backbone.freeze.
+    side: pixels; None for the side it was trained with. mirror: see Backbone.
     Raises UserError for an unknown name, a side it cannot see, or weights that cannot be had.
     """
-    backbone = load_with_last_layer(name, side=side, mirror=mirror)[0]
-    return backbone.freeze() if frozen else backbone
+    return load_with_last_layer(name, side=side, mirror=mirror)[0]
 
 
 def load_with_last_layer(

@@ -128,7 +128,7 @@ PROBE_SIDE = 224  # pixels the photographs are enlarged to
 
 def backbone_features(images: np.ndarray, *, name: str = OFFLINE, side: int = PROBE_SIDE) -> np.ndarray:
     """Features (N, D) of a frozen backbone, the mean of an image's and its mirror image's."""
-    network = load_backbone(name, side=side, mirror=True, frozen=True)
+    network = load_backbone(name, side=side, mirror=True).freeze()
     return extract_features(network, as_tensor(images)).numpy()
 
 
