@@ -412,3 +412,19 @@ def test_a_prediction_keeps_no_gradients_and_uses_the_kept_statistics(sixteen):
     logits = predict(net, sixteen[0])
     assert not logits.requires_grad and not net.training
     assert torch.allclose(logits[:1], predict(net, sixteen[0][:1]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "found, fast",
+    [
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, True),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, True),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_short_floats_are_used_where_the_processor_is_faster_with_them(monkeypatch, found, fast):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert training.fast_bfloat16(torch.device("cpu")) is fast
+    assert training.fast_bfloat16(torch.device("mps")) is False
