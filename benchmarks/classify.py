@@ -13,11 +13,8 @@ import os
 import platform
 import random
 import sys
-import tarfile
 import tempfile
 import time
-import zlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -38,6 +35,7 @@ from clockodile.classify import training
 from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.models import CompactResNet
 from clockodile.classify.training import Plan, evaluate, fast_bfloat16, seeded, train, train_full_batch
+from clockodile.data.anything import ARCHIVE, CLASSES, read_archive
 from clockodile.data.dataset import Dataset, as_tensor, load_dataset
 from clockodile.errors import UserError
 from clockodile.recipes import DEFAULT_RECIPE, get_profile
@@ -45,7 +43,6 @@ from clockodile.workspace import open_run
 
 CPU = torch.device("cpu")
 BATCH = 64  # of everything but ours and report 000's
-CIFAR10 = "cifar10.tar.gz"  # cifar10/train/<class>/<number>.jpg, in the data folder
 FASTAI = f"{sys.executable} -m pip install fastai  (280 MB)"
 
 
@@ -442,35 +439,6 @@ def arithmetic(fold: Fold, effort: Effort) -> None:
         print_number(f"matrix products in {kind}, GFLOP/s", rate, f"{effort.matrix} x {effort.matrix}")
 
 
-def read_cifar10(archive: Path, count: int, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """The first training JPEGs of every class, read out of the archive in passing; nothing is unpacked to disk.
-
-    Returns uint8 (count, 32, 32, 3) and int64 (count,), classes in turn. Raises UserError when there are too few.
-    """
-    each = -(-count // classes)
-    found, taken = [], Counter()
-    mend = "get it again, or remove it and the data set's own images are used"
-    try:
-        with tarfile.open(archive, "r|gz") as tar:
-            for entry in tar:
-                parts = Path(entry.name).parts
-                if not entry.isfile() or parts[-3:-2] != ("train",) or taken[parts[-2]] == each:
-                    continue
-                with Image.open(tar.extractfile(entry)) as picture:
-                    found.append((taken[parts[-2]], parts[-2], np.asarray(picture.convert("RGB"))))
-                taken[parts[-2]] += 1
-                if len(found) == each * classes:
-                    break
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise UserError(f"{archive} is damaged ({error}); {mend}") from error
-    if len(found) < count:
-        raise UserError(f"{archive} holds {len(found)} of the {count} images wanted; {mend}")
-    found.sort(key=lambda one: one[:2])
-    names = sorted(taken)
-    chosen = found[:count]
-    return np.stack([image for *_, image in chosen]), np.array([names.index(name) for _, name, _ in chosen])
-
-
 @dataclass(frozen=True)
 class Many:
     """Images enough to see how the cost grows."""
@@ -483,10 +451,10 @@ class Many:
 
 def many_images(data: Dataset, folder: Path | None, count: int) -> Many:
     """CIFAR-10 from the data folder, or the data set over and over."""
-    if folder is not None and (folder / CIFAR10).is_file():
-        return Many(*read_cifar10(folder / CIFAR10, count), 10, "CIFAR-10, ten classes")
+    if folder is not None and (folder / ARCHIVE).is_file():
+        return Many(*read_archive(folder / ARCHIVE, count), CLASSES, "CIFAR-10, ten classes")
     rows = np.arange(count) * 7919 % len(data)  # a prime step mixes the classes
-    why = f"no {CIFAR10} in the data folder: the data set's own images repeated"
+    why = f"no {ARCHIVE} in the data folder: the data set's own images repeated"
     return Many(data.images[rows], data.labels[rows], len(data.classes), why)
 
 

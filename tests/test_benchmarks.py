@@ -1,16 +1,14 @@
 import importlib.util
-import io
 import os
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_photos import write_photos
-from PIL import Image
+from tiny_cifar10 import write_archive
 
 from clockodile.ambiguous.methods import METHODS
 from clockodile.errors import UserError
@@ -42,19 +40,6 @@ def bench():
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def write_archive(path: Path, each: int) -> Path:
-    """A cifar10.tar.gz of `each` training images of ten classes and one test image; class c has the grey value 20 c."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name in ["test/0/0000", *(f"train/{c}/{n:04d}" for c in range(10) for n in range(each))]:
-            jpeg = io.BytesIO()
-            Image.new("RGB", (32, 32), (20 * int(name.split("/")[1]),) * 3).save(jpeg, "jpeg")
-            entry = tarfile.TarInfo(f"cifar10/{name}.jpg")
-            entry.size = jpeg.tell()
-            jpeg.seek(0)
-            tar.addfile(entry, jpeg)
-    return path
 
 
 def line_of(text: str, start: str) -> str:
@@ -118,23 +103,6 @@ def test_a_fold_holds_out_its_own_images_only(bench, data):
 )
 def test_when_an_accuracy_is_reached(bench, accuracies, reached):
     assert bench.epochs_to_reach(accuracies, 0.8) == reached
-
-
-def test_images_are_read_out_of_the_archive_in_equal_shares(bench, tmp_path):
-    images, labels = bench.read_cifar10(write_archive(tmp_path / "cifar10.tar.gz", each=5), 40)
-    assert images.shape == (40, 32, 32, 3) and images.dtype == np.uint8
-    assert all(set(labels[start : start + 10]) == set(range(10)) for start in range(0, 40, 10))
-    assert np.abs(images.mean((1, 2, 3)) - 20 * labels).max() < 3
-    assert [path.name for path in tmp_path.iterdir()] == ["cifar10.tar.gz"]
-
-
-def test_a_short_or_broken_archive_is_named(bench, tmp_path):
-    archive = write_archive(tmp_path / "cifar10.tar.gz", each=2)
-    with pytest.raises(UserError, match="holds 20 of the 30"):
-        bench.read_cifar10(archive, 30)
-    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
-    with pytest.raises(UserError, match="damaged"):
-        bench.read_cifar10(archive, 20)
 
 
 def test_without_the_archive_the_images_are_repeated_and_that_is_said(bench, data, tmp_path):

@@ -17,7 +17,7 @@ from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 
 from clockodile.artifacts import atomic
 from clockodile.data import cifar, rendered, sources
-from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar100
+from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar
 from clockodile.data.collection import Collection, Source
 from clockodile.data.download import Limits, Refused
 from clockodile.recipes import get_recipe
@@ -33,7 +33,7 @@ def stored(tmp_path_factory):
     """A cache folder filled once by a real download from a local server."""
     cache = tmp_path_factory.mktemp("cache")
     with served(lambda handler: send(handler, ARCHIVE)) as at:
-        fetch_cifar100(cache, url=at.url, dataset=SMALL, limits=SHORT)
+        fetch_cifar(cache, url=at.url, dataset=SMALL, limits=SHORT)
     return cache
 
 
@@ -86,7 +86,7 @@ def test_a_good_copy_needs_no_network(stored, monkeypatch):
 def test_a_damaged_copy_is_fetched_again(tmp_path):
     with served(lambda handler: send(handler, ARCHIVE)) as at:
         for _ in range(2):
-            fetch_cifar100(tmp_path, url=at.url, dataset=SMALL, limits=SHORT)
+            fetch_cifar(tmp_path, url=at.url, dataset=SMALL, limits=SHORT)
             batch_file = tmp_path / "cifar-100-python" / "train"
             content = bytearray(batch_file.read_bytes())
             content[5000] ^= 1
@@ -107,7 +107,7 @@ def test_an_archive_with_the_right_checksum_and_the_wrong_content(tmp_path):
         served(lambda handler: send(handler, other)) as at,
         pytest.raises(Refused, match="does not hold what it"),
     ):
-        fetch_cifar100(tmp_path, url=at.url, dataset=liar, limits=SHORT)
+        fetch_cifar(tmp_path, url=at.url, dataset=liar, limits=SHORT)
     assert not (tmp_path / "cifar-100-python").exists()
 
 
@@ -119,7 +119,7 @@ def test_old_leftovers_go_and_young_ones_stay(tmp_path):
             )  # as a killed process would leave it
         os.utime(kept, (time.time() - age,) * 2)
     with served(lambda handler: send(handler, ARCHIVE)) as at:
-        fetch_cifar100(tmp_path, url=at.url, dataset=SMALL, limits=SHORT)
+        fetch_cifar(tmp_path, url=at.url, dataset=SMALL, limits=SHORT)
     assert {path.name.rpartition("-")[2] for path in tmp_path.iterdir()} == {
         "python",
         "young",
@@ -130,20 +130,20 @@ def test_old_leftovers_go_and_young_ones_stay(tmp_path):
 def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Refused, match="the cache folder cannot be written"):
-        fetch_cifar100(tmp_path / "file" / "cache", url="http://127.0.0.1:9/", dataset=SMALL, limits=SHORT)
+        fetch_cifar(tmp_path / "file" / "cache", url="http://127.0.0.1:9/", dataset=SMALL, limits=SHORT)
 
 
 def test_what_cannot_be_had_leaves_nothing_but_the_lock(tmp_path):
     said = []
     with served(stall) as at, pytest.raises(Refused, match="127.0.0.1 stalled"):
-        fetch_cifar100(tmp_path, url=at.url, dataset=SMALL, limits=SHORT, log=said.append)
-    assert said == [f"downloading CIFAR-100 (169 MB) to {tmp_path}"]
+        fetch_cifar(tmp_path, url=at.url, dataset=SMALL, limits=SHORT, log=said.append)
+    assert said == [f"downloading cifar-100-python.tar.gz (170 MB) to {tmp_path}"]
     assert [path.name for path in tmp_path.iterdir()] == [LOCK]
 
 
 # --- two at a time ------------------------------------------------------------------------------------------
 
-WAITING = "another process is downloading CIFAR-100; waiting"
+WAITING = "another process is downloading CIFAR; waiting"
 
 
 def test_two_processes_with_an_empty_cache_download_once(tmp_path):
@@ -156,8 +156,8 @@ def test_two_processes_with_an_empty_cache_download_once(tmp_path):
     with served(answer) as at:
         code = (
             "import os; from pathlib import Path; from tiny_cifar import SMALL; "
-            "from clockodile.data.cifar import fetch_cifar100; from clockodile.data.download import Limits; "
-            f"fetch_cifar100(Path({str(tmp_path)!r}), url={at.url!r}, dataset=SMALL, "
+            "from clockodile.data.cifar import fetch_cifar; from clockodile.data.download import Limits; "
+            f"fetch_cifar(Path({str(tmp_path)!r}), url={at.url!r}, dataset=SMALL, "
             "limits=Limits(patience=90), log=lambda line: os.write(1, line.encode() + b'\\n'))"  # whole lines
         )
         read, write = os.pipe()
@@ -172,7 +172,7 @@ def test_two_processes_with_an_empty_cache_download_once(tmp_path):
                     other_waits.set()
         assert [process.wait() for process in both] == [0, 0]
         assert at.server.requests == 1
-    assert sorted(said) == sorted([f"downloading CIFAR-100 (169 MB) to {tmp_path}", WAITING])
+    assert sorted(said) == sorted([f"downloading cifar-100-python.tar.gz (170 MB) to {tmp_path}", WAITING])
     assert {path.name for path in tmp_path.iterdir()} == {"cifar-100-python", LOCK}
 
 
@@ -187,22 +187,22 @@ def test_the_one_that_waited_downloads_if_the_other_could_not(tmp_path):
     lock = FileLock(tmp_path / LOCK, thread_local=False)
     lock.acquire()
     with served(lambda handler: send(handler, ARCHIVE)) as at:
-        fetch_cifar100(tmp_path, url=at.url, dataset=SMALL, limits=SHORT, log=log)
+        fetch_cifar(tmp_path, url=at.url, dataset=SMALL, limits=SHORT, log=log)
         assert at.server.requests == 1
-    assert said == [WAITING, f"downloading CIFAR-100 (169 MB) to {tmp_path}"]
+    assert said == [WAITING, f"downloading cifar-100-python.tar.gz (170 MB) to {tmp_path}"]
 
 
 def test_a_lock_that_is_never_released_or_does_not_work_is_done_without(tmp_path, monkeypatch):
     with served(lambda handler: send(handler, ARCHIVE)) as at:
         with FileLock(tmp_path / LOCK):
             limits = Limits(patience=1.0, wait=0.2)
-            fetch_cifar100(tmp_path, url=at.url, dataset=SMALL, limits=limits)
+            fetch_cifar(tmp_path, url=at.url, dataset=SMALL, limits=limits)
 
         def no_locks(*args, **kwargs):
             raise NotImplementedError
 
         monkeypatch.setattr(FileLock, "acquire", no_locks)
-        fetch_cifar100(tmp_path / "other", url=at.url, dataset=SMALL, limits=SHORT)
+        fetch_cifar(tmp_path / "other", url=at.url, dataset=SMALL, limits=SHORT)
         assert at.server.requests == 2
 
 
@@ -239,4 +239,4 @@ def test_collect_takes_the_stand_in_and_says_why(tmp_path, monkeypatch, caplog):
         assert "cifar100: 127.0.0.1 stalled" in collection.source.why and "127.0.0.1 stalled" in caplog.text
         with served(lambda handler: send(handler, ARCHIVE)) as at:
             assert sources.collect(run).source.kind == "cifar100"
-    assert "downloading CIFAR-100 (169 MB) to" in caplog.text
+    assert "downloading cifar-100-python.tar.gz (170 MB) to" in caplog.text

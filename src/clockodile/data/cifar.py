@@ -1,4 +1,4 @@
-"""CIFAR-100 as a source: fetched once, checked, kept in the cache, and the recipe's classes taken out of it."""
+"""CIFAR as a source: fetched once, checked, kept in the cache; and the recipe's classes taken out of CIFAR-100."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOG = logging.getLogger("clockodile").info
 LICENCE = "CIFAR-100 (Krizhevsky, 2009): for research, with citation; the photographs belong to their makers"
 BACKGROUND_PER_CLASS = 20  # images of each class that is not in the recipe
 LIMITS = Limits()
-LOCK = ".cifar-100.lock"  # in the cache folder; stays there, since removing a lock file is a race
+LOCK = ".cifar.lock"  # in the cache folder; stays there, since removing a lock file is a race
 
 
 # --- the cache ----------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def _take_lock(cache: Path, *, limits: Limits, log: Callable[[str], None]) -> Fi
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log("another process is downloading CIFAR-100; waiting")
+        log("another process is downloading CIFAR; waiting")
         with suppress(OSError):  # Timeout is one
             lock.acquire(timeout=limits.wait)
     except (NotImplementedError, OSError):  # no locks here; a folder that cannot be written shows soon enough
@@ -95,19 +95,19 @@ def _take_lock(cache: Path, *, limits: Limits, log: Callable[[str], None]) -> Fi
 
 
 def _fill(cache: Path, *, url: str, dataset: type, limits: Limits, log: Callable[[str], None]) -> None:
-    """Put `cifar-100-python` into the cache, from an archive put there by hand or from `url`. Raises Refused."""
+    """Put the data set's folder into the cache, from an archive put there by hand or from `url`. Raises Refused."""
     archive = cache / dataset.filename
     by_hand = _has_md5(archive, dataset.tgz_md5)
     _clear_leftovers(cache)
     if not by_hand:
-        log(f"downloading CIFAR-100 (169 MB) to {cache}")
+        log(f"downloading {dataset.filename} (170 MB) to {cache}")
         download(url or dataset.url, archive, dataset.tgz_md5, limits=limits, log=log)
     _unpack(archive, cache, dataset)
     if not by_hand:
         archive.unlink(missing_ok=True)  # the unpacked copy is enough
 
 
-def fetch_cifar100(
+def fetch_cifar(
     cache: Path,
     *,
     url: str = "",
@@ -118,7 +118,8 @@ def fetch_cifar100(
     """torchvision's (train, test) data sets, from the cache if a good copy is there, else from `url`.
 
     cache: folder that holds or gets `cifar-100-python`; an archive put there by hand is used as well.
-    dataset: torchvision.datasets.CIFAR100 or a subclass with other checksums. Raises Refused, one phrase.
+    dataset: torchvision.datasets.CIFAR100 (the default), CIFAR10, or one with other checksums. Raises Refused, one
+    phrase.
     """
     if dataset is None:
         from torchvision.datasets import CIFAR100 as dataset  # a second to import; folders never need it
@@ -145,7 +146,7 @@ def fetch_cifar100(
 # --- the collection -----------------------------------------------------------------------------------------
 
 
-def _resized(images: np.ndarray, size: int) -> np.ndarray:
+def resized(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 (N, H, W, 3) as (N, size, size, 3); unchanged when it has that size."""
     if images.shape[1:3] == (size, size):
         return images
@@ -172,7 +173,7 @@ def cifar100_collection(
     ids: `clock/<train index>`, `test/clock/<test index>`, `cifar100_other/<class>/<train index>`.
     The background is the first 20 training images of every other class. Raises Refused when it cannot be had.
     """
-    train, test = fetch_cifar100(cache, url=url, dataset=dataset, limits=limits, log=log)
+    train, test = fetch_cifar(cache, url=url, dataset=dataset, limits=limits, log=log)
     missing = [name for name in recipe.classes if name not in train.class_to_idx]
     if missing or not recipe.classes:
         raise Refused(f"CIFAR-100 has no class '{missing[0]}'" if missing else "the recipe names no classes")
@@ -182,7 +183,7 @@ def cifar100_collection(
     few = BACKGROUND_PER_CLASS
     blocks += [(train, _rows_of(train, c, few), -1, f"cifar100_other/{c}", BACKGROUND) for c in others]
     return Collection(
-        images=_resized(np.concatenate([data.data[rows] for data, rows, *_ in blocks]), image_size),
+        images=resized(np.concatenate([data.data[rows] for data, rows, *_ in blocks]), image_size),
         labels=np.concatenate([np.full(len(rows), label, np.int64) for _, rows, label, *_ in blocks]),
         ids=np.array([f"{folder}/{row}" for _, rows, _, folder, _ in blocks for row in rows]),
         split=np.array([split for _, rows, *_, split in blocks for _ in rows]),
