@@ -55,6 +55,29 @@ def test_every_class_is_drawn_alike_however_rare():
     assert torch.allclose(shares, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
 
 
+def test_pictures_of_anything_fill_their_share_and_leave_the_others_theirs():
+    labels = torch.tensor([0] * 10 + [1] * 10 + [2] * 300 + [3] * 5000)
+    plan, generator = FlowPlan(steps=1, batch=20_000, others=0.2), torch.Generator().manual_seed(0)
+    for wide, expected in ((0.5, [0.2, 0.2, 0.1, 0.5]), (0.0, [0.4, 0.4, 0.2])):
+        shares = torch.bincount(labels[draw_batch(labels, plan, 2, generator, wide=wide)]) / 20_000
+        assert torch.allclose(shares, torch.tensor(expected), atol=0.02)
+    without = draw_batch(labels[:320], plan, 2, generator, wide=0.5)
+    assert torch.allclose(torch.bincount(labels[without]) / 20_000, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
+
+
+def test_the_share_of_anything_falls_to_nothing(pictures, monkeypatch):
+    shares, real = [], flow.draw_batch
+
+    def watch(*words, wide):
+        shares.append(wide)
+        return real(*words, wide=wide)
+
+    monkeypatch.setattr(flow, "draw_batch", watch)
+    images, labels = torch.cat([pictures[0]] * 2), torch.cat([pictures[1], torch.full((12,), 3)])
+    train_flow(images, labels, replace(TINY, wide=0.6), classes=2, seed=0)
+    assert shares == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+
+
 def test_pictures_of_both_fill_their_share():
     labels = torch.tensor([0] * 100 + [1] * 100 + [2] * 300 + [4] * 7)
     plan = FlowPlan(steps=1, batch=20_000, others=0.15, both=0.45)
@@ -71,6 +94,18 @@ def test_a_training_goes_on_from_a_net_and_changes_only_what_may(pictures):
     for name, part in after.state_dict().items():
         assert torch.equal(start.state_dict()[name], kept[name]), "the start stays as it is"
         assert torch.equal(part, kept[name]) != name.startswith("tell_time"), name
+
+
+def test_labels_may_learn_faster_than_the_rest(pictures):
+    start, _ = train_flow(*pictures, TINY, classes=2, seed=0)
+    steps = {}
+    for rate in (1.0, 30.0):
+        after, _ = train_flow(*pictures, replace(TINY, label_rate=rate), classes=2, seed=1, start=start)
+        steps[rate] = {
+            name: (part - start.state_dict()[name]).abs().mean() for name, part in after.state_dict().items()
+        }
+    labels, rest = "tell_class.weight", "tell_time.0.weight"
+    assert steps[30.0][labels] > 10 * steps[1.0][labels] and steps[30.0][rest] < 3 * steps[1.0][rest]
 
 
 def test_without_other_things_only_classes_are_drawn():
@@ -110,6 +145,7 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(pictures, tmp_path
     assert path.is_file()
     monkeypatch.setattr(flow, "flow_step", real)
     again, resumed = train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
-    assert resumed == losses and not path.exists()
+    assert resumed == losses and path.is_file(), "what follows may be interrupted as well"
+    assert train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path)[1] == losses
     for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)

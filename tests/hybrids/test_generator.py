@@ -1,16 +1,28 @@
 """The flow on a run: what it may learn from, kept weights, and sheets of its progress."""
 
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from tiny_cifar10 import write_archive
 from tiny_flows import TINY_FLOW, use_tiny_plans
 
 from clockodile import artifacts
 from clockodile.ambiguous.neither import pictures_of_neither
-from clockodile.hybrids import generator
-from clockodile.hybrids.generator import HELD_OUT, SHEETS_FILE, fit_flow, material_of, numbered_kinds
+from clockodile.data.anything import photographs_of_anything
+from clockodile.data.download import Refused
+from clockodile.hybrids import flow, generator
+from clockodile.hybrids.generator import (
+    HELD_OUT,
+    SHEETS_FILE,
+    fit_flow,
+    material_of,
+    numbered_kinds,
+    package_flow,
+)
 from clockodile.hybrids.guides import fit_guides
 
 
@@ -40,15 +52,77 @@ def test_trained_once_and_found_again(run, data):
     assert sheets["steps"].tolist() == [1, 2, 3, 4] and sheets["images"].shape[:3] == (4, 2, generator.SHEETS)
 
 
+def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path, monkeypatch):
+    plans = (replace(TINY_FLOW, steps=3), replace(TINY_FLOW, steps=2))
+    whole, fitted = fit_flow(replace(run, dir=tmp_path / "whole"), data, plans=plans)
+    sheets = artifacts.load(tmp_path / "whole", SHEETS_FILE)
+    assert sheets["steps"].tolist() == [1, 2, 3, 4, 5]
+    real, steps = flow.flow_step, []
+
+    def die(*words):
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        steps.append(1)
+        return real(*words)
+
+    monkeypatch.setattr(flow, "flow_step", die)
+    with pytest.raises(KeyboardInterrupt):
+        fit_flow(run, data, plans=plans)
+    assert len(list(run.dir.rglob("*.checkpoint"))) == 2
+    monkeypatch.setattr(flow, "flow_step", lambda *words: steps.append(1) or real(*words))
+    net, again = fit_flow(run, data, plans=plans)
+    assert len(steps) == 5, "no step is done twice"
+    assert again.metrics == fitted.metrics and not list(run.dir.rglob("*.checkpoint"))
+    for a, b in zip(net.state_dict().values(), whole.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_longer_trained_weights_of_the_package_are_good_enough(run, data, tmp_path, monkeypatch):
     fit_flow(run, data)
     place = tmp_path / "weights"
     place.mkdir()
     (run.dir / "generators/flow.safetensors").rename(place / "flow.safetensors")
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: place)
-    _, fitted = fit_flow(run, data, plan=replace(TINY_FLOW, steps=3))
-    assert fitted.origin == "shipped" and fitted.config["plan"]["steps"] == 4
+    _, fitted = fit_flow(run, data, plans=(replace(TINY_FLOW, steps=3),))
+    assert fitted.origin == "shipped" and fitted.config["plans"][0]["steps"] == 4
     assert (run.dir / "generators/flow.safetensors").is_file(), "the command line looks there"
+
+
+def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_path, monkeypatch):
+    known, _ = fit_flow(replace(run, dir=tmp_path / "package"), data)
+    package = tmp_path / "package" / "generators"
+    shutil.copyfile(package / "flow.safetensors", package / f"{generator.START}.safetensors")
+    monkeypatch.setattr(artifacts, "shipped_weights", lambda: package)
+    monkeypatch.setattr(generator, "package_flow", package_flow)
+    still = replace(TINY_FLOW, steps=1, learning_rate=0.0, averaging=0.0)
+    monkeypatch.setitem(generator.FURTHER, run.profile.name, (still,))
+    _, again = fit_flow(run, data)
+    assert again.origin == "shipped", "its own photographs need no training"
+    _, anew = fit_flow(run, data, retrain=True)
+    assert anew.config["start"] == "nothing"
+    data.images[np.flatnonzero(data.fold != HELD_OUT)[0], 0, 0, 0] ^= 255
+    net, fitted = fit_flow(replace(run, dir=tmp_path / "other"), data)
+    assert fitted.origin == "trained" and fitted.config["start"] == "package"
+    for name, part in net.state_dict().items():
+        if name == "tell_class.weight":
+            classes, anything = part[:2], known.tell_class.weight[3]
+            assert torch.allclose(classes, anything.expand(2, -1), atol=1e-3), "as yet anything"
+        assert torch.allclose(part[-2:], known.state_dict()[name][-2:], atol=1e-3)
+
+
+def test_the_package_knows_any_number_of_classes():
+    net = package_flow("other photographs", 5)
+    assert net.tell_class.weight.shape[0] == 7 and net.anything == 6 and net.tell_class.weight.requires_grad
+    with torch.no_grad():
+        asked = [
+            net(torch.zeros(1, 3, 16, 16), torch.tensor([0.5]), torch.tensor([label]))
+            for label in (0, 4, 5, 6)
+        ]
+    assert (
+        torch.equal(asked[0], asked[3])
+        and torch.equal(asked[1], asked[3])
+        and not torch.equal(asked[2], asked[3])
+    )
 
 
 def test_weights_for_other_photographs_are_not_taken(run, data, tmp_path, monkeypatch):
@@ -90,3 +164,25 @@ def test_guides_give_evidence_for_each_class_apart(run, data):
     images.requires_grad_(True)
     guides(images).sum().backward()
     assert images.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("stamp, found", [("", 30), ("drawn", 0)])
+def test_photographs_of_anything_are_learned_beside_photographs_only(
+    run, data, monkeypatch, tmp_path, stamp, found
+):
+    write_archive(tmp_path / "cifar10.tar.gz", each=3)
+    source = data.card["source"] | {"stamp": stamp}
+    data = replace(data, card=data.card | {"source": source})
+    monkeypatch.setattr(generator, "photographs_of_anything", partial(photographs_of_anything, count=30))
+    _, fitted = fit_flow(replace(run, data_dir=tmp_path), data, plans=(replace(TINY_FLOW, wide=0.5),))
+    assert fitted.metrics["beside"] == found
+
+
+def test_without_photographs_of_anything_the_flow_learns_all_the_same(run, data, monkeypatch, caplog):
+    def refuse(run, **options):
+        raise Refused("no way")
+
+    monkeypatch.setattr(generator, "photographs_of_anything", refuse)
+    with caplog.at_level("INFO", "clockodile"):
+        _, fitted = fit_flow(run, data, plans=(replace(TINY_FLOW, wide=0.5),))
+    assert fitted.metrics["beside"] == 0 and "no photographs of anything to learn from: no way" in caplog.text

@@ -19,9 +19,10 @@ TINY_PRACTICE = practice.Practice(
 
 
 def use_tiny_plans(monkeypatch) -> None:
-    """Both profiles train these."""
+    """Both profiles train these, from nothing."""
+    monkeypatch.setattr(generator, "package_flow", lambda known, classes: None)
     for profile in ("quick", "full"):
-        monkeypatch.setitem(generator.PLANS, profile, TINY_FLOW)
+        monkeypatch.setitem(generator.PLANS, profile, (TINY_FLOW,))
         monkeypatch.setitem(guides.PLANS, profile, TINY_GUIDES)
         monkeypatch.setitem(practice.PRACTICES, profile, TINY_PRACTICE)
 

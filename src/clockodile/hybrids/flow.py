@@ -31,10 +31,16 @@ class FlowPlan:
     widths: tuple[int, int] = (96, 176)  # channels at half and at a quarter of the side
     depth: int = 2  # residual blocks a level
     learning_rate: float = 5e-4  # the highest, for AdamW
+    label_rate: float = (
+        1.0  # how much faster labels learn than the rest: new ones in a trained net must catch up
+    )
     warm_up: float = 0.03  # share of the steps in which it rises; afterwards a cosine to nothing
     averaging: float = 0.999  # how much of the averaged weights is kept a step
     others: float = 0.2  # share of a batch that shows other things: what "anything" means must be learned too
     both: float = 0.0  # share of a batch that shows pictures labelled "both", see practice.py
+    wide: float = (
+        0.0  # share of the first batch that shows pictures of anything; it falls to nothing step by step
+    )
     forget: float = 0.1  # share of the pictures whose class is not told
     moved: float = 0.5  # share of the pictures that are turned, scaled and shifted, and told so
 
@@ -83,11 +89,15 @@ def move(
 
 
 def draw_batch(
-    labels: torch.Tensor, plan: FlowPlan, classes: int, generator: torch.Generator
+    labels: torch.Tensor, plan: FlowPlan, classes: int, generator: torch.Generator, *, wide: float = 0.0
 ) -> torch.Tensor:
-    """Rows of a batch, (B,): `others` of them with label C, `both` with C + 2, every class alike often in the rest."""
+    """Rows of a batch, (B,): `wide` of them with label C + 1; of the others `others` with C, `both` with C + 2, and
+    every class alike often in the rest.
+    """
     shares = torch.full((classes + 3,), (1 - plan.others - plan.both) / classes)
     shares[classes:] = torch.tensor([plan.others, 0.0, plan.both])
+    shares *= 1 - wide
+    shares[classes + 1] = wide
     counts = torch.bincount(labels, minlength=classes + 3)
     weight = (shares / counts.clamp(min=1))[labels]
     return torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
@@ -116,10 +126,11 @@ def train_flow(
 ) -> tuple[UNet, list[float]]:
     """Train a flow, or go on where an interrupted training stopped.
 
-    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,), C for other things, C + 2 for both. start: a net to go
-    on from (it stays as it is), by default a new one; learning: which parameters may change, by name. checkpoint: a
-    file that is written each `every` steps, read when it is there, and removed at the end. after: called as often with
-    the step, the losses so far and the averaged net. Returns the averaged net on the CPU and the loss of each step.
+    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,), C for other things, C + 1 for anything, C + 2 for both.
+    start: a net to go on from (it stays as it is), by default a new one; learning: which parameters may change, by
+    name. checkpoint: a file that is written each `every` steps and read when it is there; remove it when no more is
+    needed. after: called as often with the step, the losses so far and the averaged net. Returns the averaged net on
+    the CPU and the loss of each step.
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
@@ -129,7 +140,11 @@ def train_flow(
         parameter.requires_grad_(learning(name))
     averaged = AveragedWeights(net, plan.averaging)
     optimiser = torch.optim.AdamW(
-        [parameter for parameter in net.parameters() if parameter.requires_grad],
+        [
+            {"params": [parameter], "share": plan.label_rate if name.startswith("tell_class") else 1.0}
+            for name, parameter in net.named_parameters()
+            if parameter.requires_grad
+        ],
         lr=plan.learning_rate,
         weight_decay=0.01,
         betas=(0.9, 0.99),
@@ -140,23 +155,22 @@ def train_flow(
         losses = restore(checkpoint, net, averaged, optimiser, generator)
     for step in range(len(losses), plan.steps):
         for group in optimiser.param_groups:
-            group["lr"] = plan.learning_rate * share_of_rate(step, plan)
+            group["lr"] = plan.learning_rate * share_of_rate(step, plan) * group["share"]
+        wide = plan.wide * (1 - step / plan.steps)
         with seeded(seed * 1_000_003 + step):  # for dropout: a continued training is the same training
-            losses.append(flow_step(net.train(), optimiser, images, labels, plan, classes, generator))
+            losses.append(flow_step(net.train(), optimiser, images, labels, plan, classes, generator, wide))
         averaged.update()
         if (step + 1) % every == 0 or step + 1 == plan.steps:
             if checkpoint is not None:
                 keep(checkpoint, net, averaged, optimiser, generator, losses)
             if after is not None:
                 after(step + 1, losses, averaged.model.eval())
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     return averaged.model.cpu().eval(), losses
 
 
-def flow_step(net, optimiser, images, labels, plan: FlowPlan, classes: int, generator) -> float:
+def flow_step(net, optimiser, images, labels, plan: FlowPlan, classes: int, generator, wide: float) -> float:
     """One step on a random batch; returns its loss."""
-    rows = draw_batch(labels, plan, classes, generator)
+    rows = draw_batch(labels, plan, classes, generator, wide=wide)
     photos, told = move(images[rows.to(images.device)], generator, share=plan.moved)
     forgotten = torch.rand(plan.batch, generator=generator) < plan.forget
     wanted = torch.where(forgotten, net.anything, labels[rows]).to(images.device)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from clockodile import artifacts
 from clockodile.ambiguous.neither import pictures_of_neither
+from clockodile.data.anything import photographs_of_anything
 from clockodile.data.dataset import Dataset, as_images, as_tensor
+from clockodile.data.download import Refused
 from clockodile.hybrids.flow import FlowPlan, train_flow
 from clockodile.hybrids.sampling import sample
 from clockodile.hybrids.unet import UNet
 from clockodile.workspace import Run
 
+LOG = logging.getLogger("clockodile").info
 VERSION = 1  # raise it when net or training change their meaning: kept weights are then trained anew
 NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"
+START = "flow-start"  # the package's flow for photographs that are not its own, see `package_flow`
 HELD_OUT = (
     0  # the fold that no generator sees: copies are told from inventions by it, and realism is measured on it
 )
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
 SHEETS = 8  # pictures of each class drawn while training, always from the same noise
-LOOKS = 20  # times that training is looked at and kept on the way
-PLANS = {  # by profile
-    "quick": FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),
-    "full": FlowPlan(steps=2400),
+LOOKS = 8  # times that each training is looked at and kept on the way
+PLANS = {  # by profile: trainings one after the other, each goes on from the net before
+    "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),
+    "full": (FlowPlan(steps=2400),),
+}
+START_PLANS = (*PLANS["full"], FlowPlan(steps=2400, wide=0.8))  # how START was trained, by `fit_flow`
+FURTHER = {  # by profile: how training goes on from there
+    "quick": (FlowPlan(steps=100, batch=32, averaging=0.97, label_rate=40.0),),
+    "full": (FlowPlan(steps=1200, label_rate=10.0),),
 }
 
 
@@ -69,27 +80,60 @@ def numbered_kinds(names: np.ndarray) -> np.ndarray:
     return number[which].astype(np.int64)
 
 
-def plan_for(run: Run) -> FlowPlan:
-    """How the flow is trained in this run's profile."""
-    plan = PLANS[run.profile.name]
-    return replace(plan, steps=run.profile.scaled(plan.steps))
+def photographs_beside(run: Run, data: Dataset) -> np.ndarray:
+    """Photographs of anything to learn from beside the run's own, uint8 (N, S, S, 3); none where they cannot be had.
+
+    Drawings get none either: photographs would only teach how drawings do not look.
+    """
+    size = data.images.shape[1]
+    if not data.stamp:
+        try:
+            return photographs_of_anything(run, size=size)
+        except Refused as reason:
+            LOG(f"no photographs of anything to learn from: {reason}")
+    return np.zeros((0, size, size, 3), np.uint8)
+
+
+def plans_for(run: Run, plans: dict[str, tuple[FlowPlan, ...]]) -> tuple[FlowPlan, ...]:
+    """How the flow is trained in this run's profile. plans: PLANS or FURTHER."""
+    return tuple(replace(plan, steps=run.profile.scaled(plan.steps)) for plan in plans[run.profile.name])
+
+
+def package_flow(known: str, classes: int) -> UNet | None:
+    """A flow that knows how pictures look, with `classes` classes still to be learned, which as yet mean "anything".
+
+    It was trained on photographs of anything beside clocks and crocodiles. None when it was trained on these very
+    photographs (known: their fingerprint), or is not there.
+    """
+    found = artifacts.load_shipped(START, {"net": "flow", "version": VERSION})
+    if found is None or found.config["known"] == known:
+        return None
+    net = flow_from(found)
+    others, anything = net.tell_class.weight.detach()[-2:]
+    net.tell_class = nn.Embedding.from_pretrained(
+        torch.stack([*[anything] * classes, others, anything]), freeze=False
+    )
+    net.anything = classes + 1
+    return net
 
 
 def fit_flow(
     run: Run,
     data: Dataset,
     *,
-    plan: FlowPlan | None = None,
+    plans: tuple[FlowPlan, ...] | None = None,
     retrain: bool = False,
     after: Callable[[int, list[float]], None] | None = None,
 ) -> tuple[UNet, artifacts.Fitted]:
     """The trained flow: from the run folder, else from the package, else trained now (resumable).
 
-    data: all splits. after: called now and then with the step and the losses so far. Returns the net in evaluation mode
-    and its record, whose metrics hold "losses" (mean of each hundred steps). Sheets drawn on the way are kept as
-    SHEETS_FILE.
+    For photographs that the package's flow has not seen, training goes on from it; for its own it starts from nothing.
+    plans: other trainings than the profile's, from nothing. data: all splits. after: called now and then with the step
+    and the losses so far. Returns the net in evaluation mode and its record, whose metrics hold "losses" (mean of each
+    hundred steps) and "beside" (how many photographs of anything were learned from). Sheets drawn on the way are kept
+    as SHEETS_FILE.
     """
-    plan, train, classes = plan or plan_for(run), data.part("train"), len(data.classes)
+    train, classes = data.part("train"), len(data.classes)
     config = {
         "net": "flow",
         "version": VERSION,
@@ -98,34 +142,50 @@ def fit_flow(
             train.images[train.fold != HELD_OUT], train.labels[train.fold != HELD_OUT]
         ),
     }
-    made_with = {"plan": asdict(plan)}
+    start = None if plans else package_flow(config["known"], classes)
+    plans = plans or plans_for(run, FURTHER if start else PLANS)
+    made_with = {"plans": [asdict(plan) for plan in plans], "start": "package" if start else "nothing"}
     size = train.images.shape[1]
 
     def fit() -> tuple[dict, dict]:
         material, config_now = material_of(data, seed=run.seed), config | made_with
+        images, labels = material.images, material.labels
+        if any(plan.wide for plan in plans):
+            beside = photographs_beside(run, data)
+            images = torch.cat([images, as_tensor(beside)])
+            labels = torch.cat([labels, torch.full((len(beside),), classes + 1)])
         sheets = artifacts.recall(run.dir, SHEETS_FILE, config_now) or {"steps": [], "images": []}
         sheets = dict(zip(sheets["steps"], sheets["images"], strict=True))
+        net, losses, places = start, [], []
 
-        def watch(step: int, losses: list[float], net: UNet) -> None:
-            sheets[step] = draw_sheet(net, classes, size)
+        def watch(step: int, now: list[float], net: UNet) -> None:
+            sheets[len(losses) + step] = draw_sheet(net, classes, size)
             arrays = {"steps": np.array(list(sheets)), "images": np.stack(list(sheets.values()))}
             artifacts.save(run.dir, SHEETS_FILE, arrays, config_now)
             if after is not None:
-                after(step, losses)
+                after(len(losses) + step, losses + now)
 
-        net, losses = train_flow(
-            material.images,
-            material.labels,
-            plan,
-            classes=classes,
-            seed=run.seed,
-            checkpoint=run.dir / "generators" / f"flow-{artifacts.key_of(config_now)}.checkpoint",
-            every=max(1, plan.steps // LOOKS),
-            after=watch,
-        )
+        for number, plan in enumerate(plans):
+            key = artifacts.key_of(config_now)
+            places.append(run.dir / "generators" / f"flow-{key}-{number}.checkpoint")
+            net, now = train_flow(
+                images,
+                labels,
+                plan,
+                classes=classes,
+                seed=run.seed + number,
+                start=net,
+                checkpoint=places[-1],
+                every=max(1, plan.steps // LOOKS),
+                after=watch,
+            )
+            losses += now
+        for place in places:
+            place.unlink(missing_ok=True)
         means = [float(np.mean(losses[i : i + 100])) for i in range(0, len(losses), 100)]
         return {name: part.half() for name, part in net.state_dict().items()}, {
             "losses": means,
+            "beside": len(labels) - len(material.labels),
             "classes": list(data.classes),
             "pair": list(run.recipe.pair),
             "image_size": int(size),
@@ -139,13 +199,13 @@ def fit_flow(
 
 def draw_sheet(net: UNet, classes: int, size: int) -> np.ndarray:
     """A line of pictures of each class from fixed noise: uint8 (C, SHEETS, S, S, 3)."""
-    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size, steps=12) for label in range(classes)]
+    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size, steps=8) for label in range(classes)]
     return np.stack([as_images(line) for line in lines])
 
 
 def flow_from(fitted: artifacts.Fitted) -> UNet:
     """The net in a stored file, in evaluation mode."""
-    plan = fitted.config["plan"]
+    plan = fitted.config["plans"][0]
     net = UNet(classes=len(fitted.metrics["classes"]), widths=tuple(plan["widths"]), depth=plan["depth"])
     net.load_state_dict({name: part.float() for name, part in fitted.state.items()})
     return net.eval()

@@ -74,16 +74,18 @@ def fit_practice(run: Run, data: Dataset, mixer: Mixer, *, retrain: bool = False
     whole = config | made_with
 
     def fit() -> tuple[dict, dict]:
-        now, pool, rounds = mixer, [], []
+        now, pool, rounds, places = mixer, [], [], []
         for number, count in enumerate(practice.drawn, start=1):
             drawing = partial(draw, now, FIRST_SEED * number, count, practice.steps)
             pool.append(artifacts.remember(run.dir, f"{FOLDER}/{number}.npz", whole, drawing, anew=retrain))
             best, about = best_of(pool, practice.kept)
             rounds.append(about)
-            checkpoint = run.dir / FOLDER / f"{artifacts.key_of(whole)}-{number}.checkpoint"
+            places.append(run.dir / FOLDER / f"{artifacts.key_of(whole)}-{number}.checkpoint")
             now = learn_from(
-                now, best, material, practice.plan, seed=run.seed + number, checkpoint=checkpoint
+                now, best, material, practice.plan, seed=run.seed + number, checkpoint=places[-1]
             )
+        for place in places:
+            place.unlink(missing_ok=True)
         state = {name: part.half() for name, part in now.net.state_dict().items() if tells(name)}
         return state, {"rounds": rounds}
 
