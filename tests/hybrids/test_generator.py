@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from tiny_cifar10 import write_archive
-from tiny_flows import TINY_FLOW, use_tiny_plans
+from tiny_flows import TINY_FLOW, steps_counted, use_tiny_plans
 
 from clockodile import artifacts
 from clockodile.ambiguous.neither import pictures_of_neither
 from clockodile.data.anything import photographs_of_anything
 from clockodile.data.download import Refused
-from clockodile.hybrids import flow, generator
+from clockodile.hybrids import generator
+from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.generator import (
     HELD_OUT,
     SHEETS_FILE,
@@ -52,26 +53,17 @@ def test_trained_once_and_found_again(run, data):
     assert sheets["steps"].tolist() == [1, 2, 3, 4] and sheets["images"].shape[:3] == (4, 2, generator.SHEETS)
 
 
-def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path, monkeypatch):
+def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path):
     plans = (replace(TINY_FLOW, steps=3), replace(TINY_FLOW, steps=2))
     whole, fitted = fit_flow(replace(run, dir=tmp_path / "whole"), data, plans=plans)
     sheets = artifacts.load(tmp_path / "whole", SHEETS_FILE)
     assert sheets["steps"].tolist() == [1, 2, 3, 4, 5]
-    real, steps = flow.flow_step, []
-
-    def die(*words):
-        if len(steps) == 4:
-            raise KeyboardInterrupt
-        steps.append(1)
-        return real(*words)
-
-    monkeypatch.setattr(flow, "flow_step", die)
-    with pytest.raises(KeyboardInterrupt):
+    with steps_counted(most=4) as before, pytest.raises(KeyboardInterrupt):
         fit_flow(run, data, plans=plans)
     assert len(list(run.dir.rglob("*.checkpoint"))) == 2
-    monkeypatch.setattr(flow, "flow_step", lambda *words: steps.append(1) or real(*words))
-    net, again = fit_flow(run, data, plans=plans)
-    assert len(steps) == 5, "no step is done twice"
+    with steps_counted() as after:
+        net, again = fit_flow(run, data, plans=plans)
+    assert len(before) + len(after) == 5, "no step is done twice"
     assert again.metrics == fitted.metrics and not list(run.dir.rglob("*.checkpoint"))
     for a, b in zip(net.state_dict().values(), whole.state_dict().values(), strict=True):
         assert torch.equal(a, b)
@@ -108,6 +100,13 @@ def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_
             classes, anything = part[:2], known.tell_class.weight[3]
             assert torch.allclose(classes, anything.expand(2, -1), atol=1e-3), "as yet anything"
         assert torch.allclose(part[-2:], known.state_dict()[name][-2:], atol=1e-3)
+
+
+def test_what_the_package_starts_from_was_trained_as_it_says():
+    found = artifacts.load_shipped(generator.START, {"net": "flow"})
+    assert [FlowPlan(**plan | {"widths": tuple(plan["widths"])}) for plan in found.config["plans"]] == [
+        *generator.START_PLANS
+    ]
 
 
 def test_the_package_knows_any_number_of_classes():

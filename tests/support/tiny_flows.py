@@ -1,12 +1,14 @@
 """A flow and guides that train in a second, and a run in which they have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from made_photos import striped_dataset, write_photos
 
 from clockodile.classify.training import Plan
-from clockodile.hybrids import generator, guides, practice
+from clockodile.hybrids import flow, generator, guides, practice
 from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.mixing import fit_composer
 from clockodile.workspace import open_run
@@ -25,6 +27,22 @@ def use_tiny_plans(monkeypatch) -> None:
         monkeypatch.setitem(generator.PLANS, profile, (TINY_FLOW,))
         monkeypatch.setitem(guides.PLANS, profile, TINY_GUIDES)
         monkeypatch.setitem(practice.PRACTICES, profile, TINY_PRACTICE)
+
+
+@contextmanager
+def steps_counted(*, most: int | None = None) -> Iterator[list]:
+    """Yields a list that grows by one with each step of a flow's training, which is interrupted after `most`."""
+    real, done = flow.flow_step, []
+
+    def step(*words):
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append(1)
+        return real(*words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flow, "flow_step", step)
+        yield done
 
 
 def practised_run(place: Path) -> tuple:

@@ -139,11 +139,12 @@ def train_flow(
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(learning(name))
     averaged = AveragedWeights(net, plan.averaging)
+    labelling = net.tell_class.weight
+    rest = [part for part in net.parameters() if part.requires_grad and part is not labelling]
     optimiser = torch.optim.AdamW(
         [
-            {"params": [parameter], "share": plan.label_rate if name.startswith("tell_class") else 1.0}
-            for name, parameter in net.named_parameters()
-            if parameter.requires_grad
+            {"params": rest, "share": 1.0},
+            {"params": [labelling] * labelling.requires_grad, "share": plan.label_rate},
         ],
         lr=plan.learning_rate,
         weight_decay=0.01,

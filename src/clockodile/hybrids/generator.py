@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
 
 from clockodile import artifacts
 from clockodile.ambiguous.neither import pictures_of_neither
@@ -17,7 +16,7 @@ from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.data.download import Refused
 from clockodile.hybrids.flow import FlowPlan, train_flow
 from clockodile.hybrids.sampling import sample
-from clockodile.hybrids.unet import UNet
+from clockodile.hybrids.unet import UNet, learn_classes
 from clockodile.workspace import Run
 
 LOG = logging.getLogger("clockodile").info
@@ -108,13 +107,7 @@ def package_flow(known: str, classes: int) -> UNet | None:
     found = artifacts.load_shipped(START, {"net": "flow", "version": VERSION})
     if found is None or found.config["known"] == known:
         return None
-    net = flow_from(found)
-    others, anything = net.tell_class.weight.detach()[-2:]
-    net.tell_class = nn.Embedding.from_pretrained(
-        torch.stack([*[anything] * classes, others, anything]), freeze=False
-    )
-    net.anything = classes + 1
-    return net
+    return learn_classes(flow_from(found), classes)
 
 
 def fit_flow(
@@ -156,7 +149,8 @@ def fit_flow(
             labels = torch.cat([labels, torch.full((len(beside),), classes + 1)])
         sheets = artifacts.recall(run.dir, SHEETS_FILE, config_now) or {"steps": [], "images": []}
         sheets = dict(zip(sheets["steps"], sheets["images"], strict=True))
-        net, losses, places = start, [], []
+        net, losses, key = start, [], artifacts.key_of(config_now)
+        places = [run.dir / "generators" / f"flow-{key}-{number}.checkpoint" for number in range(len(plans))]
 
         def watch(step: int, now: list[float], net: UNet) -> None:
             sheets[len(losses) + step] = draw_sheet(net, classes, size)
@@ -166,8 +160,6 @@ def fit_flow(
                 after(len(losses) + step, losses + now)
 
         for number, plan in enumerate(plans):
-            key = artifacts.key_of(config_now)
-            places.append(run.dir / "generators" / f"flow-{key}-{number}.checkpoint")
             net, now = train_flow(
                 images,
                 labels,
@@ -175,7 +167,7 @@ def fit_flow(
                 classes=classes,
                 seed=run.seed + number,
                 start=net,
-                checkpoint=places[-1],
+                checkpoint=places[number],
                 every=max(1, plan.steps // LOOKS),
                 after=watch,
             )

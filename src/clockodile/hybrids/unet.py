@@ -129,12 +129,24 @@ class UNet(nn.Module):
 
 def learn_both(net: UNet, pair: tuple[int, int]) -> UNet:
     """A copy with one more label, "both" (`net.both`), that as yet says half of either class of the pair."""
-    net = copy.deepcopy(net)
     known = net.tell_class.weight.detach()
-    net.tell_class = nn.Embedding(
-        len(known) + 1, known.shape[1], _weight=torch.cat([known, known[list(pair)].mean(0)[None]])
-    )
+    net = relabelled(net, torch.cat([known, known[list(pair)].mean(0)[None]]))
     net.both = net.anything + 1
+    return net
+
+
+def learn_classes(net: UNet, classes: int) -> UNet:
+    """A copy with `classes` classes in place of those it knows, which as yet mean "anything"."""
+    others, anything = net.tell_class.weight.detach()[-2:]
+    net = relabelled(net, torch.stack([*[anything] * classes, others, anything]))
+    net.anything = classes + 1
+    return net
+
+
+def relabelled(net: UNet, labels: torch.Tensor) -> UNet:
+    """A copy that is told its labels by the rows of `labels`, (L, told)."""
+    net = copy.deepcopy(net)
+    net.tell_class = nn.Embedding.from_pretrained(labels, freeze=False)
     return net
 
 
