@@ -273,6 +273,12 @@ def recorded_config(run_dir: Path, name: str, config: Mapping) -> dict | None:
     return stored if key_of({part: stored.get(part) for part in config}) == key_of(config) else None
 
 
+def forget(run_dir: Path, name: str) -> None:
+    """Remove what `save` wrote, if it is there."""
+    for path in (Path(run_dir) / name, Path(run_dir) / "provenance" / f"{name}.json"):
+        path.unlink(missing_ok=True)
+
+
 def remember(
     run_dir: Path,
     name: str,

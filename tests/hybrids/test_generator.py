@@ -17,12 +17,14 @@ from clockodile.data.download import Refused
 from clockodile.hybrids import generator
 from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.generator import (
+    DRAWN,
     HELD_OUT,
-    SHEETS_FILE,
+    draw_sheet,
     fit_flow,
     material_of,
     numbered_kinds,
     package_flow,
+    sheets_of,
 )
 from clockodile.hybrids.guides import fit_guides
 
@@ -49,22 +51,25 @@ def test_trained_once_and_found_again(run, data):
     for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
     assert len(fitted.metrics["losses"]) == 1 and not list(run.dir.rglob("*.checkpoint"))
-    sheets = artifacts.load(run.dir, SHEETS_FILE)
-    assert sheets["steps"].tolist() == [1, 2, 3, 4] and sheets["images"].shape[:3] == (4, 2, generator.SHEETS)
+    sheets = sheets_of(kept)
+    assert list(sheets) == [1, 2, 3, 4]
+    assert sheets[4].dtype == np.uint8 and sheets[4].shape == (2, generator.SHEETS, *data.images.shape[1:])
+    apart = sheets[4].astype(int) - draw_sheet(net, 2, data.images.shape[1])
+    assert abs(apart).max() <= 2, "the last are by the net itself, before its weights were rounded"
 
 
 def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path):
     plans = (replace(TINY_FLOW, steps=3), replace(TINY_FLOW, steps=2))
     whole, fitted = fit_flow(replace(run, dir=tmp_path / "whole"), data, plans=plans)
-    sheets = artifacts.load(tmp_path / "whole", SHEETS_FILE)
-    assert sheets["steps"].tolist() == [1, 2, 3, 4, 5]
+    assert list(sheets_of(fitted)) == [1, 2, 3, 4, 5]
     with steps_counted(most=4) as before, pytest.raises(KeyboardInterrupt):
         fit_flow(run, data, plans=plans)
     assert len(list(run.dir.rglob("*.checkpoint"))) == 2
     with steps_counted() as after:
         net, again = fit_flow(run, data, plans=plans)
     assert len(before) + len(after) == 5, "no step is done twice"
-    assert again.metrics == fitted.metrics and not list(run.dir.rglob("*.checkpoint"))
+    assert again.metrics == fitted.metrics and torch.equal(again.state[DRAWN], fitted.state[DRAWN])
+    assert not list(run.dir.rglob("*.checkpoint")) and not list(run.dir.rglob("flow_sheets*"))
     for a, b in zip(net.state_dict().values(), whole.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
@@ -152,6 +157,8 @@ def test_evidence_is_0_for_other_things_and_1_for_typical_photographs(run, data)
     assert torch.allclose(looks[2].mean(0), torch.zeros(2), atol=0.02)
     for label in (0, 1):
         assert abs(looks[label][:, label].median() - 1) < 0.3
+    others = guides.nets_evidence(material.images[material.labels == 2]).mean(0)
+    assert torch.allclose(others, torch.zeros(2), atol=0.1), "the nets alone, without mirror images"
 
 
 def test_guides_give_evidence_for_each_class_apart(run, data):
@@ -161,7 +168,7 @@ def test_guides_give_evidence_for_each_class_apart(run, data):
     assert evidence.shape == (6, 2)
     assert torch.allclose(evidence, guides.evidence(images.flip(3)), atol=1e-5), "mirrors are the same"
     images.requires_grad_(True)
-    guides(images).sum().backward()
+    guides.nets_evidence(images).sum().backward()
     assert images.grad.abs().sum() > 0
 
 

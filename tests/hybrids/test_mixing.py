@@ -39,6 +39,8 @@ class Bright(nn.Module):
         light = images.mean((1, 2, 3))
         return torch.stack([0.5 - light, light - 0.5], 1)
 
+    nets_evidence = evidence
+
 
 @pytest.fixture
 def mixer():
@@ -55,6 +57,20 @@ def test_the_ends_of_the_mix_want_one_class_only(mixer):
 def test_swapping_the_classes_turns_the_mix_round(mixer):
     turned = Mixer(mixer.net, mixer.guides, mixer.classes, (1, 0), 8)
     assert torch.allclose(mix_once(mixer, [1, 2], mix=0.3), mix_once(turned, [1, 2], mix=0.7), atol=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"mix": 0}, {"mix": 1}, {"lean": 0.9}])
+def test_who_follows_the_guides_gets_more_of_what_they_see(mixer, options):
+    def worth_of(follow):
+        pictures = mix_once(mixer, range(8), guidance=1.0, follow=follow, **options)
+        return worth(mixer.guides.evidence(pictures), options.get("mix", 0.5))
+
+    assert (worth_of(0.1) > worth_of(0)).all()
+
+
+def test_who_follows_depends_on_its_seed_alone(mixer):
+    many = mix_once(mixer, range(3), follow=0.5)
+    assert torch.equal(many[2:], mix_once(mixer, [2], follow=0.5))
 
 
 def test_layouts_divide_the_picture(mixer):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from clockodile.hybrids.sampling import composed_velocity, noise_of, sample, walk
+from clockodile.hybrids.sampling import composed_velocity, following, noise_of, sample, walk
 
 
 class Wanting(nn.Module):
@@ -60,3 +60,36 @@ def test_weights_may_differ_from_place_to_place():
 def test_pictures_do_not_depend_on_the_batch():
     many = sample(Wanting(), {0: 1.5, 1: 1.0}, range(5), size=8, steps=4, batch=2)
     assert torch.allclose(many[3:4], sample(Wanting(), {0: 1.5, 1: 1.0}, [3], size=8, steps=4), atol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_a_walk_is_pulled_to_what_is_worth_more_with_the_strength_asked_for(strength):
+    x = 0.1 * noise_of([1, 2], 8)
+
+    def still(x, time):
+        return torch.zeros_like(x)
+
+    pull = following(still, lambda images: images[:, 0].sum((1, 2)), strength)(x, 0.5)
+    assert not pull.requires_grad
+    assert torch.allclose(pull.square().mean((1, 2, 3)).sqrt(), torch.full((2,), strength), atol=1e-5)
+    assert (pull[:, 0] >= 0).all() and torch.equal(pull[:, 1:], torch.zeros_like(pull[:, 1:]))
+
+
+def test_worth_is_asked_about_the_end_of_the_walk():
+    asked = []
+
+    def worth(images):
+        asked.append(images.detach())
+        return images.sum((1, 2, 3))
+
+    following(lambda x, time: torch.full_like(x, 0.4), worth, 1.0)(torch.zeros(1, 3, 4, 4), 0.5)
+    assert torch.allclose(
+        asked[0], torch.full((1, 3, 4, 4), 0.6)
+    )  # 0 + half of 0.4, then from [-1, 1] to [0, 1]
+
+
+def test_where_nothing_is_worth_more_the_way_stays():
+    x = noise_of([1], 8)
+    assert torch.equal(
+        following(lambda x, time: -x, lambda images: 0 * images.sum((1, 2, 3)), 1.0)(x, 0.5), -x
+    )

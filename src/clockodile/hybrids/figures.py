@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from clockodile.classify.figures_pictures import Row, picture_rows
-from clockodile.plots import INK, new_figure, show_tiles
+from clockodile.plots import INK, new_figure, show_tiles, tile_gaps
+
+LINES, EACH = 5, 5  # of pictures drawn while learning: moments, and pictures of each class
 
 
 def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
@@ -19,6 +21,26 @@ def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
         label_ax.set_axis_off()
         label_ax.text(1, 0.5, label, ha="right", va="center", color=INK)
         show_tiles(ax, images, columns=columns)
+    return figure
+
+
+def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray], pair: tuple[int, int]) -> Figure:
+    """How a flow learned: its loss, and what it drew from the same noise after more and more steps.
+
+    losses: mean of each hundred steps; sheets: step -> uint8 (C, N, H, W, 3), see `generator.sheets_of`.
+    """
+    figure, (curve, grid) = new_figure(1, 2, height=2.9, width_ratios=(2, 5))
+    last = max(sheets)
+    curve.plot(np.minimum(100 * np.arange(1, len(losses) + 1), last), losses, ".-", color=INK)
+    curve.set_xlim(0, last * 1.05)
+    curve.set(title="Loss (squared error)", xlabel="steps")
+    steps = list(sheets)
+    steps = [steps[place] for place in np.unique(np.linspace(0, len(steps) - 1, LINES).round().astype(int))]
+    drawn = [np.concatenate([sheets[step][label][:EACH] for label in pair]) for step in steps]
+    show_tiles(grid, np.concatenate(drawn), columns=2 * EACH, title="The same noise after so many steps")
+    height = drawn[0].shape[1] + tile_gaps(drawn[0].shape[1], ())[0]
+    for line, step in enumerate(steps):
+        grid.text(-3, (line + 0.5) * height, f"{step}", ha="right", va="center", color=INK)
     return figure
 
 

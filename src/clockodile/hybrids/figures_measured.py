@@ -36,14 +36,7 @@ def turning_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -
     """Share of pictures with more of the second class against the mix: points, fitted curve, and where it turns."""
     figure, ax = new_figure(height=3.8)
     for place, (method, found) in enumerate(curves.items()):
-        colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
-        aside = DODGE * (place - (len(curves) - 1) / 2)
-        mixes, share = found.shares["mix"], 100 * found.shares["turned"]
-        ends = [share - 100 * found.shares["turned_low"], 100 * found.shares["turned_high"] - share]
-        ends = np.maximum(ends, 0)  # rounding
-        ax.errorbar(
-            mixes + aside, share, ends, fmt=marker, color=colour, markersize=4, elinewidth=0.8, alpha=0.8
-        )
+        mixes, colour = found.shares["mix"], _points(ax, found, "turned", place, len(curves))
         fine = np.linspace(mixes.min(), mixes.max(), 200)
         middle = found.middle
         turns = f"turns at {middle.value:.2f} ({middle.low:.2f} to {middle.high:.2f})"
@@ -57,25 +50,35 @@ def turning_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -
 
 
 def both_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> Figure:
-    """Share of pictures with evidence for both classes against the mix, with its 95 % interval as a band."""
+    """Share of pictures with evidence for both classes against the mix, with its 95 % interval."""
     figure, ax = new_figure(height=3.4)
-    for (method, found), colour, marker in zip(curves.items(), LINES * 9, MARKERS * 9, strict=False):
-        part = found.shares
-        ax.fill_between(
-            part["mix"],
-            100 * part["both_low"],
-            100 * part["both_high"],
-            color=colour,
-            alpha=0.13,
-            linewidth=0,
-        )
+    for place, (method, found) in enumerate(curves.items()):
+        colour = _points(ax, found, "both", place, len(curves))
         words = f"{method}: {100 * found.both.value:.0f} % at {found.both_mix:.2f}"
-        ax.plot(part["mix"], 100 * part["both"], f"{marker}-", color=colour, markersize=4, label=words)
+        ax.plot(found.shares["mix"], 100 * found.shares["both"], color=colour, linewidth=2, label=words)
     _mix_axis(ax, names)
-    ax.set_ylim(0, 1.05 * max(100 * found.shares["both_high"].max() for found in curves.values()))
+    ax.set_ylim(-2, 1.05 * max(100 * found.shares["both_high"].max() for found in curves.values()))
     ax.set_ylabel("both classes seen, %")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8.5)
     return figure
+
+
+def _points(ax: Axes, found: Psychometric, share: str, place: int, of: int) -> str:
+    """A share at each mix with its interval, a little beside those of the `of` other methods; returns its colour."""
+    colour, aside = LINES[place % len(LINES)], DODGE * (place - (of - 1) / 2)
+    value, low, high = (100 * found.shares[column] for column in (share, f"{share}_low", f"{share}_high"))
+    ends = np.maximum([value - low, high - value], 0)  # rounding
+    ax.errorbar(
+        found.shares["mix"] + aside,
+        value,
+        ends,
+        fmt=MARKERS[place % len(MARKERS)],
+        color=colour,
+        markersize=4,
+        elinewidth=0.8,
+        alpha=0.8,
+    )
+    return colour
 
 
 def _mix_axis(ax: Axes, names: tuple[str, str]) -> None:

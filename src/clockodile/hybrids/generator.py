@@ -20,8 +20,9 @@ from clockodile.hybrids.unet import UNet, learn_classes
 from clockodile.workspace import Run
 
 LOG = logging.getLogger("clockodile").info
-VERSION = 1  # raise it when net or training change their meaning: kept weights are then trained anew
-NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"
+VERSION = 2  # raise it when net or training change their meaning: kept weights are then trained anew
+NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
+DRAWN = "drawn"  # pictures in the stored file, beside the net's weights
 START = "flow-start"  # the package's flow for photographs that are not its own, see `package_flow`
 HELD_OUT = (
     0  # the fold that no generator sees: copies are told from inventions by it, and realism is measured on it
@@ -123,8 +124,8 @@ def fit_flow(
     For photographs that the package's flow has not seen, training goes on from it; for its own it starts from nothing.
     plans: other trainings than the profile's, from nothing. data: all splits. after: called now and then with the step
     and the losses so far. Returns the net in evaluation mode and its record, whose metrics hold "losses" (mean of each
-    hundred steps) and "beside" (how many photographs of anything were learned from). Sheets drawn on the way are kept
-    as SHEETS_FILE.
+    hundred steps) and "beside" (how many photographs of anything were learned from); for what it drew on the way see
+    `sheets_of`.
     """
     train, classes = data.part("train"), len(data.classes)
     config = {
@@ -174,9 +175,12 @@ def fit_flow(
             losses += now
         for place in places:
             place.unlink(missing_ok=True)
+        artifacts.forget(run.dir, SHEETS_FILE)
         means = [float(np.mean(losses[i : i + 100])) for i in range(0, len(losses), 100)]
-        return {name: part.half() for name, part in net.state_dict().items()}, {
+        state = {name: part.half() for name, part in net.state_dict().items()}
+        return state | {DRAWN: torch.from_numpy(np.stack(list(sheets.values())))}, {
             "losses": means,
+            "drawn_after": [int(step) for step in sheets],
             "beside": len(labels) - len(material.labels),
             "classes": list(data.classes),
             "pair": list(run.recipe.pair),
@@ -199,5 +203,10 @@ def flow_from(fitted: artifacts.Fitted) -> UNet:
     """The net in a stored file, in evaluation mode."""
     plan = fitted.config["plans"][0]
     net = UNet(classes=len(fitted.metrics["classes"]), widths=tuple(plan["widths"]), depth=plan["depth"])
-    net.load_state_dict({name: part.float() for name, part in fitted.state.items()})
+    net.load_state_dict({name: part.float() for name, part in fitted.state.items() if name != DRAWN})
     return net.eval()
+
+
+def sheets_of(fitted: artifacts.Fitted) -> dict[int, np.ndarray]:
+    """What a flow drew on its way: after how many steps -> uint8 (C, SHEETS, S, S, 3), always from the same noise."""
+    return dict(zip(fitted.metrics["drawn_after"], fitted.state[DRAWN].numpy(), strict=True))

@@ -47,6 +47,10 @@ class Guides(nn.Module):
         others = logits[..., self.classes :].logsumexp(2, keepdim=True)
         return (logits[..., : self.classes] - others).mean(0)
 
+    def nets_evidence(self, images: torch.Tensor) -> torch.Tensor:
+        """`evidence` by the nets alone, (N, C), which can be differentiated: edges are counted, not computed."""
+        return (self(images) - self.zero[0]) / (self.one[0] - self.zero[0])
+
     @torch.no_grad()
     def looks(self, images: torch.Tensor) -> torch.Tensor:
         """Log-odds by nets and by edges (2, N, C), each the mean over a picture and its mirror image."""

@@ -6,6 +6,7 @@ lesser class. The judge of notebook 03 has no part in it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from clockodile.data.dataset import Dataset
 from clockodile.hybrids.flow import to_unit
 from clockodile.hybrids.generator import fit_flow
 from clockodile.hybrids.guides import Guides, fit_guides
-from clockodile.hybrids.sampling import composed_velocity, noise_of, walk
+from clockodile.hybrids.sampling import composed_velocity, following, noise_of, walk
 from clockodile.hybrids.unet import UNet
 from clockodile.workspace import Run, pick_device
 
@@ -128,9 +129,12 @@ def mix_once(
     layout: str = "everywhere",
     lean: float = 0.0,
     both: float = 0.0,
+    follow: float = 0.0,
     steps: int = STEPS,
 ) -> torch.Tensor:
     """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
+
+    follow: how strongly the walk is pulled to what the guides' nets would rather see, 0..about 1, see `following`.
 
     Classes are compared with *other things*: compared with "anything", of which they are the greater part, two classes
     of a pair would nearly cancel each other.
@@ -139,6 +143,11 @@ def mix_once(
     mixer.net.to(device)
     weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean, both=both)
     velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
+    if follow:
+        guides = copy.deepcopy(mixer.guides).to(device)
+        velocity = following(
+            velocity, lambda images: worth(guides.nets_evidence(images)[:, list(mixer.pair)], mix), follow
+        )
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
         return to_unit(walk(velocity, noise.to(device), steps=steps)).cpu()
