@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clockodile.hybrids.figures import EACH, learning_figure
+from clockodile.hybrids.figures import learning_figure
 
 
 @pytest.fixture(autouse=True)
@@ -30,4 +30,4 @@ def test_the_pair_is_shown_and_nothing_else():
     sheets = {5: np.stack([np.full((8, 4, 4, 3), 50 * label, np.uint8) for label in range(3)])}
     _, grid = learning_figure([0.5], sheets, (2, 0)).axes
     row = grid.images[0].get_array()[1, :, 0]
-    assert row[row != 255].tolist() == [100] * 4 * EACH + [0] * 4 * EACH
+    assert row[row != 255].tolist() == [100] * 4 * 8 + [0] * 4 * 8

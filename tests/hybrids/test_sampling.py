@@ -40,6 +40,22 @@ def test_one_class_with_weight_one_is_that_class():
     assert torch.allclose(pictures, torch.full_like(pictures, 0.25), atol=0.02)
 
 
+def test_one_class_as_it_is_is_asked_for_alone():
+    class Counting(Wanting):
+        asked = 0
+
+        def forward(self, x, *told):
+            self.asked += len(x)
+            return super().forward(x, *told)
+
+    for weight, questions in ((1.0, 2), (1.5, 4)):
+        net, x = Counting(), noise_of([1, 2], 8)
+        found = composed_velocity(net, {0: weight}, base=2)(x, 0.5)
+        start, wanted = (composed_velocity(net, {}, base=label)(x, 0.5) for label in (2, 0))
+        assert torch.allclose(found, start + weight * (wanted - start), atol=1e-5)
+        assert net.asked == questions + 4
+
+
 def test_two_classes_meet_in_between_and_the_order_does_not_matter():
     x = noise_of([3], 8)
     both = composed_velocity(Wanting(), {0: 0.5, 1: 0.5})(x, 0.5)

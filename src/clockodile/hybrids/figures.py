@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from clockodile.classify.figures_pictures import Row, picture_rows
 from clockodile.plots import INK, new_figure, show_tiles, tile_gaps
 
-LINES, EACH = 5, 5  # of pictures drawn while learning: moments, and pictures of each class
+LINES = 5  # moments of learning that are shown
 
 
 def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
@@ -36,8 +36,8 @@ def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray], pair
     curve.set(title="Loss (squared error)", xlabel="steps")
     steps = list(sheets)
     steps = [steps[place] for place in np.unique(np.linspace(0, len(steps) - 1, LINES).round().astype(int))]
-    drawn = [np.concatenate([sheets[step][label][:EACH] for label in pair]) for step in steps]
-    show_tiles(grid, np.concatenate(drawn), columns=2 * EACH, title="The same noise after so many steps")
+    drawn = [np.concatenate([sheets[step][label] for label in pair]) for step in steps]
+    show_tiles(grid, np.concatenate(drawn), columns=len(drawn[0]), title="The same noise after so many steps")
     height = drawn[0].shape[1] + tile_gaps(drawn[0].shape[1], ())[0]
     for line, step in enumerate(steps):
         grid.text(-3, (line + 0.5) * height, f"{step}", ha="right", va="center", color=INK)

@@ -28,7 +28,7 @@ HELD_OUT = (
     0  # the fold that no generator sees: copies are told from inventions by it, and realism is measured on it
 )
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
-SHEETS = 8  # pictures of each class drawn while training, always from the same noise
+SHEETS = 5  # pictures of each class drawn while training, always from the same noise
 LOOKS = 8  # times that each training is looked at and kept on the way
 PLANS = {  # by profile: trainings one after the other, each goes on from the net before
     "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),

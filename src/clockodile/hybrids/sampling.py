@@ -31,6 +31,8 @@ def composed_velocity(
     class; with more it is classifier-free guidance (Ho & Salimans, 2022); two classes are the places that both like
     (Liu et al., 2022). base: label of the velocity they are compared with, None for the net's "anything".
     """
+    if [weight for weight in weights.values() if not torch.is_tensor(weight)] == [1.0] and len(weights) == 1:
+        (base,), weights = weights, {}  # one class as it is: what it is compared with would cancel out
     labels = [net.anything if base is None else base, *weights]
 
     def velocity(x: torch.Tensor, time: float) -> torch.Tensor:
