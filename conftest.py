@@ -16,6 +16,7 @@ def pytest_configure(config):
         "CLOCKODILE_HEADLESS": "1",
         "CLOCKODILE_PROFILE": "quick",
         "MPLBACKEND": "agg",
+        "no_proxy": "127.0.0.1,localhost",  # servers of the tests; a machine's proxy does not know them
     }
 
 

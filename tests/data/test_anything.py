@@ -33,6 +33,12 @@ def test_a_short_or_broken_archive_is_named(tmp_path):
         read_archive(archive, 20)
 
 
+def test_pictures_of_another_size_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(anything, "SIZE", 16)
+    with pytest.raises(UserError, match="jpg is not 16 pixels a side"):
+        read_archive(write_archive(tmp_path / "cifar10.tar.gz", each=2), 20)
+
+
 def test_the_archive_of_the_data_folder_is_used_and_scaled(tmp_path):
     write_archive(tmp_path / "cifar10.tar.gz", each=3)
     found = photographs_of_anything(SimpleNamespace(data_dir=tmp_path), size=16, count=30)

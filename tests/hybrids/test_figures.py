@@ -14,8 +14,8 @@ def drawn(drawn_and_closed):
 @pytest.mark.parametrize("moments, shown", [(1, ["100"]), (3, ["100", "200", "300"]), (8, 5)])
 def test_a_line_for_each_moment_from_the_first_to_the_last(moments, shown):
     steps = [100 * number for number in range(1, moments + 1)]
-    sheets = {step: np.full((3, 8, 4, 4, 3), number, np.uint8) for number, step in enumerate(steps)}
-    curve, grid = learning_figure(np.linspace(1, 0.2, moments), sheets, (2, 0)).axes
+    sheets = {step: np.full((2, 8, 4, 4, 3), number, np.uint8) for number, step in enumerate(steps)}
+    curve, grid = learning_figure(np.linspace(1, 0.2, moments), sheets).axes
     found = [text.get_text() for text in grid.texts]
     if isinstance(shown, int):
         assert len(found) == shown and (found[0], found[-1]) == ("100", "800")
@@ -26,8 +26,9 @@ def test_a_line_for_each_moment_from_the_first_to_the_last(moments, shown):
     assert sheet[0, 0, 0] == 0 and sheet[-3, 0, 0] == moments - 1, "early above, late below"
 
 
-def test_the_pair_is_shown_and_nothing_else():
-    sheets = {5: np.stack([np.full((8, 4, 4, 3), 50 * label, np.uint8) for label in range(3)])}
-    _, grid = learning_figure([0.5], sheets, (2, 0)).axes
+def test_the_first_class_stands_left_of_the_second():
+    _, grid = learning_figure(
+        [0.5], {5: np.stack([np.full((8, 4, 4, 3), 50 * line) for line in (2, 0)])}
+    ).axes
     row = grid.images[0].get_array()[1, :, 0]
     assert row[row != 255].tolist() == [100] * 4 * 8 + [0] * 4 * 8

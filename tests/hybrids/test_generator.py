@@ -14,13 +14,16 @@ from clockodile import artifacts
 from clockodile.ambiguous.neither import pictures_of_neither
 from clockodile.data.anything import photographs_of_anything
 from clockodile.data.download import Refused
-from clockodile.hybrids import generator
+from clockodile.hybrids import generator, practice
 from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.generator import (
     DRAWN,
     HELD_OUT,
+    SEEN,
     draw_sheet,
     fit_flow,
+    flow_from,
+    marks_of,
     material_of,
     numbered_kinds,
     package_flow,
@@ -54,7 +57,7 @@ def test_trained_once_and_found_again(run, data):
     sheets = sheets_of(kept)
     assert list(sheets) == [1, 2, 3, 4]
     assert sheets[4].dtype == np.uint8 and sheets[4].shape == (2, generator.SHEETS, *data.images.shape[1:])
-    apart = sheets[4].astype(int) - draw_sheet(net, 2, data.images.shape[1])
+    apart = sheets[4].astype(int) - draw_sheet(net, (0, 1), data.images.shape[1])
     assert abs(apart).max() <= 2, "the last are by the net itself, before its weights were rounded"
 
 
@@ -74,15 +77,43 @@ def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, 
         assert torch.equal(a, b)
 
 
+def test_a_mark_is_shared_by_copies_only(data):
+    marks = marks_of(data.images)
+    assert len(set(marks.tolist())) == len(data.images) and marks.dtype == np.int64
+    assert np.array_equal(marks_of(data.images[::-1].copy()), marks[::-1])
+
+
+def test_an_interruption_while_drawing_loses_no_picture(run, data, monkeypatch):
+    whole = sheets_of(fit_flow(run, data)[1])
+    drawn, real = [], generator.draw_sheet
+
+    def stop_at_the_third(*words):
+        drawn.append(1)
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        return real(*words)
+
+    monkeypatch.setattr(generator, "draw_sheet", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        fit_flow(run, data, retrain=True)
+    again = sheets_of(fit_flow(run, data, retrain=True)[1])
+    assert list(again) == list(whole)
+    assert all(np.array_equal(again[step], whole[step]) for step in whole)
+
+
 def test_longer_trained_weights_of_the_package_are_good_enough(run, data, tmp_path, monkeypatch):
     fit_flow(run, data)
     place = tmp_path / "weights"
     place.mkdir()
     (run.dir / "generators/flow.safetensors").rename(place / "flow.safetensors")
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: place)
-    _, fitted = fit_flow(run, data, plans=(replace(TINY_FLOW, steps=3),))
+    shorter = (replace(TINY_FLOW, steps=3),)
+    monkeypatch.setitem(generator.PLANS, run.profile.name, shorter)
+    _, fitted = fit_flow(run, data)
     assert fitted.origin == "shipped" and fitted.config["plans"][0]["steps"] == 4
     assert (run.dir / "generators/flow.safetensors").is_file(), "the command line looks there"
+    _, fitted = fit_flow(replace(run, dir=tmp_path / "by name"), data, plans=shorter)
+    assert fitted.origin == "trained", "a training asked for by name is not replaced"
 
 
 def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_path, monkeypatch):
@@ -97,9 +128,13 @@ def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_
     assert again.origin == "shipped", "its own photographs need no training"
     _, anew = fit_flow(run, data, retrain=True)
     assert anew.config["start"] == "nothing"
-    data.images[np.flatnonzero(data.fold != HELD_OUT)[0], 0, 0, 0] ^= 255
-    net, fitted = fit_flow(replace(run, dir=tmp_path / "other"), data)
+    train = data.part("train")
+    other = replace(data, images=data.images ^ 1)
+    net, fitted = fit_flow(replace(run, dir=tmp_path / "other"), other)
     assert fitted.origin == "trained" and fitted.config["start"] == "package"
+    other.images[0] = train.images[train.fold != HELD_OUT][0]  # it may be held out there
+    _, mixed = fit_flow(replace(run, dir=tmp_path / "mixed"), other)
+    assert mixed.config["start"] == "nothing"
     for name, part in net.state_dict().items():
         if name == "tell_class.weight":
             classes, anything = part[:2], known.tell_class.weight[3]
@@ -114,8 +149,16 @@ def test_what_the_package_starts_from_was_trained_as_it_says():
     ]
 
 
+def test_the_flow_of_the_package_shows_how_it_learned_and_is_the_one_that_practised():
+    shipped, lesson = (artifacts.load_shipped(name, {}) for name in (generator.NAME, practice.NAME))
+    steps = sum(plan["steps"] for plan in shipped.config["plans"])
+    assert max(sheets_of(shipped)) == steps and len(shipped.metrics["losses"]) == steps // 100
+    assert len(shipped.state[SEEN]) == 800
+    assert lesson.config["flow"] == practice.weights_key(flow_from(shipped))
+
+
 def test_the_package_knows_any_number_of_classes():
-    net = package_flow("other photographs", 5)
+    net = package_flow(np.zeros((1, 32, 32, 3), np.uint8), 5)
     assert net.tell_class.weight.shape[0] == 7 and net.anything == 6 and net.tell_class.weight.requires_grad
     with torch.no_grad():
         asked = [

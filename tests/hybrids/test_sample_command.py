@@ -9,6 +9,7 @@ from PIL import Image
 from tiny_flows import practised_run, use_tiny_plans
 
 from clockodile import artifacts, cli
+from clockodile.hybrids import sample_command
 from clockodile.hybrids.sample_command import OF_THE_FLOW
 
 
@@ -115,6 +116,12 @@ def test_damaged_weights_are_named(name, place, capsys, run):
     (run.dir / f"generators/{name}.safetensors").write_bytes(b"no")
     code, told = sample(capsys, run.dir, "--out", "x")
     assert code == 2 and f"{name}.safetensors" in told
+
+
+def test_a_flow_of_another_version_gets_one_line(place, capsys, run, monkeypatch):
+    monkeypatch.setattr(sample_command, "VERSION", 1_000)
+    code, told = sample(capsys, run.dir, "--out", "x")
+    assert code == 2 and "another version; run notebook 04" in told
 
 
 def test_without_practice_the_composing_methods_still_work(place, capsys, run):

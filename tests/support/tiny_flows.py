@@ -22,7 +22,7 @@ TINY_PRACTICE = practice.Practice(
 
 def use_tiny_plans(monkeypatch) -> None:
     """Both profiles train these, from nothing."""
-    monkeypatch.setattr(generator, "package_flow", lambda known, classes: None)
+    monkeypatch.setattr(generator, "package_flow", lambda photographs, classes: None)
     for profile in ("quick", "full"):
         monkeypatch.setitem(generator.PLANS, profile, (TINY_FLOW,))
         monkeypatch.setitem(guides.PLANS, profile, TINY_GUIDES)
@@ -51,5 +51,5 @@ def practised_run(place: Path) -> tuple:
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
         data = striped_dataset()
-        mixer = fit_composer(run, data)
+        mixer = fit_composer(run, data, generator.fit_flow(run, data)[0])
         return run, data, mixer, practice.fit_practice(run, data, mixer)

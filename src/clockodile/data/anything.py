@@ -21,7 +21,7 @@ from clockodile.workspace import Run, cache_dir
 
 LOG = logging.getLogger("clockodile").info
 ARCHIVE = "cifar10.tar.gz"  # in the data folder: cifar10/train/<class>/<number>.jpg
-CLASSES, COUNT = 10, 50_000  # of CIFAR-10's training images
+CLASSES, COUNT, SIZE = 10, 50_000, 32  # of CIFAR-10's training images
 
 
 def photographs_of_anything(
@@ -55,6 +55,8 @@ def read_archive(archive: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
                 if not entry.isfile() or parts[-3:-2] != ("train",) or taken[parts[-2]] == each:
                     continue
                 with Image.open(tar.extractfile(entry)) as picture:
+                    if picture.size != (SIZE, SIZE):
+                        raise UserError(f"{archive}: {entry.name} is not {SIZE} pixels a side; {mend}")
                     found.append((taken[parts[-2]], parts[-2], np.asarray(picture.convert("RGB"))))
                 taken[parts[-2]] += 1
                 if len(found) == each * CLASSES:

@@ -117,7 +117,8 @@ def fetch_cifar(
 ):
     """torchvision's (train, test) data sets, from the cache if a good copy is there, else from `url`.
 
-    cache: folder that holds or gets `cifar-100-python`; an archive put there by hand is used as well.
+    cache: folder that holds or gets `cifar-100-python` (CIFAR10: `cifar-10-batches-py`); an archive put there by hand
+    is used as well.
     dataset: torchvision.datasets.CIFAR100 (the default), CIFAR10, or one with other checksums. Raises Refused, one
     phrase.
     """

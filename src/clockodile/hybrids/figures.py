@@ -24,10 +24,10 @@ def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray], pair: tuple[int, int]) -> Figure:
+def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray]) -> Figure:
     """How a flow learned: its loss, and what it drew from the same noise after more and more steps.
 
-    losses: mean of each hundred steps; sheets: step -> uint8 (C, N, H, W, 3), see `generator.sheets_of`.
+    losses: mean of each hundred steps; sheets: step -> uint8 (2, N, H, W, 3), see `generator.sheets_of`.
     """
     figure, (curve, grid) = new_figure(1, 2, height=2.9, width_ratios=(2, 5))
     last = max(sheets)
@@ -36,7 +36,7 @@ def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray], pair
     curve.set(title="Loss (squared error)", xlabel="steps")
     steps = list(sheets)
     steps = [steps[place] for place in np.unique(np.linspace(0, len(steps) - 1, LINES).round().astype(int))]
-    drawn = [np.concatenate([sheets[step][label] for label in pair]) for step in steps]
+    drawn = [np.concatenate(sheets[step]) for step in steps]
     show_tiles(grid, np.concatenate(drawn), columns=len(drawn[0]), title="The same noise after so many steps")
     height = drawn[0].shape[1] + tile_gaps(drawn[0].shape[1], ())[0]
     for line, step in enumerate(steps):

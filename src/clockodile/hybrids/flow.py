@@ -162,10 +162,10 @@ def train_flow(
             losses.append(flow_step(net.train(), optimiser, images, labels, plan, classes, generator, wide))
         averaged.update()
         if (step + 1) % every == 0 or step + 1 == plan.steps:
+            if after is not None:  # first: what is interrupted here is done again
+                after(step + 1, losses, averaged.model.eval())
             if checkpoint is not None:
                 keep(checkpoint, net, averaged, optimiser, generator, losses)
-            if after is not None:
-                after(step + 1, losses, averaged.model.eval())
     return averaged.model.cpu().eval(), losses
 
 
@@ -204,7 +204,7 @@ def keep(path: Path, net, averaged, optimiser, generator, losses) -> None:
 
 def restore(path: Path, net, averaged, optimiser, generator) -> list[float]:
     """Put back what `keep` wrote; returns the losses so far."""
-    kept = torch.load(path, weights_only=True)
+    kept = torch.load(path, map_location="cpu", weights_only=True)
     net.load_state_dict(kept["net"])
     averaged.model.load_state_dict(kept["averaged"])
     averaged.steps = len(kept["losses"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -22,11 +23,12 @@ from clockodile.workspace import Run
 LOG = logging.getLogger("clockodile").info
 VERSION = 2  # raise it when net or training change their meaning: kept weights are then trained anew
 NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
-DRAWN = "drawn"  # pictures in the stored file, beside the net's weights
+DRAWN, SEEN = (
+    "drawn",
+    "seen",
+)  # beside the net's weights: pictures drawn on the way, marks of known photographs
 START = "flow-start"  # the package's flow for photographs that are not its own, see `package_flow`
-HELD_OUT = (
-    0  # the fold that no generator sees: copies are told from inventions by it, and realism is measured on it
-)
+HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
 SHEETS = 5  # pictures of each class drawn while training, always from the same noise
 LOOKS = 8  # times that each training is looked at and kept on the way
@@ -99,16 +101,22 @@ def plans_for(run: Run, plans: dict[str, tuple[FlowPlan, ...]]) -> tuple[FlowPla
     return tuple(replace(plan, steps=run.profile.scaled(plan.steps)) for plan in plans[run.profile.name])
 
 
-def package_flow(known: str, classes: int) -> UNet | None:
+def package_flow(photographs: np.ndarray, classes: int) -> UNet | None:
     """A flow that knows how pictures look, with `classes` classes still to be learned, which as yet mean "anything".
 
-    It was trained on photographs of anything beside clocks and crocodiles. None when it was trained on these very
-    photographs (known: their fingerprint), or is not there.
+    It was trained on photographs of anything beside clocks and crocodiles. photographs: all of a run, uint8
+    (N, S, S, 3). None when it has seen one of them, for it could be one that is held out there; or is not there.
     """
     found = artifacts.load_shipped(START, {"net": "flow", "version": VERSION})
-    if found is None or found.config["known"] == known:
+    if found is None or np.isin(marks_of(photographs), found.state[SEEN].numpy()).any():
         return None
     return learn_classes(flow_from(found), classes)
+
+
+def marks_of(photographs: np.ndarray) -> np.ndarray:
+    """A number for each photograph, int64 (N,), that only its copies share. photographs: uint8 (N, S, S, 3)."""
+    marks = [hashlib.blake2b(photograph.tobytes(), digest_size=8).digest() for photograph in photographs]
+    return np.frombuffer(bytearray(b"".join(marks)), np.int64)
 
 
 def fit_flow(
@@ -121,81 +129,83 @@ def fit_flow(
 ) -> tuple[UNet, artifacts.Fitted]:
     """The trained flow: from the run folder, else from the package, else trained now (resumable).
 
-    For photographs that the package's flow has not seen, training goes on from it; for its own it starts from nothing.
-    plans: other trainings than the profile's, from nothing. data: all splits. after: called now and then with the step
-    and the losses so far. Returns the net in evaluation mode and its record, whose metrics hold "losses" (mean of each
-    hundred steps) and "beside" (how many photographs of anything were learned from); for what it drew on the way see
-    `sheets_of`.
+    Where the package's flow has seen none of the pictures, training goes on from it; elsewhere it starts from nothing.
+    plans: other trainings than the profile's, from nothing; the package is not asked then. data: all splits. after:
+    called now and then with the step and the losses so far. Returns the net in evaluation mode and its record, whose
+    metrics hold "losses" (mean of each hundred steps) and "beside" (how many photographs of anything were learned
+    from); for what it drew on the way see `sheets_of`.
     """
     train, classes = data.part("train"), len(data.classes)
+    known = train.fold != HELD_OUT
     config = {
         "net": "flow",
         "version": VERSION,
         "seed": run.seed,
-        "known": artifacts.fingerprint(
-            train.images[train.fold != HELD_OUT], train.labels[train.fold != HELD_OUT]
-        ),
+        "known": artifacts.fingerprint(train.images[known], train.labels[known]),
     }
-    start = None if plans else package_flow(config["known"], classes)
+    start, enough = (None, None) if plans else (package_flow(train.images, classes), config)
     plans = plans or plans_for(run, FURTHER if start else PLANS)
     made_with = {"plans": [asdict(plan) for plan in plans], "start": "package" if start else "nothing"}
-    size = train.images.shape[1]
+    size, places = train.images.shape[1], []
 
     def fit() -> tuple[dict, dict]:
-        material, config_now = material_of(data, seed=run.seed), config | made_with
-        images, labels = material.images, material.labels
-        if any(plan.wide for plan in plans):
-            beside = photographs_beside(run, data)
-            images = torch.cat([images, as_tensor(beside)])
-            labels = torch.cat([labels, torch.full((len(beside),), classes + 1)])
-        sheets = artifacts.recall(run.dir, SHEETS_FILE, config_now) or {"steps": [], "images": []}
-        sheets = dict(zip(sheets["steps"], sheets["images"], strict=True))
-        net, losses, key = start, [], artifacts.key_of(config_now)
-        places = [run.dir / "generators" / f"flow-{key}-{number}.checkpoint" for number in range(len(plans))]
+        material = material_of(data, seed=run.seed)
+        beside = photographs_beside(run, data) if any(plan.wide for plan in plans) else train.images[:0]
+        images = torch.cat([material.images, as_tensor(beside)])
+        labels = torch.cat([material.labels, torch.full((len(beside),), classes + 1)])
+        now = config | made_with | {"beside": artifacts.fingerprint(beside, np.zeros(len(beside)))}
+        kept = artifacts.recall(run.dir, SHEETS_FILE, now) or {"steps": np.array([], int), "images": []}
+        sheets = dict(zip(kept["steps"].tolist(), kept["images"], strict=True))
+        net, losses = start, []
 
-        def watch(step: int, now: list[float], net: UNet) -> None:
-            sheets[len(losses) + step] = draw_sheet(net, classes, size)
+        def watch(step: int, latest: list[float], net: UNet) -> None:
+            sheets[len(losses) + step] = draw_sheet(net, run.recipe.pair, size)
             arrays = {"steps": np.array(list(sheets)), "images": np.stack(list(sheets.values()))}
-            artifacts.save(run.dir, SHEETS_FILE, arrays, config_now)
+            artifacts.save(run.dir, SHEETS_FILE, arrays, now)
             if after is not None:
-                after(len(losses) + step, losses + now)
+                after(len(losses) + step, losses + latest)
 
         for number, plan in enumerate(plans):
-            net, now = train_flow(
+            places.append(run.dir / "generators" / f"flow-{artifacts.key_of(now)}-{number}.checkpoint")
+            net, latest = train_flow(
                 images,
                 labels,
                 plan,
                 classes=classes,
                 seed=run.seed + number,
                 start=net,
-                checkpoint=places[number],
-                every=max(1, plan.steps // LOOKS),
+                checkpoint=places[-1],
+                every=-(-plan.steps // LOOKS),
                 after=watch,
             )
-            losses += now
-        for place in places:
-            place.unlink(missing_ok=True)
-        artifacts.forget(run.dir, SHEETS_FILE)
+            losses += latest
+        sheets.setdefault(len(losses), draw_sheet(net, run.recipe.pair, size))
         means = [float(np.mean(losses[i : i + 100])) for i in range(0, len(losses), 100)]
-        state = {name: part.half() for name, part in net.state_dict().items()}
-        return state | {DRAWN: torch.from_numpy(np.stack(list(sheets.values())))}, {
+        beyond = {
+            DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),
+            SEEN: torch.from_numpy(marks_of(train.images[known])),
+        }
+        return {name: part.half() for name, part in net.state_dict().items()} | beyond, {
             "losses": means,
-            "drawn_after": [int(step) for step in sheets],
-            "beside": len(labels) - len(material.labels),
+            "drawn_after": list(sheets),
+            "beside": len(beside),
             "classes": list(data.classes),
             "pair": list(run.recipe.pair),
             "image_size": int(size),
         }
 
     fitted = artifacts.fit_or_load(
-        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
+        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=enough
     )
+    for place in places:  # not before the weights are stored
+        place.unlink(missing_ok=True)
+    artifacts.forget(run.dir, SHEETS_FILE)
     return flow_from(fitted), fitted
 
 
-def draw_sheet(net: UNet, classes: int, size: int) -> np.ndarray:
-    """A line of pictures of each class from fixed noise: uint8 (C, SHEETS, S, S, 3)."""
-    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size, steps=8) for label in range(classes)]
+def draw_sheet(net: UNet, pair: tuple[int, int], size: int) -> np.ndarray:
+    """A line of pictures of each class of a pair, always from the same noise: uint8 (2, SHEETS, S, S, 3)."""
+    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size, steps=8) for label in pair]
     return np.stack([as_images(line) for line in lines])
 
 
@@ -203,10 +213,12 @@ def flow_from(fitted: artifacts.Fitted) -> UNet:
     """The net in a stored file, in evaluation mode."""
     plan = fitted.config["plans"][0]
     net = UNet(classes=len(fitted.metrics["classes"]), widths=tuple(plan["widths"]), depth=plan["depth"])
-    net.load_state_dict({name: part.float() for name, part in fitted.state.items() if name != DRAWN})
+    net.load_state_dict(
+        {name: part.float() for name, part in fitted.state.items() if name not in (DRAWN, SEEN)}
+    )
     return net.eval()
 
 
 def sheets_of(fitted: artifacts.Fitted) -> dict[int, np.ndarray]:
-    """What a flow drew on its way: after how many steps -> uint8 (C, SHEETS, S, S, 3), always from the same noise."""
+    """What a flow drew on its way: after how many steps -> uint8 (2, SHEETS, S, S, 3), a line a class of the pair."""
     return dict(zip(fitted.metrics["drawn_after"], fitted.state[DRAWN].numpy(), strict=True))

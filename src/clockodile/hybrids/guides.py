@@ -48,7 +48,7 @@ class Guides(nn.Module):
         return (logits[..., : self.classes] - others).mean(0)
 
     def nets_evidence(self, images: torch.Tensor) -> torch.Tensor:
-        """`evidence` by the nets alone, (N, C), which can be differentiated: edges are counted, not computed."""
+        """Evidence by the nets alone, without mirror images, (N, C). It has a gradient; edges (HOG) have none."""
         return (self(images) - self.zero[0]) / (self.one[0] - self.zero[0])
 
     @torch.no_grad()

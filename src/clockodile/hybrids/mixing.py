@@ -15,7 +15,6 @@ import torch
 
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.flow import to_unit
-from clockodile.hybrids.generator import fit_flow
 from clockodile.hybrids.guides import Guides, fit_guides
 from clockodile.hybrids.sampling import composed_velocity, following, noise_of, walk
 from clockodile.hybrids.unet import UNet
@@ -54,10 +53,13 @@ class Mixer:
     ways: tuple[dict, ...] = COMPOSING  # options of `mix_once` that tries go round
 
 
-def fit_composer(run: Run, data: Dataset, *, retrain: bool = False) -> Mixer:
-    """The flow and the guides of a run, trained when they are not there. data: all splits."""
-    net, _ = fit_flow(run, data, retrain=retrain)
+def fit_composer(run: Run, data: Dataset, net: UNet, *, retrain: bool = False) -> Mixer:
+    """A flow, as from `fit_flow`, and the guides of a run, which are trained when they are not there.
+
+    data: all splits.
+    """
     guides = fit_guides(run, data, retrain=retrain)
+    net = copy.deepcopy(net)  # it moves to another device when it draws
     return Mixer(net, guides, tuple(data.classes), run.recipe.pair, int(data.images.shape[1]))
 
 

@@ -71,10 +71,10 @@ def fit_practice(run: Run, data: Dataset, mixer: Mixer, *, retrain: bool = False
     config = {"net": "practice", "version": VERSION, "seed": run.seed, "known": material.key}
     config |= {"flow": weights_key(mixer.net)}
     made_with = {"practice": asdict(practice), "ways": [*COMPOSING, *PRACTISED]}
-    whole = config | made_with
+    whole, places = config | made_with, []
 
     def fit() -> tuple[dict, dict]:
-        now, pool, rounds, places = mixer, [], [], []
+        now, pool, rounds = mixer, [], []
         for number, count in enumerate(practice.drawn, start=1):
             drawing = partial(draw, now, FIRST_SEED * number, count, practice.steps)
             pool.append(artifacts.remember(run.dir, f"{FOLDER}/{number}.npz", whole, drawing, anew=retrain))
@@ -84,14 +84,15 @@ def fit_practice(run: Run, data: Dataset, mixer: Mixer, *, retrain: bool = False
             now = learn_from(
                 now, best, material, practice.plan, seed=run.seed + number, checkpoint=places[-1]
             )
-        for place in places:
-            place.unlink(missing_ok=True)
         state = {name: part.half() for name, part in now.net.state_dict().items() if tells(name)}
         return state, {"rounds": rounds}
 
-    return artifacts.fit_or_load(
+    fitted = artifacts.fit_or_load(
         NAME, whole, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
     )
+    for place in places:  # not before the weights are stored
+        place.unlink(missing_ok=True)
+    return fitted
 
 
 def draw(mixer: Mixer, first_seed: int, count: int, steps: int) -> dict[str, np.ndarray]:
@@ -135,7 +136,7 @@ def learn_from(
         start=start,
         learning=tells,
         checkpoint=checkpoint,
-        every=max(1, plan.steps // LOOKS),
+        every=-(-plan.steps // LOOKS),
     )
     return replace(mixer, net=net, ways=PRACTISED)
 

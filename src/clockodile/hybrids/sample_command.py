@@ -16,7 +16,7 @@ from clockodile.classify.predict_command import is_run, tell_on_stderr
 from clockodile.data.dataset import as_images, load_dataset
 from clockodile.errors import UserError
 from clockodile.hybrids.generator import NAME as FLOW
-from clockodile.hybrids.generator import flow_from
+from clockodile.hybrids.generator import VERSION, flow_from
 from clockodile.hybrids.guides import NAME as GUIDES
 from clockodile.hybrids.guides import guides_from
 from clockodile.hybrids.methods import CLASSIC
@@ -111,6 +111,10 @@ def reopened(folder: Path):
 def load_mixer(folder: Path, *, practised_too: bool = True) -> Mixer:
     """Flow and guides in a folder, and what practice taught. Raises UserError when one is missing or damaged."""
     flow, guides = load_part(folder, FLOW), load_part(folder, GUIDES)
+    if flow.config["version"] != VERSION:
+        raise UserError(
+            f"{folder}: the flow is of another version; run notebook 04 (`clockodile run --only 04`)"
+        )
     made = flow.metrics
     mixer = Mixer(
         flow_from(flow), guides_from(guides), tuple(made["classes"]), tuple(made["pair"]), made["image_size"]
