@@ -11,7 +11,7 @@ def drawn(drawn_and_closed):
     return
 
 
-@pytest.mark.parametrize("moments, shown", [(1, ["100"]), (3, ["100", "200", "300"]), (8, 5)])
+@pytest.mark.parametrize("moments, shown", [(1, ["100"]), (3, ["100", "200", "300"]), (8, 3)])
 def test_a_line_for_each_moment_from_the_first_to_the_last(moments, shown):
     steps = [100 * number for number in range(1, moments + 1)]
     sheets = {step: np.full((2, 8, 4, 4, 3), number, np.uint8) for number, step in enumerate(steps)}

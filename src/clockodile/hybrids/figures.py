@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from clockodile.classify.figures_pictures import Row, picture_rows
 from clockodile.plots import INK, new_figure, show_tiles, tile_gaps
 
-LINES = 5  # moments of learning that are shown
+LINES = 3  # moments of learning that are shown
 
 
 def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
@@ -29,7 +29,7 @@ def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray]) -> F
 
     losses: mean of each hundred steps; sheets: step -> uint8 (2, N, H, W, 3), see `generator.sheets_of`.
     """
-    figure, (curve, grid) = new_figure(1, 2, height=2.9, width_ratios=(2, 5))
+    figure, (curve, grid) = new_figure(1, 2, height=2.0, width_ratios=(3, 5))
     last = max(sheets)
     curve.plot(np.minimum(100 * np.arange(1, len(losses) + 1), last), losses, ".-", color=INK)
     curve.set_xlim(0, last * 1.05)
