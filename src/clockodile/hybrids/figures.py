@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from clockodile.classify.figures_pictures import Row, picture_rows
 from clockodile.plots import INK, new_figure, show_tiles, tile_gaps
 
-LINES = 3  # moments of learning that are shown
+MOMENTS = 3  # of learning that are shown
 
 
 def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
@@ -35,7 +35,7 @@ def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray]) -> F
     curve.set_xlim(0, last * 1.05)
     curve.set(title="Loss (squared error)", xlabel="steps")
     steps = list(sheets)
-    steps = [steps[place] for place in np.unique(np.linspace(0, len(steps) - 1, LINES).round().astype(int))]
+    steps = [steps[place] for place in np.unique(np.linspace(0, len(steps) - 1, MOMENTS).round().astype(int))]
     drawn = [np.concatenate(sheets[step]) for step in steps]
     show_tiles(grid, np.concatenate(drawn), columns=len(drawn[0]), title="The same noise after so many steps")
     height = drawn[0].shape[1] + tile_gaps(drawn[0].shape[1], ())[0]

@@ -31,16 +31,12 @@ class FlowPlan:
     widths: tuple[int, int] = (96, 176)  # channels at half and at a quarter of the side
     depth: int = 2  # residual blocks a level
     learning_rate: float = 5e-4  # the highest, for AdamW
-    label_rate: float = (
-        1.0  # how much faster labels learn than the rest: new ones in a trained net must catch up
-    )
+    label_rate: float = 1.0  # how much faster labels learn: new ones in a trained net must catch up
     warm_up: float = 0.03  # share of the steps in which it rises; afterwards a cosine to nothing
     averaging: float = 0.999  # how much of the averaged weights is kept a step
     others: float = 0.2  # share of a batch that shows other things: what "anything" means must be learned too
     both: float = 0.0  # share of a batch that shows pictures labelled "both", see practice.py
-    wide: float = (
-        0.0  # share of the first batch that shows pictures of anything; it falls to nothing step by step
-    )
+    wide: float = 0.0  # share of the first batch that shows pictures of anything; it falls to nothing
     forget: float = 0.1  # share of the pictures whose class is not told
     moved: float = 0.5  # share of the pictures that are turned, scaled and shifted, and told so
 

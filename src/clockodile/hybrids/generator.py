@@ -23,10 +23,7 @@ from clockodile.workspace import Run
 LOG = logging.getLogger("clockodile").info
 VERSION = 2  # raise it when net or training change their meaning: kept weights are then trained anew
 NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
-DRAWN, SEEN = (
-    "drawn",
-    "seen",
-)  # beside the net's weights: pictures drawn on the way, marks of known photographs
+DRAWN, SEEN = "drawn", "seen"  # beside the weights: pictures drawn on the way, marks of known photographs
 START = "flow-start"  # the package's flow for photographs that are not its own, see `package_flow`
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
@@ -179,7 +176,8 @@ def fit_flow(
                 after=watch,
             )
             losses += latest
-        sheets.setdefault(len(losses), draw_sheet(net, run.recipe.pair, size))
+        if len(losses) not in sheets:  # trained to the end, but another training's sheets were kept since
+            sheets[len(losses)] = draw_sheet(net, run.recipe.pair, size)
         means = [float(np.mean(losses[i : i + 100])) for i in range(0, len(losses), 100)]
         beyond = {
             DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),

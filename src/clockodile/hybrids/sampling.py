@@ -78,9 +78,7 @@ def walk(velocity: Velocity, noise: torch.Tensor, *, steps: int = 24) -> torch.T
     for now, then in zip(times[:-1], times[1:], strict=True):
         slope = velocity(x, now)
         ahead = x + (then - now) * slope
-        if then < 1:
-            ahead = x + (then - now) / 2 * (slope + velocity(ahead, then))
-        x = ahead
+        x = ahead if then == 1 else x + (then - now) / 2 * (slope + velocity(ahead, then))
     return x
 
 
