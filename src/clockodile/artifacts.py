@@ -88,7 +88,6 @@ SCHEMAS = {
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
     "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
-    "practice/": Schema({"images": ("u", 4), "worth": ("f", 1)}),  # one file for each round
     "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
     "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
         **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},

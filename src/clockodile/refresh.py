@@ -40,7 +40,8 @@ class Watch(Progress):
 SHIPPED = (
     "classifier/predictor-*",
     "judge",
-    *(f"generators/{name}" for name in ("flow", "guides", "practice")),
+    "generators/flow",
+    "generators/guides",
 )
 
 
@@ -72,7 +73,7 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
 
 
 def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
-    """Put predictors, judge, flow, guides and practice of a full run among the weights that come with the package."""
+    """Put predictors, judge, flow and guides of a full run among the weights that come with the package."""
     for path in sorted(path for pattern in SHIPPED for path in run_dir.glob(f"{pattern}.safetensors")):
         with atomic(shipped_weights() / path.name) as temporary:
             shutil.copyfile(path, temporary)

@@ -1,6 +1,5 @@
 """The flow on a run: what it may learn from, kept weights, and sheets of its progress."""
 
-import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +13,7 @@ from clockodile import artifacts
 from clockodile.ambiguous.neither import pictures_of_neither
 from clockodile.data.anything import photographs_of_anything
 from clockodile.data.download import Refused
-from clockodile.hybrids import generator, practice
+from clockodile.hybrids import generator
 from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.generator import (
     DRAWN,
@@ -22,7 +21,6 @@ from clockodile.hybrids.generator import (
     SEEN,
     draw_sheet,
     fit_flow,
-    flow_from,
     marks_of,
     material_of,
     numbered_kinds,
@@ -30,6 +28,8 @@ from clockodile.hybrids.generator import (
     sheets_of,
 )
 from clockodile.hybrids.guides import fit_guides
+
+FULL = generator.PLANS["full"]  # as it is outside of these tests
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_trained_once_and_found_again(run, data):
     assert (fitted.origin, kept.origin) == ("trained", "run folder")
     for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
-    assert len(fitted.metrics["losses"]) == 1 and not list(run.dir.rglob("*.checkpoint"))
+    assert len(fitted.metrics["losses"]) == 4 and not list(run.dir.rglob("*.checkpoint"))
     sheets = sheets_of(kept)
     assert list(sheets) == [1, 2, 3, 4]
     assert sheets[4].dtype == np.uint8 and sheets[4].shape == (2, generator.SHEETS, *data.images.shape[1:])
@@ -119,7 +119,6 @@ def test_longer_trained_weights_of_the_package_are_good_enough(run, data, tmp_pa
 def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_path, monkeypatch):
     known, _ = fit_flow(replace(run, dir=tmp_path / "package"), data)
     package = tmp_path / "package" / "generators"
-    shutil.copyfile(package / "flow.safetensors", package / f"{generator.START}.safetensors")
     monkeypatch.setattr(artifacts, "shipped_weights", lambda: package)
     monkeypatch.setattr(generator, "package_flow", package_flow)
     still = replace(TINY_FLOW, steps=1, learning_rate=0.0, averaging=0.0)
@@ -142,19 +141,13 @@ def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_
         assert torch.allclose(part[-2:], known.state_dict()[name][-2:], atol=1e-3)
 
 
-def test_what_the_package_starts_from_was_trained_as_it_says():
-    found = artifacts.load_shipped(generator.START, {"net": "flow"})
-    assert [FlowPlan(**plan | {"widths": tuple(plan["widths"])}) for plan in found.config["plans"]] == [
-        *generator.START_PLANS
-    ]
-
-
-def test_the_flow_of_the_package_shows_how_it_learned_and_is_the_one_that_practised():
-    shipped, lesson = (artifacts.load_shipped(name, {}) for name in (generator.NAME, practice.NAME))
-    steps = sum(plan["steps"] for plan in shipped.config["plans"])
+def test_the_flow_of_the_package_was_trained_as_it_says_and_shows_how():
+    shipped = artifacts.load_shipped(generator.NAME, {"net": "flow", "version": generator.VERSION})
+    plans = [FlowPlan(**plan | {"widths": tuple(plan["widths"])}) for plan in shipped.config["plans"]]
+    assert plans == [*FULL] and shipped.metrics["beside"] == 50_000
+    steps = sum(plan.steps for plan in plans)
     assert max(sheets_of(shipped)) == steps and len(shipped.metrics["losses"]) == steps // 100
     assert len(shipped.state[SEEN]) == 800
-    assert lesson.config["flow"] == practice.weights_key(flow_from(shipped))
 
 
 def test_the_package_knows_any_number_of_classes():

@@ -1,14 +1,13 @@
 """Two classes at once: weights, layouts, the rule, and seeds."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from clockodile.hybrids.mixing import (
-    PRACTISED,
+    COMPOSING,
+    GUIDANCE,
     Mixer,
     class_weights,
     keep_best,
@@ -16,7 +15,7 @@ from clockodile.hybrids.mixing import (
     mix_best,
     mix_line,
     mix_once,
-    plain_way,
+    wanted,
     way_of,
     worth,
 )
@@ -125,17 +124,25 @@ def test_a_line_leads_from_one_class_to_the_other(mixer):
     )
 
 
-def test_a_practised_net_is_asked_for_both_in_the_middle_and_for_one_class_at_the_ends(mixer):
-    mixer.net.both = 4
-    asked = {mix: class_weights(mixer, mix, both=2.0, lean=0.5) for mix in (0, 0.25, 0.5, 1)}
-    assert asked[0] == {0: 4.0} and asked[1] == {1: 4.0}
-    assert asked[0.5] == {4: 2.0, 1: 0.5}
-    assert asked[0.25] == {0: 2.0, 1: 0.25, 4: 1.0}
-    assert class_weights(mixer, 0.5, both=2.0) == {4: 2.0}
+def test_tries_go_round_the_ways():
+    assert way_of(0) == way_of(len(COMPOSING)) == COMPOSING[0] != way_of(1)
 
 
-def test_tries_go_round_the_ways_and_a_single_walk_is_plain(mixer):
-    assert way_of(mixer, 0) == way_of(mixer, len(mixer.ways)) != way_of(mixer, 1)
-    assert plain_way(mixer) == {}
-    after = replace(mixer, ways=PRACTISED)
-    assert plain_way(after) == PRACTISED[0] == way_of(after, len(PRACTISED))
+def test_layout_and_lean_fade_towards_the_ends(mixer):
+    how = {"layout": "above", "lean": 0.2}
+    assert wanted(0.5) == (1, 1) and wanted(0) == (1, 0) and wanted(0.75) == (0.5, 1)
+    for mix, label in ((0, 0), (1, 1)):
+        (alone,) = class_weights(mixer, mix, **how).items()
+        assert alone[0] == label and torch.allclose(alone[1], torch.tensor(GUIDANCE).expand(1, 1, 8, 8))
+    ranges = []
+    for mix in (0.1, 0.3, 0.5):
+        first = class_weights(mixer, mix, **how)[0]
+        ranges.append(float(first.max() - first.min()))
+    assert 0 < ranges[0] < ranges[1] < ranges[2]
+
+
+def test_what_is_wanted_less_lacks_less():
+    evidence = torch.tensor([[0.8, 0.3], [0.4, 0.6]])
+    assert worth(evidence, 0.5).argmax() == 1, "the lesser one"
+    assert torch.allclose(worth(evidence, 0.2), torch.tensor([0.8, 0.4])), "of the second only 0.4 is wanted"
+    assert torch.allclose(worth(evidence, 0.01), worth(evidence, 0), atol=0.03)

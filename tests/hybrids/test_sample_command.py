@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_flows import practised_run, use_tiny_plans
+from tiny_flows import trained_run, use_tiny_plans
 
 from clockodile import artifacts, cli
 from clockodile.hybrids import sample_command
@@ -16,7 +16,7 @@ from clockodile.hybrids.sample_command import OF_THE_FLOW
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run folder with a flow and its guides."""
-    run = practised_run(tmp_path_factory.mktemp("trained"))[0]
+    run = trained_run(tmp_path_factory.mktemp("trained"))[0]
     artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
 
@@ -92,7 +92,7 @@ def test_somebody_elses_pictures_are_left_alone(place, capsys):
         (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
-        (["--pretrained", "--method", "flo", "--out", "x"], "practised"),
+        (["--pretrained", "--method", "flo", "--out", "x"], "following"),
         (["--pretrained", "--method", "pixel_blend", "--out", "x"], "photographs"),
         (["--out", "x"], "--pretrained"),
         (["nowhere", "--out", "x"], "nowhere"),
@@ -111,7 +111,7 @@ def test_a_file_is_no_folder(place, capsys):
     assert code == 2 and "file" in told
 
 
-@pytest.mark.parametrize("name", ["flow", "guides", "practice"])
+@pytest.mark.parametrize("name", ["flow", "guides"])
 def test_damaged_weights_are_named(name, place, capsys, run):
     (run.dir / f"generators/{name}.safetensors").write_bytes(b"no")
     code, told = sample(capsys, run.dir, "--out", "x")
@@ -124,15 +124,9 @@ def test_a_flow_of_another_version_gets_one_line(place, capsys, run, monkeypatch
     assert code == 2 and "another version; run notebook 04" in told
 
 
-def test_without_practice_the_composing_methods_still_work(place, capsys, run):
-    (run.dir / "generators/practice.safetensors").unlink()
-    assert sample(capsys, run.dir, "--n", 1, "--method", "flow_best", "--out", "composed")[0] == 0
-    assert sample(capsys, run.dir, "--n", 1, "--method", "practised", "--out", "x")[0] == 2
-
-
 def test_every_method_of_the_flow_draws_something_else(place, capsys, run):
     drawn = {}
     for method in OF_THE_FLOW:
         assert sample(capsys, run.dir, "--n", 1, "--method", method, "--out", method)[0] == 0
         drawn[method] = pixels(place / method / "0000.png").astype(int)
-    assert np.abs(drawn["practised"] - drawn["flow"]).max() > 0
+    assert np.abs(drawn["following"] - drawn["flow"]).max() > 0

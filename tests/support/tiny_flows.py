@@ -8,16 +8,13 @@ import pytest
 from made_photos import striped_dataset, write_photos
 
 from clockodile.classify.training import Plan
-from clockodile.hybrids import flow, generator, guides, practice
+from clockodile.hybrids import flow, generator, guides
 from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.mixing import fit_composer
 from clockodile.workspace import open_run
 
 TINY_FLOW = FlowPlan(steps=4, batch=8, widths=(8, 16), depth=1)
 TINY_GUIDES = Plan(epochs=1)
-TINY_PRACTICE = practice.Practice(
-    drawn=(5, 4), kept=3, plan=FlowPlan(steps=2, batch=8, others=0.15, both=0.45), steps=2
-)
 
 
 def use_tiny_plans(monkeypatch) -> None:
@@ -26,7 +23,6 @@ def use_tiny_plans(monkeypatch) -> None:
     for profile in ("quick", "full"):
         monkeypatch.setitem(generator.PLANS, profile, (TINY_FLOW,))
         monkeypatch.setitem(guides.PLANS, profile, TINY_GUIDES)
-        monkeypatch.setitem(practice.PRACTICES, profile, TINY_PRACTICE)
 
 
 @contextmanager
@@ -45,11 +41,10 @@ def steps_counted(*, most: int | None = None) -> Iterator[list]:
         yield done
 
 
-def practised_run(place: Path) -> tuple:
-    """A run on photos written to `place`; its data, its flow with guides, and what that learned by practice."""
+def trained_run(place: Path) -> tuple:
+    """A run on photos written to `place`, its data, its flow with guides."""
     run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
         data = striped_dataset()
-        mixer = fit_composer(run, data, generator.fit_flow(run, data)[0])
-        return run, data, mixer, practice.fit_practice(run, data, mixer)
+        return run, data, fit_composer(run, data, generator.fit_flow(run, data)[0])

@@ -27,11 +27,11 @@ def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
 def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray]) -> Figure:
     """How a flow learned: its loss, and what it drew from the same noise after more and more steps.
 
-    losses: mean of each hundred steps; sheets: step -> uint8 (2, N, H, W, 3), see `generator.sheets_of`.
+    losses: means of equally many steps; sheets: step -> uint8 (2, N, H, W, 3), see `generator.sheets_of`.
     """
     figure, (curve, grid) = new_figure(1, 2, height=2.0, width_ratios=(3, 5))
     last = max(sheets)
-    curve.plot(np.minimum(100 * np.arange(1, len(losses) + 1), last), losses, ".-", color=INK)
+    curve.plot(np.linspace(last / len(losses), last, len(losses)), losses, ".-", color=INK)
     curve.set_xlim(0, last * 1.05)
     curve.set(title="Loss (squared error)", xlabel="steps")
     steps = list(sheets)

@@ -35,7 +35,6 @@ class FlowPlan:
     warm_up: float = 0.03  # share of the steps in which it rises; afterwards a cosine to nothing
     averaging: float = 0.999  # how much of the averaged weights is kept a step
     others: float = 0.2  # share of a batch that shows other things: what "anything" means must be learned too
-    both: float = 0.0  # share of a batch that shows pictures labelled "both", see practice.py
     wide: float = 0.0  # share of the first batch that shows pictures of anything; it falls to nothing
     forget: float = 0.1  # share of the pictures whose class is not told
     moved: float = 0.5  # share of the pictures that are turned, scaled and shifted, and told so
@@ -87,14 +86,12 @@ def move(
 def draw_batch(
     labels: torch.Tensor, plan: FlowPlan, classes: int, generator: torch.Generator, *, wide: float = 0.0
 ) -> torch.Tensor:
-    """Rows of a batch, (B,): `wide` of them with label C + 1; of the others `others` with C, `both` with C + 2, and
-    every class alike often in the rest.
-    """
-    shares = torch.full((classes + 3,), (1 - plan.others - plan.both) / classes)
-    shares[classes:] = torch.tensor([plan.others, 0.0, plan.both])
+    """Rows of a batch, (B,): `wide` of them with label C + 1, `others` of the rest with C, every class alike often."""
+    shares = torch.full((classes + 2,), (1 - plan.others) / classes)
+    shares[classes] = plan.others
     shares *= 1 - wide
     shares[classes + 1] = wide
-    counts = torch.bincount(labels, minlength=classes + 3)
+    counts = torch.bincount(labels, minlength=classes + 2)
     weight = (shares / counts.clamp(min=1))[labels]
     return torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
 
@@ -115,32 +112,28 @@ def train_flow(
     classes: int,
     seed: int,
     start: UNet | None = None,
-    learning: Callable[[str], bool] = lambda name: True,
     checkpoint: Path | None = None,
     every: int = 250,
     after: Callable[[int, list[float], nn.Module], None] | None = None,
 ) -> tuple[UNet, list[float]]:
     """Train a flow, or go on where an interrupted training stopped.
 
-    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,), C for other things, C + 1 for anything, C + 2 for both.
-    start: a net to go on from (it stays as it is), by default a new one; learning: which parameters may change, by
-    name. checkpoint: a file that is written each `every` steps and read when it is there; remove it when no more is
-    needed. after: called as often with the step, the losses so far and the averaged net. Returns the averaged net on
-    the CPU and the loss of each step.
+    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,), C for other things, C + 1 for anything. start: a net
+    to go on from (it stays as it is), by default a new one. checkpoint: a file that is written each `every` steps and
+    read when it is there; remove it when no more is needed. after: called as often with the step, the losses so far and
+    the averaged net. Returns the averaged net on the CPU and the loss of each step.
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
         net = copy.deepcopy(start) if start else UNet(classes=classes, widths=plan.widths, depth=plan.depth)
     net.to(device, memory_format=torch.channels_last)
-    for name, parameter in net.named_parameters():
-        parameter.requires_grad_(learning(name))
     averaged = AveragedWeights(net, plan.averaging)
     labelling = net.tell_class.weight
-    rest = [part for part in net.parameters() if part.requires_grad and part is not labelling]
+    rest = [part for part in net.parameters() if part is not labelling]
     optimiser = torch.optim.AdamW(
         [
             {"params": rest, "share": 1.0},
-            {"params": [labelling] * labelling.requires_grad, "share": plan.label_rate},
+            {"params": [labelling], "share": plan.label_rate},
         ],
         lr=plan.learning_rate,
         weight_decay=0.01,

@@ -24,17 +24,16 @@ LOG = logging.getLogger("clockodile").info
 VERSION = 2  # raise it when net or training change their meaning: kept weights are then trained anew
 NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
 DRAWN, SEEN = "drawn", "seen"  # beside the weights: pictures drawn on the way, marks of known photographs
-START = "flow-start"  # the package's flow for photographs that are not its own, see `package_flow`
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
 SHEETS = 5  # pictures of each class drawn while training, always from the same noise
+MEANS = 20  # of the losses kept of a short training; a long one keeps one of each hundred steps
 LOOKS = 8  # times that each training is looked at and kept on the way
 PLANS = {  # by profile: trainings one after the other, each goes on from the net before
     "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),
-    "full": (FlowPlan(steps=2400),),
+    "full": (FlowPlan(steps=2400), FlowPlan(steps=2400, wide=0.8)),
 }
-START_PLANS = (*PLANS["full"], FlowPlan(steps=2400, wide=0.8))  # how START was trained, by `fit_flow`
-FURTHER = {  # by profile: how training goes on from there
+FURTHER = {  # by profile: how training goes on from the package's flow, for photographs that are not its own
     "quick": (FlowPlan(steps=100, batch=32, averaging=0.97, label_rate=40.0),),
     "full": (FlowPlan(steps=1200, label_rate=10.0),),
 }
@@ -104,7 +103,7 @@ def package_flow(photographs: np.ndarray, classes: int) -> UNet | None:
     It was trained on photographs of anything beside clocks and crocodiles. photographs: all of a run, uint8
     (N, S, S, 3). None when it has seen one of them, for it could be one that is held out there; or is not there.
     """
-    found = artifacts.load_shipped(START, {"net": "flow", "version": VERSION})
+    found = artifacts.load_shipped(NAME, {"net": "flow", "version": VERSION})
     if found is None or np.isin(marks_of(photographs), found.state[SEEN].numpy()).any():
         return None
     return learn_classes(flow_from(found), classes)
@@ -129,8 +128,8 @@ def fit_flow(
     Where the package's flow has seen none of the pictures, training goes on from it; elsewhere it starts from nothing.
     plans: other trainings than the profile's, from nothing; the package is not asked then. data: all splits. after:
     called now and then with the step and the losses so far. Returns the net in evaluation mode and its record, whose
-    metrics hold "losses" (mean of each hundred steps) and "beside" (how many photographs of anything were learned
-    from); for what it drew on the way see `sheets_of`.
+    metrics hold "losses" (means of equally many steps, at most a hundred) and "beside" (how many photographs of
+    anything were learned from); for what it drew on the way see `sheets_of`.
     """
     train, classes = data.part("train"), len(data.classes)
     known = train.fold != HELD_OUT
@@ -178,7 +177,8 @@ def fit_flow(
             losses += latest
         if len(losses) not in sheets:  # trained to the end, but another training's sheets were kept since
             sheets[len(losses)] = draw_sheet(net, run.recipe.pair, size)
-        means = [float(np.mean(losses[i : i + 100])) for i in range(0, len(losses), 100)]
+        each = min(100, max(1, len(losses) // MEANS))
+        means = [float(np.mean(losses[i : i + each])) for i in range(0, len(losses), each)]
         beyond = {
             DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),
             SEEN: torch.from_numpy(marks_of(train.images[known])),

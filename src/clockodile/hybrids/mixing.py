@@ -1,7 +1,8 @@
 """How the flow makes pictures that are both: two classes at once, several tries, and a rule that picks one.
 
-The rule is stated before anything is judged: of all tries for a seed, take the one in which the guides find most of the
-lesser class. The judge of notebook 03 has no part in it.
+The walk is composed of two classes and may follow what the guides see. The rule is stated before anything is judged:
+of all tries for a seed, take the one in which the guides find most of the lesser class. The judge of notebook 03 has no
+part in either.
 """
 
 from __future__ import annotations
@@ -26,18 +27,12 @@ TRIES = 8  # pictures made for each one shown
 MOST_TRIES = 1000  # for one seed
 PART = 8  # pictures drawn together
 COMPOSING = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
-    {"layout": "below", "lean": 0.1},
-    {"layout": "inside", "lean": -0.1},
+    {"layout": "below", "lean": 0.05},
+    {"layout": "inside", "lean": -0.2},
     {"layout": "below", "lean": 0.0},
-    {"layout": "everywhere", "lean": 0.25},
     {"layout": "below", "lean": 0.1},
-    {"layout": "above", "lean": 0.0},
 )
-PRACTISED = (  # gone round while practising, later only the first: weight of "both", and of the second class beside it
-    {"both": 1.5, "lean": 0.7},
-    {"both": 2.0, "lean": 1.0},
-    {"both": 1.5, "lean": 0.0},
-)
+FOLLOWING = COMPOSING[0] | {"follow": 0.2}  # options of `mix_once` for a single walk that follows the guides
 QUIET = 0.25  # weight of a class where the other one reigns
 
 
@@ -50,7 +45,6 @@ class Mixer:
     classes: tuple[str, ...]
     pair: tuple[int, int]
     size: int  # pixels a side
-    ways: tuple[dict, ...] = COMPOSING  # options of `mix_once` that tries go round
 
 
 def fit_composer(run: Run, data: Dataset, net: UNet, *, retrain: bool = False) -> Mixer:
@@ -82,41 +76,27 @@ def layouts(size: int) -> dict[str, torch.Tensor]:
     return {"inside": disc, "around": 1 - disc, "above": above, "below": 1 - above}
 
 
-def class_weights(
-    mixer: Mixer,
-    mix: float,
-    *,
-    guidance: float = GUIDANCE,
-    layout: str = "everywhere",
-    lean: float = 0.0,
-    both: float = 0.0,
-) -> dict[int, torch.Tensor | float]:
-    """Weights of the two classes for `composed_velocity`: both in full at mix 0.5, only one at 0 and at 1.
+def wanted(mix: float) -> tuple[float, float]:
+    """How much of either class: both in full at mix 0.5, only the first at 0, only the second at 1."""
+    return min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
 
-    lean: -1..1, how much the second class's weight is raised and the first's lowered, where there are both. both:
-    weight of the label "both" at mix 0.5, for a net that has practised; `lean` (any number) is then the weight of the
-    second class beside it.
+
+def class_weights(
+    mixer: Mixer, mix: float, *, guidance: float = GUIDANCE, layout: str = "everywhere", lean: float = 0.0
+) -> dict[int, torch.Tensor | float]:
+    """Weights of the two classes for `composed_velocity`: `wanted` times the guidance.
+
+    layout: of `layouts`, or "everywhere"; lean: -1..1, how much the second class's weight is raised and the first's
+    lowered. Both count in full at mix 0.5 and fade towards the ends, where there is only one class.
     """
-    if both:
-        middle = 1 - abs(2 * mix - 1)
-        ends = guidance * max(0, 1 - 2 * mix), guidance * max(0, 2 * mix - 1)
-        found = {
-            mixer.pair[0]: ends[0],
-            mixer.pair[1]: ends[1] + lean * middle,
-            mixer.net.both: both * middle,
-        }
-        return {label: weight for label, weight in found.items() if weight}
-    shares = min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
-    if mix not in (0, 1):
-        shares = shares[0] * (1 - lean), shares[1] * (1 + lean)
-    if layout == "everywhere" or mix in (0, 1):
-        maps = (1.0, 1.0)
-    else:
-        first = layouts(mixer.size)[layout][None, None]
-        maps = (QUIET + (1 - QUIET) * first, QUIET + (1 - QUIET) * (1 - first))
+    middle, maps = 1 - abs(2 * mix - 1), (1.0, 1.0)
+    if layout != "everywhere":
+        first, kept = layouts(mixer.size)[layout][None, None], (1 - QUIET) * middle
+        maps = (1 - kept * (1 - first), 1 - kept * first)
+    leaning = (1 - lean * middle, 1 + lean * middle)
     return {
-        label: guidance * share * where
-        for label, share, where in zip(mixer.pair, shares, maps, strict=True)
+        label: guidance * share * leant * where
+        for label, share, leant, where in zip(mixer.pair, wanted(mix), leaning, maps, strict=True)
         if share
     }
 
@@ -130,7 +110,6 @@ def mix_once(
     guidance: float = GUIDANCE,
     layout: str = "everywhere",
     lean: float = 0.0,
-    both: float = 0.0,
     follow: float = 0.0,
     steps: int = STEPS,
 ) -> torch.Tensor:
@@ -143,7 +122,7 @@ def mix_once(
     """
     device = pick_device()
     mixer.net.to(device)
-    weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean, both=both)
+    weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
     velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
     if follow:
         guides = copy.deepcopy(mixer.guides).to(device)
@@ -170,13 +149,13 @@ def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch
 
 
 def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int = TRIES, **options) -> Mixed:
-    """The best of several tries for each seed, by the guides' rule; tries go round the mixer's ways.
+    """The best of several tries for each seed, by the guides' rule; tries go round COMPOSING.
 
-    options: of `mix_once`. Pictures depend on their own seed only.
+    options: others of `mix_once`. Pictures depend on their own seed only.
     """
 
     def draw(seeds: Sequence[int], number: int) -> torch.Tensor:
-        return mix_once(mixer, seeds, mix=mix, **way_of(mixer, number), **options)
+        return mix_once(mixer, seeds, mix=mix, **way_of(number), **options)
 
     return keep_best(mixer, draw, seeds, mix=mix, tries=tries)
 
@@ -205,18 +184,18 @@ def mix_line(
 ) -> torch.Tensor:
     """From the first class to the second, (M, N, 3, S, S): the try that was best as a hybrid, at each of M mixes.
 
-    With a single try both classes are wanted everywhere and alike.
+    options: others of `mix_once`; with a single try the layout is among them.
     """
     if tries == 1:
-        noise, way = seeds_of(seeds, 0), plain_way(mixer)
-        return torch.stack([mix_once(mixer, noise, mix=mix, **way, **options) for mix in mixes])
+        noise = seeds_of(seeds, 0)
+        return torch.stack([mix_once(mixer, noise, mix=mix, **options) for mix in mixes])
     best = mix_best(mixer, seeds, tries=tries, **options).number
     lines = torch.empty(len(mixes), len(seeds), 3, mixer.size, mixer.size)
     for number in np.unique(best):
         rows = np.flatnonzero(best == number)
         noise = seeds_of([seeds[row] for row in rows], number)
         for line, mix in zip(lines, mixes, strict=True):
-            line[rows] = mix_once(mixer, noise, mix=mix, **way_of(mixer, number), **options)
+            line[rows] = mix_once(mixer, noise, mix=mix, **way_of(number), **options)
     return lines
 
 
@@ -225,18 +204,15 @@ def seeds_of(seeds: Sequence[int], number: int) -> list[int]:
     return [int(seed) * MOST_TRIES + int(number) for seed in seeds]
 
 
-def way_of(mixer: Mixer, number: int) -> dict:
+def way_of(number: int) -> dict:
     """Options of `mix_once` for a try."""
-    return mixer.ways[number % len(mixer.ways)]
-
-
-def plain_way(mixer: Mixer) -> dict:
-    """Options of `mix_once` for a single walk: classes alike and everywhere, or a practised net's first way."""
-    return mixer.ways[0] if "both" in mixer.ways[0] else {}
+    return COMPOSING[number % len(COMPOSING)]
 
 
 def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:
-    """What the rule looks at, from evidence (..., 2): the wanted class for a pure one; for a hybrid the lesser one."""
-    if mix in (0, 1):
-        return evidence[..., int(mix)]
-    return evidence.amin(-1)
+    """What the rule looks at, (...), from evidence (..., 2): the lesser one, after adding what is not wanted of either.
+
+    At the ends it is the evidence of the only class that is wanted.
+    """
+    shares = torch.tensor(wanted(mix))
+    return (evidence + 1 - shares)[..., shares > 0].amin(-1)

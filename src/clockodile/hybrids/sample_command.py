@@ -20,15 +20,13 @@ from clockodile.hybrids.generator import VERSION, flow_from
 from clockodile.hybrids.guides import NAME as GUIDES
 from clockodile.hybrids.guides import guides_from
 from clockodile.hybrids.methods import CLASSIC
-from clockodile.hybrids.mixing import TRIES, Mixer, mix_best, mix_line
-from clockodile.hybrids.practice import NAME as PRACTICE
-from clockodile.hybrids.practice import practised
+from clockodile.hybrids.mixing import FOLLOWING, TRIES, Mixer, mix_best, mix_line
 from clockodile.plots import image_sheet
 from clockodile.workspace import open_run
 
-OF_THE_FLOW = {  # method -> has the flow practised, and is the best of several tries taken? The first is the default
-    "practised": (True, False),
-    "practised_best": (True, True),
+OF_THE_FLOW = {  # method -> does the walk follow the guides, and is the best of several kept? The first is the default
+    "following": (True, False),
+    "following_best": (True, True),
     "flow_best": (False, True),
     "flow": (False, False),
 }
@@ -80,11 +78,10 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     if run is not None and not is_run(run):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     if method in OF_THE_FLOW:
-        practised_too, searched = OF_THE_FLOW[method]
-        folder = artifacts.shipped_weights() if run is None else Path(run, "generators")
-        mixer = load_mixer(folder, practised_too=practised_too)
-        tries = TRIES if searched else 1
-        return partial(flow_pictures, mixer, tries), [mixer.classes[label] for label in mixer.pair]
+        mixer = load_mixer(artifacts.shipped_weights() if run is None else Path(run, "generators"))
+        return partial(flow_pictures, mixer, *OF_THE_FLOW[method]), [
+            mixer.classes[label] for label in mixer.pair
+        ]
     if run is None:
         raise UserError(
             f"--method {method} starts from photographs: give a run folder in place of --pretrained"
@@ -95,11 +92,16 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     return lambda seeds, mixes: torch.stack([classic(opened, data, seeds, mix=mix) for mix in mixes]), names
 
 
-def flow_pictures(mixer: Mixer, tries: int, seeds: range, mixes: Sequence[float]) -> torch.Tensor:
+def flow_pictures(
+    mixer: Mixer, follows: bool, searched: bool, seeds: range, mixes: Sequence[float]
+) -> torch.Tensor:
     """Pictures (M, N, 3, S, S) of N seeds at M mixes: one mix is searched for itself, several share their noise."""
-    if len(mixes) == 1 and tries > 1:
-        return mix_best(mixer, seeds, mix=mixes[0], tries=tries).images[None]
-    return mix_line(mixer, seeds, mixes, tries=tries)
+    if not searched:
+        return mix_line(mixer, seeds, mixes, tries=1, **(FOLLOWING if follows else {}))
+    options = {"follow": FOLLOWING["follow"]} if follows else {}
+    if len(mixes) == 1:
+        return mix_best(mixer, seeds, mix=mixes[0], tries=TRIES, **options).images[None]
+    return mix_line(mixer, seeds, mixes, tries=TRIES, **options)
 
 
 def reopened(folder: Path):
@@ -108,18 +110,17 @@ def reopened(folder: Path):
     return open_run(**settings, run_dir=str(folder))
 
 
-def load_mixer(folder: Path, *, practised_too: bool = True) -> Mixer:
-    """Flow and guides in a folder, and what practice taught. Raises UserError when one is missing or damaged."""
+def load_mixer(folder: Path) -> Mixer:
+    """Flow and guides in a folder. Raises UserError when one is missing, damaged or of another version."""
     flow, guides = load_part(folder, FLOW), load_part(folder, GUIDES)
     if flow.config["version"] != VERSION:
         raise UserError(
             f"{folder}: the flow is of another version; run notebook 04 (`clockodile run --only 04`)"
         )
     made = flow.metrics
-    mixer = Mixer(
+    return Mixer(
         flow_from(flow), guides_from(guides), tuple(made["classes"]), tuple(made["pair"]), made["image_size"]
     )
-    return practised(mixer, load_part(folder, PRACTICE).state) if practised_too else mixer
 
 
 def load_part(folder: Path, name: str) -> artifacts.Fitted:

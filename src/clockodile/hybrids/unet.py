@@ -72,9 +72,8 @@ class Stage(nn.Module):
 class UNet(nn.Module):
     """Velocity of noisy pictures: down to half the places, through the middle, and up again past what was seen before.
 
-    labels: 0..C-1 a class, C "other things", C + 1 "anything" (`self.anything`), and C + 2 "both" once `learn_both` has
-    made room for it. Ronneberger et al. (2015) for the shape; time and class as in Dhariwal & Nichol (2021); pictures
-    are told how they were moved (Karras et al., 2022).
+    labels: 0..C-1 a class, C "other things", C + 1 "anything" (`self.anything`). Ronneberger et al. (2015) for the
+    shape; time and class as in Dhariwal & Nichol (2021); pictures are told how they were moved (Karras et al., 2022).
     """
 
     def __init__(self, *, classes: int, widths: tuple[int, int] = (96, 176), told: int = 256, depth: int = 2):
@@ -127,29 +126,11 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.leave(x), SQUEEZE)
 
 
-def learn_both(net: UNet, pair: tuple[int, int]) -> UNet:
-    """A copy with one more label, "both" (`net.both`), that as yet says half of either class of the pair."""
-    known = net.tell_class.weight.detach()
-    net = relabelled(net, torch.cat([known, known[list(pair)].mean(0)[None]]))
-    net.both = net.anything + 1
-    return net
-
-
 def learn_classes(net: UNet, classes: int) -> UNet:
     """A copy with `classes` classes in place of those it knows, which as yet mean "anything"."""
     others, anything = net.tell_class.weight.detach()[-2:]
-    net = relabelled(net, torch.stack([*[anything] * classes, others, anything]))
+    net = copy.deepcopy(net)
+    labels = torch.stack([*[anything] * classes, others, anything])
+    net.tell_class = nn.Embedding.from_pretrained(labels, freeze=False)
     net.anything = classes + 1
     return net
-
-
-def relabelled(net: UNet, labels: torch.Tensor) -> UNet:
-    """A copy that is told its labels by the rows of `labels`, (L, told)."""
-    net = copy.deepcopy(net)
-    net.tell_class = nn.Embedding.from_pretrained(labels, freeze=False)
-    return net
-
-
-def tells(name: str) -> bool:
-    """Does this parameter of a UNet say what time and label mean to the rest? A tenth of all do."""
-    return name.startswith("tell_") or ".tell." in name
