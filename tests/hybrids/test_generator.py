@@ -23,6 +23,7 @@ from clockodile.hybrids.generator import (
     fit_flow,
     marks_of,
     material_of,
+    means_of,
     numbered_kinds,
     package_flow,
     sheets_of,
@@ -61,20 +62,28 @@ def test_trained_once_and_found_again(run, data):
     assert abs(apart).max() <= 2, "the last are by the net itself, before its weights were rounded"
 
 
-def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path):
+def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path, monkeypatch):
     plans = (replace(TINY_FLOW, steps=3), replace(TINY_FLOW, steps=2))
-    whole, fitted = fit_flow(replace(run, dir=tmp_path / "whole"), data, plans=plans)
+    monkeypatch.setitem(generator.PLANS, run.profile.name, plans)
+    whole, fitted = fit_flow(replace(run, dir=tmp_path / "whole"), data)
     assert list(sheets_of(fitted)) == [1, 2, 3, 4, 5]
     with steps_counted(most=4) as before, pytest.raises(KeyboardInterrupt):
-        fit_flow(run, data, plans=plans)
+        fit_flow(run, data)
     assert len(list(run.dir.rglob("*.checkpoint"))) == 2
     with steps_counted() as after:
-        net, again = fit_flow(run, data, plans=plans)
+        net, again = fit_flow(run, data)
     assert len(before) + len(after) == 5, "no step is done twice"
     assert again.metrics == fitted.metrics and torch.equal(again.state[DRAWN], fitted.state[DRAWN])
     assert not list(run.dir.rglob("*.checkpoint")) and not list(run.dir.rglob("flow_sheets*"))
     for a, b in zip(net.state_dict().values(), whole.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("steps, parts", [(4, 4), (45, 20), (500, 20), (1250, 20), (4800, 48)])
+def test_means_are_of_equally_many_steps(steps, parts):
+    means = means_of(list(range(steps)))
+    assert len(means) == parts and np.mean(means) == pytest.approx((steps - 1) / 2, rel=0.02)
+    assert np.ptp(np.diff(means)) <= 1
 
 
 def test_a_mark_is_shared_by_copies_only(data):
@@ -112,8 +121,6 @@ def test_longer_trained_weights_of_the_package_are_good_enough(run, data, tmp_pa
     _, fitted = fit_flow(run, data)
     assert fitted.origin == "shipped" and fitted.config["plans"][0]["steps"] == 4
     assert (run.dir / "generators/flow.safetensors").is_file(), "the command line looks there"
-    _, fitted = fit_flow(replace(run, dir=tmp_path / "by name"), data, plans=shorter)
-    assert fitted.origin == "trained", "a training asked for by name is not replaced"
 
 
 def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_path, monkeypatch):
@@ -216,7 +223,8 @@ def test_photographs_of_anything_are_learned_beside_photographs_only(
     source = data.card["source"] | {"stamp": stamp}
     data = replace(data, card=data.card | {"source": source})
     monkeypatch.setattr(generator, "photographs_of_anything", partial(photographs_of_anything, count=30))
-    _, fitted = fit_flow(replace(run, data_dir=tmp_path), data, plans=(replace(TINY_FLOW, wide=0.5),))
+    monkeypatch.setitem(generator.PLANS, run.profile.name, (replace(TINY_FLOW, wide=0.5),))
+    _, fitted = fit_flow(replace(run, data_dir=tmp_path), data)
     assert fitted.metrics["beside"] == found
 
 
@@ -225,6 +233,7 @@ def test_without_photographs_of_anything_the_flow_learns_all_the_same(run, data,
         raise Refused("no way")
 
     monkeypatch.setattr(generator, "photographs_of_anything", refuse)
+    monkeypatch.setitem(generator.PLANS, run.profile.name, (replace(TINY_FLOW, wide=0.5),))
     with caplog.at_level("INFO", "clockodile"):
-        _, fitted = fit_flow(run, data, plans=(replace(TINY_FLOW, wide=0.5),))
+        _, fitted = fit_flow(run, data)
     assert fitted.metrics["beside"] == 0 and "no photographs of anything to learn from: no way" in caplog.text

@@ -58,13 +58,18 @@ def test_swapping_the_classes_turns_the_mix_round(mixer):
     assert torch.allclose(mix_once(mixer, [1, 2], mix=0.3), mix_once(turned, [1, 2], mix=0.7), atol=1e-3)
 
 
-@pytest.mark.parametrize("options", [{"mix": 0}, {"mix": 1}, {"lean": 0.9}])
+@pytest.mark.parametrize("options", [{"mix": 0.2}, {"mix": 0.7}, {"lean": 0.9}])
 def test_who_follows_the_guides_gets_more_of_what_they_see(mixer, options):
     def worth_of(follow):
         pictures = mix_once(mixer, range(8), guidance=1.0, follow=follow, **options)
         return worth(mixer.guides.evidence(pictures), options.get("mix", 0.5))
 
     assert (worth_of(0.1) > worth_of(0)).all()
+
+
+def test_where_only_one_class_is_wanted_nobody_is_followed(mixer):
+    for end in (0, 1):
+        assert torch.equal(mix_once(mixer, [1], mix=end, follow=0.5), mix_once(mixer, [1], mix=end))
 
 
 def test_who_follows_depends_on_its_seed_alone(mixer):
@@ -81,8 +86,12 @@ def test_layouts_divide_the_picture(mixer):
     assert picture[:3].mean() < picture[-3:].mean(), "the dark class is above"
 
 
-def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer):
-    found = mix_best(mixer, range(6), tries=7)
+@pytest.mark.parametrize("follow", [0.0, 0.2])
+def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer, follow):
+    found = mix_best(mixer, range(6), tries=7, follow=follow)
+    for number in (1, len(COMPOSING)):
+        noise = [1000 * seed + number for seed in range(6)]
+        assert torch.equal(found.tried[number], mix_once(mixer, noise, follow=follow, **way_of(number)))
     assert found.images.shape == (6, 3, 8, 8) and found.tried.shape == (7, 6, 3, 8, 8)
     assert np.array_equal(found.number, found.worth.argmax(0))
     for seed, number in enumerate(found.number):
@@ -145,4 +154,11 @@ def test_what_is_wanted_less_lacks_less():
     evidence = torch.tensor([[0.8, 0.3], [0.4, 0.6]])
     assert worth(evidence, 0.5).argmax() == 1, "the lesser one"
     assert torch.allclose(worth(evidence, 0.2), torch.tensor([0.8, 0.4])), "of the second only 0.4 is wanted"
-    assert torch.allclose(worth(evidence, 0.01), worth(evidence, 0), atol=0.03)
+    assert torch.equal(worth(evidence, 0), evidence[:, 0]) and torch.equal(worth(evidence, 1), evidence[:, 1])
+    assert worth(torch.empty(3, 2, device="meta"), 0.5).device.type == "meta", "wherever the evidence is"
+
+
+def test_a_line_of_single_tries_is_made_of_first_tries(mixer):
+    line = mix_line(mixer, [4, 7], [0.5, 1], tries=1, follow=0.3)
+    assert torch.equal(line[0], mix_once(mixer, [4000, 7000], follow=0.3, **way_of(0)))
+    assert torch.equal(line[1], mix_once(mixer, [4000, 7000], mix=1))

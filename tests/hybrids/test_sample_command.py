@@ -16,7 +16,7 @@ from clockodile.hybrids.sample_command import OF_THE_FLOW
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run folder with a flow and its guides."""
-    run = trained_run(tmp_path_factory.mktemp("trained"))[0]
+    run = trained_run(tmp_path_factory.mktemp("trained"))
     artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
 
@@ -124,9 +124,22 @@ def test_a_flow_of_another_version_gets_one_line(place, capsys, run, monkeypatch
     assert code == 2 and "another version; run notebook 04" in told
 
 
-def test_every_method_of_the_flow_draws_something_else(place, capsys, run):
-    drawn = {}
-    for method in OF_THE_FLOW:
-        assert sample(capsys, run.dir, "--n", 1, "--method", method, "--out", method)[0] == 0
-        drawn[method] = pixels(place / method / "0000.png").astype(int)
-    assert np.abs(drawn["following"] - drawn["flow"]).max() > 0
+@pytest.mark.parametrize("grid", [False, True])
+def test_every_method_of_the_flow_gets_its_tries_and_its_pull(grid, place, capsys, monkeypatch):
+    asked = []
+
+    def note(real):
+        def noted(*words, tries, follow, **options):
+            asked.append((tries, follow))
+            return real(*words, tries=tries, follow=follow, **options)
+
+        return noted
+
+    for name in ("mix_best", "mix_line"):
+        monkeypatch.setattr(sample_command, name, note(getattr(sample_command, name)))
+    for method, how in OF_THE_FLOW.items():
+        words = ["--pretrained", "--n", 1, "--method", method, "--out", method, *(["--grid"] if grid else [])]
+        assert sample(capsys, *words)[0] == 0
+        assert asked == [how] * (2 if grid else 1)
+        asked.clear()
+    assert len(set(OF_THE_FLOW.values())) == 4

@@ -11,7 +11,7 @@ from clockodile.classify.training import Plan
 from clockodile.hybrids import flow, generator, guides
 from clockodile.hybrids.flow import FlowPlan
 from clockodile.hybrids.mixing import fit_composer
-from clockodile.workspace import open_run
+from clockodile.workspace import Run, open_run
 
 TINY_FLOW = FlowPlan(steps=4, batch=8, widths=(8, 16), depth=1)
 TINY_GUIDES = Plan(epochs=1)
@@ -41,10 +41,11 @@ def steps_counted(*, most: int | None = None) -> Iterator[list]:
         yield done
 
 
-def trained_run(place: Path) -> tuple:
-    """A run on photos written to `place`, its data, its flow with guides."""
+def trained_run(place: Path) -> Run:
+    """A run on photos written to `place`, with a flow and its guides."""
     run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
         data = striped_dataset()
-        return run, data, fit_composer(run, data, generator.fit_flow(run, data)[0])
+        fit_composer(run, data, generator.fit_flow(run, data)[0])
+    return run

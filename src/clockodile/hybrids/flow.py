@@ -24,7 +24,7 @@ from clockodile.workspace import pick_device
 
 @dataclass(frozen=True)
 class FlowPlan:
-    """How a flow is trained. The defaults are those of the shipped weights."""
+    """How a flow is trained. The defaults are those with which the shipped weights began."""
 
     steps: int  # batches
     batch: int = 64  # pictures a step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -27,7 +26,7 @@ DRAWN, SEEN = "drawn", "seen"  # beside the weights: pictures drawn on the way, 
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
 SHEETS = 5  # pictures of each class drawn while training, always from the same noise
-MEANS = 20  # of the losses kept of a short training; a long one keeps one of each hundred steps
+MEANS = 20  # that are kept of a training's losses, more of a long one
 LOOKS = 8  # times that each training is looked at and kept on the way
 PLANS = {  # by profile: trainings one after the other, each goes on from the net before
     "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),
@@ -115,21 +114,13 @@ def marks_of(photographs: np.ndarray) -> np.ndarray:
     return np.frombuffer(bytearray(b"".join(marks)), np.int64)
 
 
-def fit_flow(
-    run: Run,
-    data: Dataset,
-    *,
-    plans: tuple[FlowPlan, ...] | None = None,
-    retrain: bool = False,
-    after: Callable[[int, list[float]], None] | None = None,
-) -> tuple[UNet, artifacts.Fitted]:
+def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, artifacts.Fitted]:
     """The trained flow: from the run folder, else from the package, else trained now (resumable).
 
     Where the package's flow has seen none of the pictures, training goes on from it; elsewhere it starts from nothing.
-    plans: other trainings than the profile's, from nothing; the package is not asked then. data: all splits. after:
-    called now and then with the step and the losses so far. Returns the net in evaluation mode and its record, whose
-    metrics hold "losses" (means of equally many steps, at most a hundred) and "beside" (how many photographs of
-    anything were learned from); for what it drew on the way see `sheets_of`.
+    data: all splits. Returns the net in evaluation mode and its record, whose metrics hold "losses" (means of equally
+    many steps) and "beside" (how many photographs of anything were learned from); for what it drew on the way see
+    `sheets_of`.
     """
     train, classes = data.part("train"), len(data.classes)
     known = train.fold != HELD_OUT
@@ -139,8 +130,8 @@ def fit_flow(
         "seed": run.seed,
         "known": artifacts.fingerprint(train.images[known], train.labels[known]),
     }
-    start, enough = (None, None) if plans else (package_flow(train.images, classes), config)
-    plans = plans or plans_for(run, FURTHER if start else PLANS)
+    start = package_flow(train.images, classes)
+    plans = plans_for(run, FURTHER if start else PLANS)
     made_with = {"plans": [asdict(plan) for plan in plans], "start": "package" if start else "nothing"}
     size, places = train.images.shape[1], []
 
@@ -158,8 +149,6 @@ def fit_flow(
             sheets[len(losses) + step] = draw_sheet(net, run.recipe.pair, size)
             arrays = {"steps": np.array(list(sheets)), "images": np.stack(list(sheets.values()))}
             artifacts.save(run.dir, SHEETS_FILE, arrays, now)
-            if after is not None:
-                after(len(losses) + step, losses + latest)
 
         for number, plan in enumerate(plans):
             places.append(run.dir / "generators" / f"flow-{artifacts.key_of(now)}-{number}.checkpoint")
@@ -177,14 +166,12 @@ def fit_flow(
             losses += latest
         if len(losses) not in sheets:  # trained to the end, but another training's sheets were kept since
             sheets[len(losses)] = draw_sheet(net, run.recipe.pair, size)
-        each = min(100, max(1, len(losses) // MEANS))
-        means = [float(np.mean(losses[i : i + each])) for i in range(0, len(losses), each)]
         beyond = {
             DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),
             SEEN: torch.from_numpy(marks_of(train.images[known])),
         }
         return {name: part.half() for name, part in net.state_dict().items()} | beyond, {
-            "losses": means,
+            "losses": means_of(losses),
             "drawn_after": list(sheets),
             "beside": len(beside),
             "classes": list(data.classes),
@@ -193,12 +180,18 @@ def fit_flow(
         }
 
     fitted = artifacts.fit_or_load(
-        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=enough
+        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
     )
     for place in places:  # not before the weights are stored
         place.unlink(missing_ok=True)
     artifacts.forget(run.dir, SHEETS_FILE)
     return flow_from(fitted), fitted
+
+
+def means_of(losses: list[float]) -> list[float]:
+    """Means of equally many steps, at most about a hundred, in their order; of a short training still MEANS of them."""
+    parts = min(len(losses), max(MEANS, len(losses) // 100))
+    return [float(part.mean()) for part in np.array_split(losses, parts)]
 
 
 def draw_sheet(net: UNet, pair: tuple[int, int], size: int) -> np.ndarray:

@@ -32,7 +32,7 @@ COMPOSING = (  # what tries go round: layout, and how much the second class's we
     {"layout": "below", "lean": 0.0},
     {"layout": "below", "lean": 0.1},
 )
-FOLLOWING = COMPOSING[0] | {"follow": 0.2}  # options of `mix_once` for a single walk that follows the guides
+FOLLOW = 0.2  # how strongly a walk follows the guides; a velocity has about 1
 QUIET = 0.25  # weight of a class where the other one reigns
 
 
@@ -81,6 +81,11 @@ def wanted(mix: float) -> tuple[float, float]:
     return min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
 
 
+def middle_of(mix: float) -> float:
+    """1 where both classes are wanted alike, falling to 0 where there is only one."""
+    return 1 - abs(2 * mix - 1)
+
+
 def class_weights(
     mixer: Mixer, mix: float, *, guidance: float = GUIDANCE, layout: str = "everywhere", lean: float = 0.0
 ) -> dict[int, torch.Tensor | float]:
@@ -89,7 +94,7 @@ def class_weights(
     layout: of `layouts`, or "everywhere"; lean: -1..1, how much the second class's weight is raised and the first's
     lowered. Both count in full at mix 0.5 and fade towards the ends, where there is only one class.
     """
-    middle, maps = 1 - abs(2 * mix - 1), (1.0, 1.0)
+    middle, maps = middle_of(mix), (1.0, 1.0)
     if layout != "everywhere":
         first, kept = layouts(mixer.size)[layout][None, None], (1 - QUIET) * middle
         maps = (1 - kept * (1 - first), 1 - kept * first)
@@ -115,7 +120,8 @@ def mix_once(
 ) -> torch.Tensor:
     """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
 
-    follow: how strongly the walk is pulled to what the guides' nets would rather see, 0..about 1, see `following`.
+    follow: how strongly the walk is pulled to what the guides' nets would rather see, 0..about 1, see `following`. As
+    layout and lean do, it fades towards the ends of the mix.
 
     Classes are compared with *other things*: compared with "anything", of which they are the greater part, two classes
     of a pair would nearly cancel each other.
@@ -124,10 +130,10 @@ def mix_once(
     mixer.net.to(device)
     weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
     velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
-    if follow:
+    if pull := follow * middle_of(mix):
         guides = copy.deepcopy(mixer.guides).to(device)
         velocity = following(
-            velocity, lambda images: worth(guides.nets_evidence(images)[:, list(mixer.pair)], mix), follow
+            velocity, lambda images: worth(guides.nets_evidence(images)[:, list(mixer.pair)], mix), pull
         )
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
@@ -151,7 +157,7 @@ def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch
 def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int = TRIES, **options) -> Mixed:
     """The best of several tries for each seed, by the guides' rule; tries go round COMPOSING.
 
-    options: others of `mix_once`. Pictures depend on their own seed only.
+    options: of `mix_once`. Pictures depend on their own seed only.
     """
 
     def draw(seeds: Sequence[int], number: int) -> torch.Tensor:
@@ -184,12 +190,9 @@ def mix_line(
 ) -> torch.Tensor:
     """From the first class to the second, (M, N, 3, S, S): the try that was best as a hybrid, at each of M mixes.
 
-    options: others of `mix_once`; with a single try the layout is among them.
+    options: of `mix_once`.
     """
-    if tries == 1:
-        noise = seeds_of(seeds, 0)
-        return torch.stack([mix_once(mixer, noise, mix=mix, **options) for mix in mixes])
-    best = mix_best(mixer, seeds, tries=tries, **options).number
+    best = mix_best(mixer, seeds, tries=tries, **options).number if tries > 1 else np.zeros(len(seeds), int)
     lines = torch.empty(len(mixes), len(seeds), 3, mixer.size, mixer.size)
     for number in np.unique(best):
         rows = np.flatnonzero(best == number)
@@ -214,5 +217,5 @@ def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:
 
     At the ends it is the evidence of the only class that is wanted.
     """
-    shares = torch.tensor(wanted(mix))
-    return (evidence + 1 - shares)[..., shares > 0].amin(-1)
+    parts = [evidence[..., place] + (1 - share) for place, share in enumerate(wanted(mix)) if share]
+    return torch.stack(parts).amin(0)

@@ -20,15 +20,15 @@ from clockodile.hybrids.generator import VERSION, flow_from
 from clockodile.hybrids.guides import NAME as GUIDES
 from clockodile.hybrids.guides import guides_from
 from clockodile.hybrids.methods import CLASSIC
-from clockodile.hybrids.mixing import FOLLOWING, TRIES, Mixer, mix_best, mix_line
+from clockodile.hybrids.mixing import FOLLOW, TRIES, Mixer, mix_best, mix_line
 from clockodile.plots import image_sheet
 from clockodile.workspace import open_run
 
-OF_THE_FLOW = {  # method -> does the walk follow the guides, and is the best of several kept? The first is the default
-    "following": (True, False),
-    "following_best": (True, True),
-    "flow_best": (False, True),
-    "flow": (False, False),
+OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the guides. The first is the default
+    "following": (1, FOLLOW),
+    "following_best": (TRIES, FOLLOW),
+    "flow_best": (TRIES, 0.0),
+    "flow": (1, 0.0),
 }
 RECORD = "sample.json"  # beside the pictures: how they were made
 SHEET, GRID = "contact_sheet.png", "grid.png"
@@ -93,15 +93,12 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
 
 
 def flow_pictures(
-    mixer: Mixer, follows: bool, searched: bool, seeds: range, mixes: Sequence[float]
+    mixer: Mixer, tries: int, follow: float, seeds: range, mixes: Sequence[float]
 ) -> torch.Tensor:
     """Pictures (M, N, 3, S, S) of N seeds at M mixes: one mix is searched for itself, several share their noise."""
-    if not searched:
-        return mix_line(mixer, seeds, mixes, tries=1, **(FOLLOWING if follows else {}))
-    options = {"follow": FOLLOWING["follow"]} if follows else {}
     if len(mixes) == 1:
-        return mix_best(mixer, seeds, mix=mixes[0], tries=TRIES, **options).images[None]
-    return mix_line(mixer, seeds, mixes, tries=TRIES, **options)
+        return mix_best(mixer, seeds, mix=mixes[0], tries=tries, follow=follow).images[None]
+    return mix_line(mixer, seeds, mixes, tries=tries, follow=follow)
 
 
 def reopened(folder: Path):
