@@ -82,3 +82,14 @@ def test_a_dollar_in_a_file_name_is_no_formula(data):
 )
 def test_short_ids(name, short):
     assert plots.short_id(name) == short
+
+
+def test_paper_is_white_on_the_page_and_colours_stay(tmp_path):
+    random = np.random.default_rng(0)
+    pixels = np.full((90, 90, 3), 255, np.uint8)
+    pixels[:40] = random.integers(0, 256, (40, 90, 3))  # more colours than the page keeps
+    pixels[40:45] = 251
+    Image.fromarray(pixels).save(tmp_path / "many.png")
+    shown = np.asarray(Image.open(io.BytesIO(plots.for_the_page(tmp_path / "many.png"))).convert("RGB"))
+    assert (shown[50:] == 255).all()
+    assert np.abs(shown[:40].astype(int) - pixels[:40]).mean() < 30

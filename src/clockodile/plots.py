@@ -46,6 +46,7 @@ STYLE = {
     "text.color": INK,
     "text.parse_math": False,  # a dollar sign in somebody's file name is not a formula
 }
+PAPER = 244  # on a page, brighter values of all three colours become white
 ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
 
 
@@ -201,8 +202,12 @@ def for_the_page(path: Path) -> bytes:
     picture = PIL.Image.open(path).convert("RGB")
     few = picture.resize((picture.width // 3 or 1, picture.height // 3 or 1), PIL.Image.Resampling.NEAREST)
     palette = few.quantize(112, kmeans=3)  # the palette from a ninth of the pixels: as good, and quick
+    picture = picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE)
+    colours = np.array(picture.getpalette()).reshape(-1, 3)
+    colours[colours.min(1) > PAPER] = 255  # means of what is nearly white: on white paper they are seen
+    picture.putpalette(colours.astype(np.uint8).tobytes())
     buffer = io.BytesIO()
-    picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE).save(buffer, "png", optimize=True)
+    picture.save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 
