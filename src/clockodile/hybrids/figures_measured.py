@@ -132,7 +132,7 @@ def beside_nearest(
     rows = [Row("made", images, ratio), Row("nearest\nknown", nearest, [short_id(name) for name in ids])]
     title = (
         title
-        or "Below each made picture: how new it is (photographs 1, copies 0); below a photograph: its file"
+        or "Below each made picture: how new it is (photographs 1, identical 0); below a photograph: its file"
     )
     return picture_rows(rows, columns=len(images), title=title)
 
