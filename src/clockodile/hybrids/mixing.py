@@ -81,11 +81,6 @@ def wanted(mix: float) -> tuple[float, float]:
     return min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
 
 
-def middle_of(mix: float) -> float:
-    """1 where both classes are wanted alike, falling to 0 where there is only one."""
-    return 1 - abs(2 * mix - 1)
-
-
 def class_weights(
     mixer: Mixer, mix: float, *, guidance: float = GUIDANCE, layout: str = "everywhere", lean: float = 0.0
 ) -> dict[int, torch.Tensor | float]:
@@ -94,7 +89,7 @@ def class_weights(
     layout: of `layouts`, or "everywhere"; lean: -1..1, how much the second class's weight is raised and the first's
     lowered. Both count in full at mix 0.5 and fade towards the ends, where there is only one class.
     """
-    middle, maps = middle_of(mix), (1.0, 1.0)
+    middle, maps = min(wanted(mix)), (1.0, 1.0)
     if layout != "everywhere":
         first, kept = layouts(mixer.size)[layout][None, None], (1 - QUIET) * middle
         maps = (1 - kept * (1 - first), 1 - kept * first)
@@ -130,7 +125,7 @@ def mix_once(
     mixer.net.to(device)
     weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
     velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
-    if pull := follow * middle_of(mix):
+    if pull := follow * min(wanted(mix)):
         guides = copy.deepcopy(mixer.guides).to(device)
         velocity = following(
             velocity, lambda images: worth(guides.nets_evidence(images)[:, list(mixer.pair)], mix), pull

@@ -79,9 +79,8 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     if method in OF_THE_FLOW:
         mixer = load_mixer(artifacts.shipped_weights() if run is None else Path(run, "generators"))
-        return partial(flow_pictures, mixer, *OF_THE_FLOW[method]), [
-            mixer.classes[label] for label in mixer.pair
-        ]
+        names = [mixer.classes[label] for label in mixer.pair]
+        return partial(flow_pictures, mixer, *OF_THE_FLOW[method]), names
     if run is None:
         raise UserError(
             f"--method {method} starts from photographs: give a run folder in place of --pretrained"
@@ -96,7 +95,7 @@ def flow_pictures(
     mixer: Mixer, tries: int, follow: float, seeds: range, mixes: Sequence[float]
 ) -> torch.Tensor:
     """Pictures (M, N, 3, S, S) of N seeds at M mixes: one mix is searched for itself, several share their noise."""
-    if len(mixes) == 1:
+    if len(mixes) == 1 and tries > 1:
         return mix_best(mixer, seeds, mix=mixes[0], tries=tries, follow=follow).images[None]
     return mix_line(mixer, seeds, mixes, tries=tries, follow=follow)
 
