@@ -6,8 +6,8 @@ import sys
 import pytest
 from tiny_notebooks import DATA, make_notebook
 
-from clockodile import cli, run
-from clockodile.artifacts import write_json
+from clockodile import cli, commands, run
+from clockodile.atomic_files import write_json
 
 
 @pytest.fixture
@@ -88,19 +88,6 @@ def test_a_locked_folder(project, capsys):
         assert "another run is writing" in mistake(capsys, "run", "--out", project / "run")
 
 
-def test_the_recipe_follows_from_the_folder(tmp_path):
-    assert cli.guess_recipe("") == ("clocks_crocodiles", "")
-    mine = tmp_path / "mine"
-    for name in ("clock", "cat"):
-        (mine / name).mkdir(parents=True)
-    recipe, why = cli.guess_recipe(str(mine))
-    assert recipe == "folder" and "does not hold clock and crocodile" in why
-    (mine / "crocodile").mkdir()
-    assert cli.guess_recipe(str(mine))[0] == "clocks_crocodiles"
-    mine.rename(tmp_path / "clocks_crocodiles")
-    assert cli.guess_recipe(str(tmp_path))[0] == "clocks_crocodiles"
-
-
 def test_a_subcommand_is_one_entry(capsys):
     def options(parser):
         parser.add_argument("photo")
@@ -109,8 +96,8 @@ def test_a_subcommand_is_one_entry(capsys):
         """Make a photo larger."""
         return 7 if args.photo == "a.png" else 0
 
-    command = cli.Command("enlarge", "make a photo larger", options, enlarge)
-    args = cli.parse(["enlarge", "a.png"], (*cli.COMMANDS, command))
+    command = commands.Command("enlarge", "make a photo larger", options, enlarge)
+    args = cli.parse(["enlarge", "a.png"], (*commands.COMMANDS, command))
     assert args.command.run(args) == 7
 
 

@@ -5,15 +5,16 @@ import pytest
 from tiny_notebooks import make_notebook
 
 from clockodile import refresh, run
-from clockodile.artifacts import write_json
+from clockodile.atomic_files import write_json
 from clockodile.errors import UserError
 from clockodile.execute import NotebookFailed
 from clockodile.results import metric, record_metrics
 
 PUBLISH = """import os, sys, pathlib
-from clockodile import artifacts, results, workspace
+from clockodile import results, workspace
+from clockodile.atomic_files import write_json
 run = workspace.open_run(recipe=recipe, profile=profile, run_dir=run_dir)
-artifacts.write_json(run.dir / "data_card.json", {"source": {"stamp": os.environ.get("STAMP", ""), "why": "offline"}})
+write_json(run.dir / "data_card.json", {"source": {"stamp": os.environ.get("STAMP", ""), "why": "offline"}})
 results.record_metrics(run.dir, "01", [results.metric("images", 1000)])
 (pathlib.Path(os.environ["CLOCKODILE_PUBLISH"]) / "a.png").write_bytes(b"new")
 print("profile", run.profile.name)

@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from clockodile.artifacts import write_json
+from clockodile.atomic_files import write_json
 from clockodile.notebook_html import formula, markdown, notebook_title, sanitize
 from clockodile.report import counts_table, results_markdown, results_text, write_report
 from clockodile.results import metric, record_metrics

@@ -14,7 +14,7 @@ import pytest
 from tiny_notebooks import DATA, command, make_notebook, outputs
 
 from clockodile import execute
-from clockodile.artifacts import read_json
+from clockodile.atomic_files import read_json
 from clockodile.errors import UserError
 from clockodile.execute import NotebookFailed
 from clockodile.run import find_notebooks, only_run_in, prepare_folder, run_notebooks, select

@@ -1,6 +1,5 @@
 """What the notebooks hand to each other: files in one run folder, each complete or absent, each with its origin.
 
-Every file is written beside its place and renamed into it, so a killed run leaves no half-written result.
 Beside a table or an array file, `provenance/<name>.json` records the configuration it came from and a checksum:
 `remember` uses a file again only when both still match. Weights carry the same record inside the safetensors file.
 """
@@ -9,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -24,148 +20,15 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from clockodile.atomic_files import atomic, file_digest, read_json, write_json
 from clockodile.errors import UserError
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The parts a file must have: arrays name -> (dtype kind, dimensions), or columns name -> dtype kind.
-
-    Kinds are numpy's: u unsigned, i integer, f float, U text, b boolean.
-    """
-
-    parts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-
-
-def columns(**kinds: str) -> Schema:
-    """Schema of a table: one kind per column."""
-    return Schema({name: (kind, 1) for name, kind in kinds.items()})
-
-
-# S seeds, N training images in dataset order, C classes, D features
-OUT_OF_FOLD = Schema(
-    {
-        "ids": ("U", 1),  # (N,)
-        "labels": ("i", 1),  # (N,)
-        "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
-        "logits": ("f", 3),  # (S, N, C)
-        "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
-        "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
-    }
-)
-
-SCHEMAS = {
-    # notebook 01; split is train, test, background or hybrid; labels and folds are -1 where there is none
-    "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
-    "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
-    # notebook 02
-    "oof_predictions.npz": OUT_OF_FOLD,  # our net's
-    "report_000_predictions.npz": OUT_OF_FOLD,
-    "predictions/": Schema(  # one file for each contender and seed; K folds
-        {
-            "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
-            "train_accuracy": ("f", 1),  # (K,) in [0, 1]
-            "seconds": ("f", 1),  # (K,) to fit
-            "parameters": ("i", 1),  # (1,)
-        }
-    ),
-    "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
-    "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
-    "classifier_runs.csv": columns(
-        **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
-        **dict.fromkeys(
-            ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
-        ),
-        **{"megabytes": "f", "seconds": "f"},
-    ),
-    # notebook 03
-    "ambiguous.csv": columns(  # all but id, label, quadrant, rank and reason in [0, 1], higher = more ambiguous
-        **{"id": "U", "label": "i", "p": "f", "misclassified": "f", "centre_distance": "f", "entropy": "f"},
-        **{"disagreement": "f", "evidence_a": "f", "evidence_b": "f", "quadrant": "U", "score": "f"},
-        **{"rank": "i", "reason": "U"},
-    ),
-    "codes.npz": Schema({"codes": ("f", 3)}),  # (A, N, D) of A autoencoders
-    "pairs.csv": columns(id="U", partner="U", similarity="f"),
-    # notebook 04
-    "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
-    "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
-    "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
-        **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},
-        **{f"both_{part}{end}": "f" for part in ("strict", "lenient") for end in ("", "_low", "_high")},
-        **{f"{part}{end}": "f" for part in ("kid", "told_apart", "novelty") for end in ("", "_low", "_high")},
-        **{"kid_floor": "f", "copies": "f", "diversity": "f", "sharpness": "f"},
-    ),
-    "answers.csv": columns(
-        quiz="U", question="i", kind="U", answer="U"
-    ),  # a reader's, of any number of quizzes
-}
-
-
-# --- atomic files and keys ------------------------------------------------------------------------------------
-
-
-UNFINISHED = ".unfinished-"  # how temporary files begin; a killed process leaves them behind
-
-
-def sweep(run_dir: Path, *, older_than: float = 600) -> None:
-    """Remove what killed runs left unfinished. older_than: seconds; a notebook open elsewhere may be writing now."""
-    for path in Path(run_dir).rglob(f"{UNFINISHED}*"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime >= older_than:
-                path.unlink()
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit it replaces `path`, on an error it vanishes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:  # on disk before the rename, or a power cut leaves an empty file
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~current_umask())  # temporary files are private; results are as usual
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def current_umask() -> int:
-    """The permission bits this process takes from new files; the system only tells while setting them."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def write_json(path: Path, content: Mapping) -> None:
-    """Write `content` as readable JSON, atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
-        )
-
-
-def read_json(path: Path) -> dict | None:
-    """The JSON object in `path`, or None when it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+from clockodile.schemas import check_schema, schema_of
 
 
 def key_of(config: Mapping) -> str:
     """16 hexadecimal digits that change whenever any value in `config` (JSON types) changes."""
     canonical = json.dumps(config, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
@@ -181,25 +44,6 @@ def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
 
 
 # --- tables and arrays ----------------------------------------------------------------------------------------
-
-
-def schema_of(name: str) -> Schema:
-    """The schema of a file, or of its folder ("predictions/")."""
-    return SCHEMAS.get(name) or SCHEMAS[f"{name.partition('/')[0]}/"]
-
-
-def check_schema(name: str, content: pd.DataFrame | Mapping[str, np.ndarray]) -> None:
-    """Raise ValueError when `content` lacks a part of its schema or has one of the wrong kind or dimensions."""
-    for part, (kind, dimensions) in schema_of(name).parts.items():
-        if part not in content:
-            raise ValueError(f"{name}: '{part}' is missing; there are {', '.join(content)}")
-        values = content[part]
-        values = values.to_numpy() if isinstance(values, pd.Series) else np.asarray(values)
-        found = "U" if values.dtype.kind in "OT" else values.dtype.kind
-        if found != kind or values.ndim != dimensions:
-            raise ValueError(
-                f"{name}: '{part}' should be kind {kind} with {dimensions} dimensions, is {values.dtype} {values.shape}"
-            )
 
 
 def save(

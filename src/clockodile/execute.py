@@ -25,7 +25,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import ERROR_MARKER_TAG
 
-from clockodile.artifacts import atomic
+from clockodile.atomic_files import atomic
 from clockodile.errors import UserError
 
 FAILURES = (PapermillExecutionError, CellTimeoutError, DeadKernelError, RuntimeError)

@@ -20,7 +20,7 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clockodile import artifacts
+from clockodile import atomic_files
 from clockodile.workspace import Run
 
 CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F")
@@ -165,7 +165,7 @@ def tile_figure(
 
 def stamp_of(run: Run) -> str:
     """Words that every figure of this run must carry, from its data card: "rendered stand-in" or nothing."""
-    card = artifacts.read_json(run.dir / "data_card.json") or {}
+    card = atomic_files.read_json(run.dir / "data_card.json") or {}
     return card.get("source", {}).get("stamp", "")
 
 
@@ -184,10 +184,10 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
         label = figure.supxlabel(f" {stamp} ", x=0.99, ha="right", fontsize=8, color="white")
         label.set_bbox({"facecolor": ALARM, "edgecolor": "none", "pad": 2})
     path = run.dir / "figures" / f"{name}.png"
-    with artifacts.atomic(path) as temporary:
+    with atomic_files.atomic(path) as temporary:
         figure.savefig(temporary, dpi=DPI)
     plt.close(figure)
-    artifacts.write_json(
+    atomic_files.write_json(
         path.with_suffix(".json"),
         {"title": title, "alt": alt, "notebook": notebook, "order": figure_order(run, name, notebook)},
     )

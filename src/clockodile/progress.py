@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from clockodile.artifacts import read_json
+from clockodile.atomic_files import read_json
 from clockodile.workspace import Run
 
 

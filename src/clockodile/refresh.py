@@ -12,7 +12,8 @@ from pathlib import Path
 
 import nbformat
 
-from clockodile.artifacts import atomic, file_digest, read_json, shipped_weights
+from clockodile.artifacts import shipped_weights
+from clockodile.atomic_files import atomic, file_digest, read_json
 from clockodile.errors import UserError
 from clockodile.execute import clean, save
 from clockodile.progress import Progress, duration

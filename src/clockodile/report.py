@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 import clockodile
-from clockodile.artifacts import atomic, read_json
+from clockodile.atomic_files import atomic, read_json
 from clockodile.notebook_html import image, notebook_cells, notebook_title
 from clockodile.recipes import RECIPES
 from clockodile.results import format_metric

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from clockodile.artifacts import read_json, write_json
+from clockodile.atomic_files import read_json, write_json
 
 
 def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:

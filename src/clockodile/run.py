@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 import clockodile
-from clockodile.artifacts import read_json, sweep, write_json
+from clockodile.atomic_files import read_json, sweep, write_json
 from clockodile.errors import UserError
 from clockodile.execute import CELL_TIMEOUT, NotebookFailed, execute
 from clockodile.parameters import COMMON, Parameter, check_parameters, read_parameters

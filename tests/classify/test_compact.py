@@ -8,7 +8,7 @@ import torch
 from tiny_nets import Brightness
 from torch import nn
 
-from clockodile import artifacts
+from clockodile import artifacts, schemas
 from clockodile.classify import compact, predictor
 from clockodile.classify.calibration import log_loss_at
 from clockodile.classify.compact import (
@@ -257,7 +257,7 @@ def test_seeds_are_judged_side_by_side_and_any_number_of_classes(run, data):
     three = relabelled(replace(data, classes=("a", "b", "c")), np.arange(60) // 2 % 3)
     found = out_of_fold(run, three, epochs=1)
     assert found["logits"].shape == found["centre_distance"].shape == (2, 60, 3)
-    artifacts.check_schema("oof_predictions.npz", found)
+    schemas.check_schema("oof_predictions.npz", found)
     second = fit_fold(run, three, 0, 4, epochs=1)[0]
     wanted = predict(second, three.tensor(), mirrored=True).numpy()
     assert np.allclose(found["logits"][1][data.fold == 0], wanted[data.fold == 0], atol=1e-5)
@@ -314,7 +314,7 @@ def test_predictions_are_made_anew_when_something_changes(run, data, monkeypatch
 
 def test_a_row_of_the_comparison_says_the_same(run, data):
     found = predictions(run, data, 0)
-    artifacts.check_schema("predictions/compact-seed0.npz", found)
+    schemas.check_schema("predictions/compact-seed0.npz", found)
     assert np.array_equal(found["logits"], out_of_fold(run, data)["logits"][0])
     assert found["parameters"].tolist() == [count_parameters(NET())]
     net, record = fit_fold(run, data, 2, 0)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from clockodile import artifacts
+from clockodile import artifacts, schemas
 from clockodile.classify import backbones, compact, contenders
 from clockodile.classify.backbones import Backbone
 from clockodile.classify.contenders import (
@@ -90,7 +90,7 @@ def test_every_image_is_judged_by_a_fit_that_never_saw_it(run, data):
     for fold, asked in enumerate(memory.asked):
         assert asked["rows"] == set(np.flatnonzero(data.fold != fold))
         assert (asked["classes"], asked["image_size"]) == (2, 16)
-    artifacts.check_schema("predictions/memory-seed0.npz", found)
+    schemas.check_schema("predictions/memory-seed0.npz", found)
     assert found["parameters"].tolist() == [7] and found["seconds"].shape == found[
         "train_accuracy"
     ].shape == (5,)
@@ -163,7 +163,7 @@ def test_each_judges_any_number_of_classes(run, data, name):
     data = data.rows(np.arange(0, 120, 2))
     data = replace(data, labels=np.arange(60) // 2 % 3, fold=np.arange(60) % 2, classes=("a", "b", "c"))
     found = cross_validate(run, data, name, fast(name), seed=0)
-    artifacts.check_schema(f"predictions/{name}-seed0.npz", found)
+    schemas.check_schema(f"predictions/{name}-seed0.npz", found)
     assert found["logits"].shape == (60, 3) and np.isfinite(found["logits"]).all()
     assert ((0 <= found["train_accuracy"]) & (found["train_accuracy"] <= 1)).all()
     assert (found["parameters"] > 0) == (name in ("frozen", "fine_tuned", *REPORTS))
@@ -304,7 +304,7 @@ def chosen():
 def test_the_table_has_a_row_for_each_contender_seed_and_fold(run, data, chosen):
     told = []
     table = table_of_runs(run, data, chosen, seeds=[3, 4], tell=told.append)
-    artifacts.check_schema("classifier_runs.csv", table)
+    schemas.check_schema("classifier_runs.csv", table)
     artifacts.save(run.dir, "classifier_runs.csv", table, {})
     kept = artifacts.load(run.dir, "classifier_runs.csv")
     pd.testing.assert_frame_equal(kept, table, check_dtype=False)
@@ -340,7 +340,7 @@ def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
     monkeypatch.setattr(compact, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
     chosen = {"compact": CONTENDERS["compact"]}
     table = table_of_runs(run, data, chosen, seeds=[0, 1], epochs=1)
-    artifacts.check_schema("classifier_runs.csv", table)
+    schemas.check_schema("classifier_runs.csv", table)
     assert len(table) == 10 and len(list((run.dir / "classifier").glob("*-epochs1.safetensors"))) == 10
     logits = compact.out_of_fold(run, data, epochs=1)["logits"][0]
     assert np.isclose(scores(table, "compact")[0].mean(), (logits.argmax(1) == data.labels).mean())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clockodile import artifacts
+from clockodile import artifacts, schemas
 from clockodile.classify import report_000
 from clockodile.classify.report_000 import fit_report_000, nets_of_notebook_02, out_of_fold
 from clockodile.classify.training import predict, train_full_batch
@@ -40,7 +40,7 @@ def test_later_notebooks_find_the_nets_of_notebook_02(run, data, monkeypatch):
         lambda *parts, epochs, **rest: train_full_batch(*parts, epochs=2, **rest),
     )
     net, _, split = fit_report_000(run, data, seed=run.seed)
-    columns = artifacts.SCHEMAS["classifier_runs.csv"].parts
+    columns = schemas.SCHEMAS["classifier_runs.csv"].parts
     row = {name: {"U": "x", "i": 1, "f": 0.5}[kind] for name, (kind, _) in columns.items()}
     config = {"data": data.fingerprint, "seed": run.seed, "seeds": 1, "models": ["compact"]}
     artifacts.save(run.dir, "classifier_runs.csv", pd.DataFrame([row]), config)

@@ -15,7 +15,7 @@ from filelock import FileLock
 from local_server import send, served, stall
 from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 
-from clockodile.artifacts import atomic
+from clockodile.atomic_files import atomic
 from clockodile.data import cifar, rendered, sources
 from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar
 from clockodile.data.collection import Collection, Source

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny_flows import trained_run, use_tiny_plans
 
-from clockodile import artifacts, cli
+from clockodile import artifacts, atomic_files, cli
 from clockodile.hybrids import sample_command
 from clockodile.hybrids.sample_command import OF_THE_FLOW
 
@@ -17,7 +17,7 @@ from clockodile.hybrids.sample_command import OF_THE_FLOW
 def trained(tmp_path_factory):
     """A run folder with a flow and its guides."""
     run = trained_run(tmp_path_factory.mktemp("trained"))
-    artifacts.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
+    atomic_files.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
 
 

@@ -13,8 +13,8 @@ source: str = "auto"
 data_dir: str = ""
 run_dir: str = ""
 """
-DATA = """from clockodile import artifacts, results
-artifacts.write_json(__import__("pathlib").Path(run_dir) / "data_card.json", {
+DATA = """from clockodile import atomic_files, results
+atomic_files.write_json(__import__("pathlib").Path(run_dir) / "data_card.json", {
     "source": {"kind": "folder", "where": "x", "why": "it was given", "licence": "yours", "stamp": ""},
     "classes": ["clock", "crocodile"], "counts": {"train": {"clock": 2, "crocodile": 3}}, "notes": []})
 results.record_metrics(run_dir, "01", [results.metric("images", 5)])"""

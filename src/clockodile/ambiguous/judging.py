@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from clockodile import artifacts
+from clockodile import artifacts, atomic_files
 from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.ambiguous.neither import Neither, pictures_of_neither
 from clockodile.classify.backbones import OFFLINE, Backbone, extract_features, load_backbone
@@ -86,7 +86,7 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
 
     fitted = artifacts.fit_or_load(NAME, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
     if fitted.origin == "shipped":  # `clockodile rank` looks for it in the run folder
-        with artifacts.atomic(run.dir / f"{NAME}.safetensors") as temporary:
+        with atomic_files.atomic(run.dir / f"{NAME}.safetensors") as temporary:
             shutil.copyfile(artifacts.shipped_weights() / f"{NAME}.safetensors", temporary)
     judge = judge_from(fitted)
     scores, known = judge.scores(features, folds), labels >= 0

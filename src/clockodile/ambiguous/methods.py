@@ -68,7 +68,7 @@ def out_of_fold(
     judged: Judgement,
     pair: tuple[int, int],
 ) -> Opinions:
-    """Put together what is known of the training images. ours, first: as stored (artifacts.OUT_OF_FOLD).
+    """Put together what is known of the training images. ours, first: as stored (schemas.OUT_OF_FOLD).
 
     codes: float (A, N, D), see embedding.codes_of.
 

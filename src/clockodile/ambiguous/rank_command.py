@@ -13,7 +13,7 @@ from pathlib import Path
 from clockodile.ambiguous.rank_pages import csv_lines, page
 from clockodile.ambiguous.rank_store import count_judged, judge_all, open_store, ranked, unreadable
 from clockodile.ambiguous.ranker import Ranker, load_ranker
-from clockodile.artifacts import atomic
+from clockodile.atomic_files import atomic
 from clockodile.classify.predict_command import (
     NO_IMAGE_NAME,
     Tell,

@@ -13,7 +13,8 @@ from clockodile.ambiguous.evidence import Judge, percentile
 from clockodile.ambiguous.judging import NAME, features_of
 from clockodile.ambiguous.scores import both
 from clockodile.ambiguous.words import told, where
-from clockodile.artifacts import file_digest, shipped_weights
+from clockodile.artifacts import shipped_weights
+from clockodile.atomic_files import file_digest
 from clockodile.classify.predict_command import Tell, find_best
 from clockodile.classify.predictor import Predictor
 from clockodile.errors import UserError

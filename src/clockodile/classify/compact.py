@@ -118,7 +118,7 @@ def out_of_fold(
 
     data: training images. epochs: 0 for the profile's; None for whatever notebook 02 used, or, when it has not been
     run, a single net a fold: more would be trained for half an hour just to be asked. Returns the arrays of
-    artifacts.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of the probabilities of a picture and
+    schemas.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of the probabilities of a picture and
     its mirror image.
     """
     config = {"net": "compact", "version": VERSION, "folds": data.folds_key, "seed": run.seed}
@@ -171,7 +171,7 @@ def judge_folds(
 def predictions(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
-    """One seed's nets as a row of the comparison: the arrays of artifacts.SCHEMAS["predictions/"]."""
+    """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"]."""
     records = [record for _, record in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
     return {
         "logits": judge_folds(run, data, seed, epochs=epochs)["logits"],

@@ -23,7 +23,7 @@ def predict_out_of_fold(
     """Train one net for each fold and seed on the other folds, and let it judge the fold it did not see.
 
     make_model: builds an untrained net with a `features` method; data: training images with folds >= 0.
-    Returns the arrays of oof_predictions.npz (see artifacts.SCHEMAS): logits (S, N, C), features (S, N, D),
+    Returns the arrays of oof_predictions.npz (see schemas.SCHEMAS): logits (S, N, C), features (S, N, D),
     centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels, ids.
     """
     images, labels = data.tensor(), torch.from_numpy(data.labels)

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clockodile.artifacts import atomic, shipped_weights
+from clockodile.artifacts import shipped_weights
+from clockodile.atomic_files import atomic
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
 from clockodile.classify.verdicts import as_csv, as_json, as_table, judge, summary
 from clockodile.data.collection import FileNote

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from scipy.special import softmax
 from torch import nn
 
-from clockodile.artifacts import atomic
+from clockodile.atomic_files import atomic
 from clockodile.classify.calibration import log_mean_probability
 from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.models import CompactResNet

@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from PIL import Image
 
-from clockodile.artifacts import UNFINISHED
+from clockodile.atomic_files import UNFINISHED
 from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, Source
 from clockodile.data.download import Limits, Refused, disk_reason, download
 from clockodile.data.files import to_square

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clockodile import artifacts
+from clockodile import artifacts, atomic_files
 from clockodile.data.collection import HYBRID, TEST, TRAIN, Collection
 from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
 from clockodile.data.sources import collect
@@ -174,7 +174,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     artifacts.remember(run.dir, "dataset.npz", config, lambda: arrays)
     splits, card = (
         artifacts.recall(run.dir, "splits.csv", config),
-        artifacts.read_json(run.dir / "data_card.json"),
+        atomic_files.read_json(run.dir / "data_card.json"),
     )
     if splits is None or card is None or card.get("config") != config:
         splits, pairs = split_table(collection, folds=run.profile.folds, seed=run.seed)
@@ -184,7 +184,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     card |= {"source": asdict(collection.source), "notes": [asdict(note) for note in collection.notes]}
     remark = OTHER_IMAGES if run.recipe.name != DEFAULT_RECIPE else ""
     card |= {"request": request_of(run, size), "config": config, "remark": remark}
-    artifacts.write_json(run.dir / "data_card.json", card)
+    atomic_files.write_json(run.dir / "data_card.json", card)
     return assemble(arrays, splits, card)
 
 
@@ -204,7 +204,7 @@ def load_dataset(run: Run) -> Dataset:
 
     Whether a folder's images have changed since is notebook 01's business: run it again after changing them.
     """
-    card = artifacts.read_json(run.dir / "data_card.json")
+    card = atomic_files.read_json(run.dir / "data_card.json")
     if card is not None and card.get("request") == request_of(run, card.get("image_size", 0)):
         # both must come from the card's own images: a run killed half-way may have left parts of two data sets
         arrays = artifacts.recall(run.dir, "dataset.npz", card["config"])

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from clockodile.artifacts import atomic
+from clockodile.atomic_files import atomic
 from clockodile.data.files import os_reason
 
 MEGABYTE = 1_000_000

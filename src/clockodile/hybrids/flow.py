@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clockodile import artifacts
+from clockodile import atomic_files
 from clockodile.classify.training import AveragedWeights, fast_bfloat16, seeded
 from clockodile.data.augmentation import flip, uniform, warp
 from clockodile.hybrids.unet import UNet
@@ -178,7 +178,7 @@ def flow_step(net, optimiser, images, labels, plan: FlowPlan, classes: int, gene
 
 def keep(path: Path, net, averaged, optimiser, generator, losses) -> None:
     """Write all that training needs to go on."""
-    with artifacts.atomic(path) as temporary:
+    with atomic_files.atomic(path) as temporary:
         torch.save(
             {
                 "net": net.state_dict(),

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from clockodile import artifacts
+from clockodile import artifacts, atomic_files
 from clockodile.classify.predict_command import is_run, tell_on_stderr
 from clockodile.data.dataset import as_images, load_dataset
 from clockodile.errors import UserError
@@ -102,7 +102,7 @@ def flow_pictures(
 
 def reopened(folder: Path):
     """The run that wrote into a folder, with the options it had."""
-    settings = (artifacts.read_json(folder / "run.json") or {}).get("settings", {})
+    settings = (atomic_files.read_json(folder / "run.json") or {}).get("settings", {})
     return open_run(**settings, run_dir=str(folder))
 
 
@@ -143,7 +143,7 @@ def check_folder(folder: Path, names: list[str]) -> None:
     """Raise UserError when pictures cannot be written there or would replace somebody else's."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; give a folder")
-    own = (artifacts.read_json(folder / RECORD) or {}).get("files", [])
+    own = (atomic_files.read_json(folder / RECORD) or {}).get("files", [])
     foreign = [name for name in names if (folder / name).exists() and name not in own]
     if foreign:
         raise UserError(
@@ -157,11 +157,11 @@ def check_folder(folder: Path, names: list[str]) -> None:
 
 def write(folder: Path, files: dict[str, np.ndarray], record: dict) -> None:
     """All pictures, each by a rename; what an earlier call left beyond them is removed."""
-    before = (artifacts.read_json(folder / RECORD) or {}).get("files", [])
-    artifacts.write_json(folder / RECORD, record | {"files": sorted({*files, *before})})
+    before = (atomic_files.read_json(folder / RECORD) or {}).get("files", [])
+    atomic_files.write_json(folder / RECORD, record | {"files": sorted({*files, *before})})
     for name, pixels in files.items():
-        with artifacts.atomic(folder / name) as temporary:
+        with atomic_files.atomic(folder / name) as temporary:
             Image.fromarray(pixels).save(temporary, format="PNG")
     for name in set(before) - set(files):
         (folder / Path(name).name).unlink(missing_ok=True)
-    artifacts.write_json(folder / RECORD, record | {"files": sorted(files)})
+    atomic_files.write_json(folder / RECORD, record | {"files": sorted(files)})

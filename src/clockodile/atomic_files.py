@@ -1,0 +1,72 @@
+"""Files that are complete or absent, even when the process that writes them is killed.
+
+Each is written beside its place and then renamed into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+UNFINISHED = ".unfinished-"  # how temporary files begin; a killed process leaves them behind
+
+
+def sweep(run_dir: Path, *, older_than: float = 600) -> None:
+    """Remove what killed runs left unfinished. older_than: seconds; a notebook open elsewhere may be writing now."""
+    for path in Path(run_dir).rglob(f"{UNFINISHED}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime >= older_than:
+                path.unlink()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit it replaces `path`, on an error it vanishes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:  # on disk before the rename, or a power cut leaves an empty file
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~current_umask())  # temporary files are private; results are as usual
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def current_umask() -> int:
+    """The permission bits this process takes from new files; the system only tells while setting them."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: Path, content: Mapping) -> None:
+    """Write `content` as readable JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
+        )
+
+
+def read_json(path: Path) -> dict | None:
+    """The JSON object in `path`, or None when it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,102 @@
+"""What each file that a notebook hands on must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The parts a file must have: arrays name -> (dtype kind, dimensions), or columns name -> dtype kind.
+
+    Kinds are numpy's: u unsigned, i integer, f float, U text, b boolean.
+    """
+
+    parts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
+def columns(**kinds: str) -> Schema:
+    """Schema of a table: one kind per column."""
+    return Schema({name: (kind, 1) for name, kind in kinds.items()})
+
+
+# S seeds, N training images in dataset order, C classes, D features
+OUT_OF_FOLD = Schema(
+    {
+        "ids": ("U", 1),  # (N,)
+        "labels": ("i", 1),  # (N,)
+        "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
+        "logits": ("f", 3),  # (S, N, C)
+        "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
+        "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
+    }
+)
+
+SCHEMAS = {
+    # notebook 01; split is train, test, background or hybrid; labels and folds are -1 where there is none
+    "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
+    "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
+    # notebook 02
+    "oof_predictions.npz": OUT_OF_FOLD,  # our net's
+    "report_000_predictions.npz": OUT_OF_FOLD,
+    "predictions/": Schema(  # one file for each contender and seed; K folds
+        {
+            "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
+            "train_accuracy": ("f", 1),  # (K,) in [0, 1]
+            "seconds": ("f", 1),  # (K,) to fit
+            "parameters": ("i", 1),  # (1,)
+        }
+    ),
+    "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
+    "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
+    "classifier_runs.csv": columns(
+        **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
+        **dict.fromkeys(
+            ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
+        ),
+        **{"megabytes": "f", "seconds": "f"},
+    ),
+    # notebook 03
+    "ambiguous.csv": columns(  # all but id, label, quadrant, rank and reason in [0, 1], higher = more ambiguous
+        **{"id": "U", "label": "i", "p": "f", "misclassified": "f", "centre_distance": "f", "entropy": "f"},
+        **{"disagreement": "f", "evidence_a": "f", "evidence_b": "f", "quadrant": "U", "score": "f"},
+        **{"rank": "i", "reason": "U"},
+    ),
+    "codes.npz": Schema({"codes": ("f", 3)}),  # (A, N, D) of A autoencoders
+    "pairs.csv": columns(id="U", partner="U", similarity="f"),
+    # notebook 04
+    "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
+    "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
+    "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
+        **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},
+        **{f"both_{part}{end}": "f" for part in ("strict", "lenient") for end in ("", "_low", "_high")},
+        **{f"{part}{end}": "f" for part in ("kid", "told_apart", "novelty") for end in ("", "_low", "_high")},
+        **{"kid_floor": "f", "copies": "f", "diversity": "f", "sharpness": "f"},
+    ),
+    "answers.csv": columns(
+        quiz="U", question="i", kind="U", answer="U"
+    ),  # a reader's, of any number of quizzes
+}
+
+
+def schema_of(name: str) -> Schema:
+    """The schema of a file, or of its folder ("predictions/")."""
+    return SCHEMAS.get(name) or SCHEMAS[f"{name.partition('/')[0]}/"]
+
+
+def check_schema(name: str, content: pd.DataFrame | Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError when `content` lacks a part of its schema or has one of the wrong kind or dimensions."""
+    for part, (kind, dimensions) in schema_of(name).parts.items():
+        if part not in content:
+            raise ValueError(f"{name}: '{part}' is missing; there are {', '.join(content)}")
+        values = content[part]
+        values = values.to_numpy() if isinstance(values, pd.Series) else np.asarray(values)
+        found = "U" if values.dtype.kind in "OT" else values.dtype.kind
+        if found != kind or values.ndim != dimensions:
+            raise ValueError(
+                f"{name}: '{part}' should be kind {kind} with {dimensions} dimensions, is {values.dtype} {values.shape}"
+            )
