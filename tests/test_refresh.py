@@ -129,6 +129,8 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
         "judge.safetensors",
         "generators/flow.safetensors",
         "generators/guides.safetensors",
+        "generators/chooser.safetensors",
+        "generators/witness.safetensors",
         "generators/gan.safetensors",
         "classifier/compact-fold0.safetensors",
     ]
@@ -141,4 +143,4 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
     told = []
     refresh.ship_weights(tmp_path / "run", told.append)
     shipped = {path.name: path.read_text() for path in (tmp_path / "weights").iterdir()}
-    assert shipped == {name.rpartition("/")[2]: name for name in names[:4]} and len(told) == 4
+    assert shipped == {name.rpartition("/")[2]: name for name in names[:6]} and len(told) == 6

@@ -43,6 +43,8 @@ SHIPPED = (
     "judge",
     "generators/flow",
     "generators/guides",
+    "generators/chooser",
+    "generators/witness",
 )
 
 
@@ -74,7 +76,7 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
 
 
 def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
-    """Put predictors, judge, flow and guides of a full run among the weights that come with the package."""
+    """Put predictors, judge, flow, guides and other eyes of a full run among the weights that come with the package."""
     for path in sorted(path for pattern in SHIPPED for path in run_dir.glob(f"{pattern}.safetensors")):
         with atomic(shipped_weights() / path.name) as temporary:
             shutil.copyfile(path, temporary)

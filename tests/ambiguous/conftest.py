@@ -12,7 +12,7 @@ def plain_features(monkeypatch, tmp_path):
     """How rough the pictures are in each direction instead of features of a network; no shipped weights."""
     asked = []
 
-    def features_of(images):
+    def features_of(images, network):
         asked.append(len(images))
         grey = images.astype(np.float32).mean(3)
         steps = [

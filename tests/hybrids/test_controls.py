@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from clockodile.ambiguous.neither import Neither
+from clockodile.data.dataset import as_images
 from clockodile.hybrids import controls
 from clockodile.hybrids.controls import (
     both_with_other_things,
@@ -98,3 +100,21 @@ def test_only_methods_with_tries_are_compared(data):
         {"one": "first title", "two": "second title"},
     )
     assert table.index.tolist() == ["first title"] and table.index.name == "tries of"
+
+
+def test_rivals_choose_by_the_same_rule(data):
+    stored = {"tried_one": data.images[:6], "worth_one": np.random.default_rng(0).random((2, 3))}
+    judge = Judge()
+
+    def all_knowing(images):
+        return torch.from_numpy(judge.evidence(as_images(images)))
+
+    def mistaken(images):
+        return -all_knowing(images).amin(1, keepdim=True).expand(-1, 2)
+
+    yardstick = SimpleNamespace(pair=(0, 1), evidence=judge.evidence)
+    found = choosers(yardstick, stored, {"one": "title"}, {"a sage": all_knowing, "a fool": mistaken})
+    assert found["a sage: agreement"].item() == pytest.approx(1)
+    assert found["a fool: agreement"].item() == pytest.approx(-1)
+    plain = choosers(yardstick, stored, {"one": "title"})
+    assert found[list(plain)].equals(plain), "they change nothing"

@@ -1,5 +1,7 @@
 """Two classes at once: weights, layouts, the rule, and seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -38,12 +40,18 @@ class Bright(nn.Module):
         light = images.mean((1, 2, 3))
         return torch.stack([0.5 - light, light - 0.5], 1)
 
-    nets_evidence = evidence
+
+class Striped(nn.Module):
+    """Finds class 1 in pictures that change from left to right and class 0 in others."""
+
+    def evidence(self, images):
+        steps = images.diff(dim=3).abs().mean((1, 2, 3))
+        return torch.stack([1 - steps, steps], 1)
 
 
 @pytest.fixture
 def mixer():
-    return Mixer(Greys(), Bright(), ("dark", "light"), (0, 1), 8)
+    return Mixer(Greys(), Bright(), Striped(), ("dark", "light"), (0, 1), 8)
 
 
 def test_the_ends_of_the_mix_want_one_class_only(mixer):
@@ -54,7 +62,7 @@ def test_the_ends_of_the_mix_want_one_class_only(mixer):
 
 
 def test_swapping_the_classes_turns_the_mix_round(mixer):
-    turned = Mixer(mixer.net, mixer.guides, mixer.classes, (1, 0), 8)
+    turned = replace(mixer, pair=(1, 0))
     assert torch.allclose(mix_once(mixer, [1, 2], mix=0.3), mix_once(turned, [1, 2], mix=0.7), atol=1e-3)
 
 
@@ -96,7 +104,7 @@ def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer, follow):
     assert np.array_equal(found.number, found.worth.argmax(0))
     for seed, number in enumerate(found.number):
         assert torch.equal(found.images[seed], found.tried[number, seed])
-    again = worth(mixer.guides.evidence(found.tried[2])[:, list(mixer.pair)], 0.5)
+    again = worth(mixer.chooser.evidence(found.tried[2])[:, list(mixer.pair)], 0.5)
     assert torch.allclose(found.worth[2], again, atol=1e-4)
 
 

@@ -17,6 +17,7 @@ from clockodile.hybrids.opinions import (
     NAMES,
     NETS,
     OLDER,
+    WITNESS,
     Opinion,
     agreement,
     evidence_by_name,
@@ -122,6 +123,10 @@ def test_without_names_that_opinion_is_left_out(run, data, named):
     older = Judge(np.zeros((1, 2, 4)), np.zeros((1, 2)), np.ones((5, 2)))
     found = opinions(run, data, measured, np.full(3, 0.5), older=older)
     assert list(found) == [JUDGE, OLDER, NETS] and found[JUDGE].said.all() and not found[OLDER].said.any()
+    found = opinions(
+        run, data, measured, np.full(3, 0.5), witness=np.array([[0.95, 0.1], [0.95, 0.9], [0.1, 0.1]])
+    )
+    assert list(found) == [JUDGE, WITNESS, NETS] and found[WITNESS].said.tolist() == [False, True, False]
 
 
 # --- all of them --------------------------------------------------------------------------------------------

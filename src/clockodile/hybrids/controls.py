@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import spearmanr
 
 from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
@@ -14,6 +15,7 @@ from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.blends import pyramid_paste
 from clockodile.hybrids.measures import Estimate, both_rate
 from clockodile.hybrids.methods import parents
+from clockodile.hybrids.mixing import worth
 from clockodile.hybrids.quality import Yardstick
 from clockodile.workspace import Run
 
@@ -60,14 +62,30 @@ def other_things(known: Yardstick, *, count: int = 100) -> tuple[np.ndarray, np.
     return judged.neither.images[some], evidence[:, list(known.pair)]
 
 
-def choosers(known: Yardstick, stored: Mapping[str, np.ndarray], titles: Mapping[str, str]) -> pd.DataFrame:
-    """A row for each method whose tries are stored ("tried_<name>", "worth_<name>"): see `rule_against_judge`."""
-    rows = [
-        {"tries of": titles[name]}
-        | rule_against_judge(known.evidence(stored[f"tried_{name}"]), stored[f"worth_{name}"], known.pair)
-        for name in titles
-        if f"tried_{name}" in stored
-    ]
+@torch.no_grad()
+def choosers(
+    known: Yardstick,
+    stored: Mapping[str, np.ndarray],
+    titles: Mapping[str, str],
+    rivals: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] | None = None,
+) -> pd.DataFrame:
+    """A row for each method whose tries are stored ("tried_<name>", "worth_<name>"): see `rule_against_judge`.
+
+    rivals: name -> evidence (N, C) for images (N, 3, S, S), of others who might have chosen by the same rule: what
+    they would have "chosen" and their "agreement" in columns of their own.
+    """
+    rows = []
+    for name in titles:
+        if f"tried_{name}" not in stored:
+            continue
+        tried, found = stored[f"tried_{name}"], stored[f"worth_{name}"]
+        evidence = known.evidence(tried)
+        row = {"tries of": titles[name]} | rule_against_judge(evidence, found, known.pair)
+        for rival, look in (rivals or {}).items():
+            theirs = worth(look(as_tensor(tried))[:, list(known.pair)], 0.5).reshape(found.shape)
+            measured = rule_against_judge(evidence, theirs.numpy(), known.pair)
+            row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}
+        rows.append(row)
     return pd.DataFrame(rows).set_index("tries of")
 
 

@@ -1,76 +1,58 @@
-"""Two ways of looking that choose among made pictures: small nets, and edges alone. They never judge the result.
+"""Small nets that steer a walk: what would you have to see to find both classes? They choose and judge nothing.
 
-Both are asked for each class apart. The nets must tell clock and crocodile from every *kind* of other thing (apples,
-lizards, trains), not from one heap of them: only then do they learn what a crocodile has that a lizard has not. The
-edges (HOG) know nothing of colour; the two err differently, so both together are harder to please by accident.
+They must tell clock and crocodile from every *kind* of other thing (apples, lizards, trains), not from one heap of
+them: only then do they learn what a crocodile has that a lizard has not.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-import numpy as np
 import torch
 from torch import nn
 
 from clockodile import artifacts
-from clockodile.ambiguous.evidence import fit_probes
-from clockodile.classify.hog import hog_features
 from clockodile.classify.models import CompactResNet
 from clockodile.classify.training import Plan, predict, train
-from clockodile.data.dataset import Dataset, as_images
+from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generator import Material, material_of
 from clockodile.workspace import Run
 
 NAME = "generators/guides"
-VERSION = 2  # raise it when guides or training change their meaning: kept weights are then trained anew
+VERSION = 3  # raise it when guides or training change their meaning: kept weights are then trained anew
 PLANS = {"quick": Plan(epochs=6), "full": Plan(epochs=20)}  # by profile
 COUNT = {"quick": 1, "full": 2}  # nets; together they are harder to fool than one
-EDGES = 3000.0  # strength of the L2 penalty on the weights of edges
 LEAST = 0.01  # log-odds between other things and a typical photograph; what tells less is not divided by
 
 
 class Guides(nn.Module):
-    """Evidence for each of C classes: nets of C + K outputs for C classes and K kinds of other things, and edges."""
+    """Evidence for each of C classes by nets of C + K outputs, for C classes and K kinds of other things."""
 
-    def __init__(self, nets: list[nn.Module], *, classes: int, edges: int):
-        """edges: how many HOG features a picture has."""
+    def __init__(self, nets: list[nn.Module], *, classes: int):
         super().__init__()
         self.classes, self.nets = classes, nn.ModuleList(nets)
-        self.edges = nn.Linear(edges, classes)
-        self.register_buffer("zero", torch.zeros(2, classes))  # what other things get, by nets and by edges
-        self.register_buffer("one", torch.ones(2, classes))  # what a typical photograph of the class gets
+        self.register_buffer("zero", torch.zeros(classes))  # what other things get
+        self.register_buffer("one", torch.ones(classes))  # what a typical photograph of the class gets
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The nets' log-odds of each class against other things (N, C); images (N, 3, S, S) in [0, 1]."""
+        """Log-odds of each class against other things (N, C); images (N, 3, S, S) in [0, 1]."""
         logits = torch.stack([net(images) for net in self.nets]).log_softmax(2)
         others = logits[..., self.classes :].logsumexp(2, keepdim=True)
         return (logits[..., : self.classes] - others).mean(0)
 
-    def nets_evidence(self, images: torch.Tensor) -> torch.Tensor:
-        """Evidence by the nets alone, without mirror images, (N, C). It has a gradient; edges (HOG) have none."""
-        return (self(images) - self.zero[0]) / (self.one[0] - self.zero[0])
-
-    @torch.no_grad()
-    def looks(self, images: torch.Tensor) -> torch.Tensor:
-        """Log-odds by nets and by edges (2, N, C), each the mean over a picture and its mirror image."""
-        both = torch.cat([images, images.flip(3)])
-        edges = self.edges(torch.from_numpy(hog_features(as_images(both))))
-        return torch.stack([predict(self, both), edges]).unflatten(1, (2, len(images))).mean(1)
-
     def evidence(self, images: torch.Tensor) -> torch.Tensor:
         """How much of each class there is, (N, C): 0 = as in other things, 1 = as in a typical photograph of it."""
-        zero, one = self.zero[:, None], self.one[:, None]
-        return ((self.looks(images) - zero) / (one - zero)).mean(0)
+        return (self(images) - self.zero) / (self.one - self.zero)
 
+    @torch.no_grad()
     def calibrate(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         """Set the scale of `evidence`; labels: int64 (N,), C for other things. Without it a dial, which is easier to
         recognise than a crocodile, would seem to be the greater part of every hybrid.
         """
-        found = self.looks(images)
-        self.zero.copy_(found[:, labels == self.classes].mean(1))
-        typical = [found[:, labels == label, label].median(1).values for label in range(self.classes)]
-        self.one.copy_(torch.maximum(torch.stack(typical, 1), self.zero + LEAST))
+        found, labels = predict(self, torch.cat([images, images.flip(3)])), labels.repeat(2)
+        self.zero.copy_(found[labels == self.classes].mean(0))
+        typical = [found[labels == label, label].median() for label in range(self.classes)]
+        self.one.copy_(torch.maximum(torch.stack(typical), self.zero + LEAST))
 
 
 def plan_for(run: Run) -> Plan:
@@ -102,7 +84,6 @@ def fit_guides(run: Run, data: Dataset, *, plan: Plan | None = None, retrain: bo
             "image_size": int(size),
             "count": count,
             "outputs": material.kinds + classes,
-            "edges": guides.edges.in_features,
         }
 
     fitted = artifacts.fit_or_load(
@@ -113,7 +94,7 @@ def fit_guides(run: Run, data: Dataset, *, plan: Plan | None = None, retrain: bo
 
 def train_guides(material: Material, classes: int, plan: Plan, *, seeds: list[int]) -> Guides:
     """Guides that know `material`, one net for each of the seeds."""
-    size, others = material.images.shape[2], material.labels == classes
+    size = material.images.shape[2]
 
     def make() -> CompactResNet:
         return CompactResNet(classes=classes + material.kinds, image_size=size)
@@ -121,13 +102,7 @@ def train_guides(material: Material, classes: int, plan: Plan, *, seeds: list[in
     nets = [
         train(make, material.images, material.labels + material.kind, plan, seed=seed)[0] for seed in seeds
     ]
-    edges = hog_features(as_images(torch.cat([material.images, material.images.flip(3)])))
-    labels = torch.where(others, -1, material.labels).numpy()
-    weight, bias = fit_probes(edges, np.tile(labels, 2), classes, strength=EDGES, rivals=False)
-    guides = Guides(nets, classes=classes, edges=edges.shape[1]).eval()
-    with torch.no_grad():
-        guides.edges.weight.copy_(torch.from_numpy(weight))
-        guides.edges.bias.copy_(torch.from_numpy(bias))
+    guides = Guides(nets, classes=classes).eval()
     guides.calibrate(material.images, material.labels)
     return guides
 
@@ -138,6 +113,6 @@ def guides_from(fitted: artifacts.Fitted) -> Guides:
     nets = [
         CompactResNet(classes=about["outputs"], image_size=about["image_size"]) for _ in range(about["count"])
     ]
-    guides = Guides(nets, classes=len(about["classes"]), edges=about["edges"])
+    guides = Guides(nets, classes=len(about["classes"]))
     guides.load_state_dict({name: part.float() for name, part in fitted.state.items()})
     return guides.eval()

@@ -1,8 +1,8 @@
 """How the flow makes pictures that are both: two classes at once, several tries, and a rule that picks one.
 
 The walk is composed of two classes and may follow what the guides see. The rule is stated before anything is judged:
-of all tries for a seed, take the one in which the guides find most of the lesser class. The judge of notebook 03 has no
-part in either.
+of all tries for a seed, take the one in which the chooser finds most of the lesser class. The judge of notebook 03 has
+no part in either.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from clockodile.data.dataset import Dataset
+from clockodile.hybrids.eyes import CHOOSER, Eyes, fit_eyes
 from clockodile.hybrids.flow import to_unit
 from clockodile.hybrids.guides import Guides, fit_guides
 from clockodile.hybrids.sampling import composed_velocity, following, noise_of, walk
@@ -41,20 +42,21 @@ class Mixer:
     """All that is needed to make hybrids of two classes."""
 
     net: UNet
-    guides: Guides
+    guides: Guides  # steer
+    chooser: Eyes  # chooses
     classes: tuple[str, ...]
     pair: tuple[int, int]
     size: int  # pixels a side
 
 
 def fit_composer(run: Run, data: Dataset, net: UNet, *, retrain: bool = False) -> Mixer:
-    """A flow, as from `fit_flow`, and the guides of a run, which are trained when they are not there.
+    """A flow, as from `fit_flow`, with the guides and the chooser of a run, trained when they are not there.
 
     data: all splits.
     """
-    guides = fit_guides(run, data, retrain=retrain)
+    guides, chooser = fit_guides(run, data, retrain=retrain), fit_eyes(CHOOSER, run, data, retrain=retrain)
     net = copy.deepcopy(net)  # it moves to another device when it draws
-    return Mixer(net, guides, tuple(data.classes), run.recipe.pair, int(data.images.shape[1]))
+    return Mixer(net, guides, chooser, tuple(data.classes), run.recipe.pair, int(data.images.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def mix_once(
 ) -> torch.Tensor:
     """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
 
-    follow: how strongly the walk is pulled to what the guides' nets would rather see, 0..about 1, see `following`. As
+    follow: how strongly the walk is pulled to what the guides would rather see, 0..about 1, see `following`. As
     layout and lean do, it fades towards the ends of the mix.
 
     Classes are compared with *other things*: compared with "anything", of which they are the greater part, two classes
@@ -128,7 +130,7 @@ def mix_once(
     if pull := follow * min(wanted(mix)):
         guides = copy.deepcopy(mixer.guides).to(device)
         velocity = following(
-            velocity, lambda images: worth(guides.nets_evidence(images)[:, list(mixer.pair)], mix), pull
+            velocity, lambda images: worth(guides.evidence(images)[:, list(mixer.pair)], mix), pull
         )
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
@@ -150,7 +152,7 @@ def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch
 
 
 def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int = TRIES, **options) -> Mixed:
-    """The best of several tries for each seed, by the guides' rule; tries go round COMPOSING.
+    """The best of several tries for each seed, by the chooser; tries go round COMPOSING.
 
     options: of `mix_once`. Pictures depend on their own seed only.
     """
@@ -173,7 +175,7 @@ def keep_best(
     tried, found = [], []
     for number in range(tries):
         tried.append(draw(seeds_of(seeds, number), number))
-        evidence = in_equal_parts(mixer.guides.evidence, tried[-1])[:, list(mixer.pair)]
+        evidence = in_equal_parts(mixer.chooser.evidence, tried[-1])[:, list(mixer.pair)]
         found.append(worth(evidence, mix))
     made, found = torch.stack(tried), torch.stack(found)
     chosen = found.argmax(0)

@@ -1,8 +1,9 @@
 """Do others see both classes too? Second opinions on made pictures, beside that of the judge.
 
-The nets of notebook 02 only compare the classes: "undecided" is all they can say. The ImageNet network's own last layer
-has names for some classes and was never shown one of our photographs; its features are those that the judge reads, so
-the two share their eyes, though not what they learned to say.
+The witness looks as the judge does, through another network. The nets of notebook 02 only compare the classes:
+"undecided" is all they can say. The last layer of the judge's network has names for some classes and was never shown
+one of our photographs; its features are those that the judge reads, so the two share their eyes, though not what they
+learned to say.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from clockodile.hybrids.measures import share_of
 from clockodile.hybrids.quality import Measured
 from clockodile.workspace import Run
 
-JUDGE, OLDER, NETS, NAMES = "judge: both", "older rule: both", "nets: undecided", "ImageNet names: both"
+JUDGE, WITNESS, OLDER = "judge: both", "witness: both", "older rule: both"
+NETS, NAMES = "nets: undecided", "ImageNet names: both"
 UNDECIDED = (0.25, 0.75)  # probabilities of the second class between which nets count as undecided
 LABELS = {  # class name -> the ImageNet labels (0..999) that mean the same thing, chosen by name before any measuring
     "clock": (409, 530, 531, 826, 892),  # analog clock, digital clock, digital watch, stopwatch, wall clock
@@ -124,15 +126,23 @@ def evidence_by_name(run: Run, data: Dataset, features: np.ndarray) -> np.ndarra
 
 
 def opinions(
-    run: Run, data: Dataset, measured: Measured, second: np.ndarray, *, older: Judge | None = None
+    run: Run,
+    data: Dataset,
+    measured: Measured,
+    second: np.ndarray,
+    *,
+    witness: np.ndarray | None = None,
+    older: Judge | None = None,
 ) -> dict[str, Opinion]:
     """What everybody says of measured pictures, by name of the opinion.
 
-    measured: from quality.measure; second: (N,) from `probability_of_second`, or out of fold for photographs; older:
-    a judge for whom the one class speaks against the other (other_judges.judge_of). Without names for both classes,
-    that opinion is left out.
+    measured: from quality.measure; second: (N,) from `probability_of_second`, or out of fold for photographs; witness:
+    (N, C) the evidence that other eyes see (eyes.Eyes); older: a judge for whom the one class speaks against the other
+    (other_judges.judge_of). Without names for both classes, that opinion is left out.
     """
     found = {JUDGE: of_evidence(measured.evidence, measured.pair)}
+    if witness is not None:
+        found[WITNESS] = of_evidence(witness, measured.pair)
     if older is not None:
         found[OLDER] = of_evidence(older.evidence(measured.features), measured.pair)
     found[NETS] = of_probability(second)

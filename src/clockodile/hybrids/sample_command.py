@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 
 from clockodile import artifacts, atomic_files
+from clockodile.ambiguous.judging import judge_from
 from clockodile.classify.predict_command import is_run, tell_on_stderr
 from clockodile.data.dataset import as_images, load_dataset
 from clockodile.errors import UserError
+from clockodile.hybrids.eyes import CHOOSER, NAMES, Eyes
 from clockodile.hybrids.generator import NAME as FLOW
 from clockodile.hybrids.generator import VERSION, flow_from
 from clockodile.hybrids.guides import NAME as GUIDES
@@ -107,15 +109,20 @@ def reopened(folder: Path):
 
 
 def load_mixer(folder: Path) -> Mixer:
-    """Flow and guides in a folder. Raises UserError when one is missing, damaged or of another version."""
-    flow, guides = load_part(folder, FLOW), load_part(folder, GUIDES)
+    """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
+    flow, guides, chooser = (load_part(folder, name) for name in (FLOW, GUIDES, NAMES[CHOOSER]))
     if flow.config["version"] != VERSION:
         raise UserError(
             f"{folder}: the flow is of another version; run notebook 04 (`clockodile run --only 04`)"
         )
     made = flow.metrics
     return Mixer(
-        flow_from(flow), guides_from(guides), tuple(made["classes"]), tuple(made["pair"]), made["image_size"]
+        flow_from(flow),
+        guides_from(guides),
+        Eyes(CHOOSER, judge_from(chooser)),
+        tuple(made["classes"]),
+        tuple(made["pair"]),
+        made["image_size"],
     )
 
 

@@ -1,0 +1,74 @@
+"""Eyes of other networks than the judge's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from plain_features import plain_features
+
+from clockodile import artifacts
+from clockodile.ambiguous import judging
+from clockodile.ambiguous.judging import judge_run
+from clockodile.classify.backbones import OFFLINE, PACKAGED
+from clockodile.hybrids.eyes import CHOOSER, WITNESS, fit_eyes
+from clockodile.hybrids.generator import HELD_OUT
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Quick features instead of a network's, and a list of whose; no shipped weights."""
+    asked = []
+
+    def features_of(images, network=OFFLINE):
+        asked.append((network, len(images)))
+        return plain_features(images)
+
+    monkeypatch.setattr(judging, "features_of", features_of)
+    monkeypatch.setattr(artifacts, "shipped_weights", lambda: tmp_path / "none")
+    return asked
+
+
+def test_chooser_witness_and_judge_see_through_three_networks():
+    assert len({CHOOSER, WITNESS, OFFLINE}) == 3 and {CHOOSER, WITNESS} < set(PACKAGED)
+
+
+def test_eyes_find_what_is_there_and_are_kept(run, whole, asked):
+    eyes = fit_eyes(CHOOSER, run, whole)
+    assert asked == [(CHOOSER, 120), (CHOOSER, 60)] and (run.dir / "generators/chooser.safetensors").is_file()
+    evidence = eyes.evidence(whole.tensor())
+    assert evidence.shape == (180, 2) and 0 <= evidence.min() and evidence.max() <= 1
+    for label in (0, 1):
+        assert evidence[whole.labels == label, label].median() > evidence[whole.labels == -1, label].median()
+    again = fit_eyes(CHOOSER, run, whole).evidence(whole.tensor())
+    assert torch.equal(evidence, again) and [part[1] for part in asked[2:]] == [180, 180], (
+        "nothing fitted again"
+    )
+
+
+def test_they_have_not_learned_from_the_held_out_fold(run, whole, asked):
+    """Exchanging its labels changes nothing in what they score."""
+    spoiled = replace(
+        whole,
+        labels=np.where(whole.fold == HELD_OUT, 1 - whole.labels, whole.labels),
+        card=whole.card | {"fingerprint": "e" * 16},
+    )
+    one, other = (fit_eyes(WITNESS, run, data).judge for data in (whole, spoiled))
+    assert np.allclose(one.weight[HELD_OUT], other.weight[HELD_OUT]) and not np.allclose(
+        one.weight, other.weight
+    )
+
+
+def test_the_judge_is_asked_by_another_file(run, whole, asked):
+    fit_eyes(WITNESS, run, whole)
+    judge_run(run, whole)
+    assert {network for network, _ in asked} == {WITNESS, OFFLINE}
+    assert {path.name for path in (run.dir / "features").glob("*.npz")} == {"witness.npz", "judge.npz"}
+
+
+def test_a_real_network_tells_the_classes_apart(run, data, monkeypatch, tmp_path):
+    monkeypatch.setattr(artifacts, "shipped_weights", lambda: tmp_path / "none")
+    few = data.rows(np.arange(0, 120, 6))
+    evidence = fit_eyes(WITNESS, run, few).evidence(few.tensor())
+    first, second = (evidence[few.labels == label] for label in (0, 1))
+    assert first[:, 0].mean() > second[:, 0].mean() + 0.2 and second[:, 1].mean() > first[:, 1].mean() + 0.2
