@@ -143,3 +143,11 @@ def test_every_method_of_the_flow_gets_its_tries_and_its_pull(grid, place, capsy
         assert asked == [how] * (2 if grid else 1)
         asked.clear()
     assert len(set(OF_THE_FLOW.values())) == 4
+
+
+def test_where_one_class_is_wanted_the_first_walk_is_taken(place, capsys):
+    for method in ("following_best", "following"):
+        words = ["--pretrained", "--n", 2, "--mix", 1, "--method", method, "--out", method]
+        assert sample(capsys, *words)[0] == 0
+    for name in ("0000.png", "0001.png"):
+        assert np.array_equal(pixels(place / "following_best" / name), pixels(place / "following" / name))

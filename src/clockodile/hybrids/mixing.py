@@ -24,7 +24,7 @@ from clockodile.workspace import Run, pick_device
 
 GUIDANCE = 4.0  # how much more of a class than its photographs have
 STEPS = 8  # of the walk, two questions each
-TRIES = 8  # pictures made for each one shown
+TRIES = 4  # pictures made for each one shown
 MOST_TRIES = 1000  # for one seed
 PART = 8  # pictures drawn together
 COMPOSING = (  # what tries go round: layout, and how much the second class's weight is raised above the first's

@@ -27,8 +27,8 @@ from clockodile.plots import image_sheet
 from clockodile.workspace import open_run
 
 OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the guides. The first is the default
-    "following": (1, FOLLOW),
     "following_best": (TRIES, FOLLOW),
+    "following": (1, FOLLOW),
     "flow_best": (TRIES, 0.0),
     "flow": (1, 0.0),
 }
@@ -96,7 +96,12 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
 def flow_pictures(
     mixer: Mixer, tries: int, follow: float, seeds: range, mixes: Sequence[float]
 ) -> torch.Tensor:
-    """Pictures (M, N, 3, S, S) of N seeds at M mixes: one mix is searched for itself, several share their noise."""
+    """Pictures (M, N, 3, S, S) of N seeds at M mixes: one mix is searched for itself, several share their noise.
+
+    Where only one class is wanted, the first walk is as good as any.
+    """
+    if all(mix in (0, 1) for mix in mixes):
+        tries = 1
     if len(mixes) == 1 and tries > 1:
         return mix_best(mixer, seeds, mix=mixes[0], tries=tries, follow=follow).images[None]
     return mix_line(mixer, seeds, mixes, tries=tries, follow=follow)
