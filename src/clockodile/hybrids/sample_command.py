@@ -12,14 +12,16 @@ import torch
 from PIL import Image
 
 from clockodile import artifacts, atomic_files
-from clockodile.ambiguous.judging import judge_from
+from clockodile.ambiguous import judging
 from clockodile.classify.predict_command import is_run, tell_on_stderr
 from clockodile.data.dataset import as_images, load_dataset
 from clockodile.errors import UserError
 from clockodile.hybrids.eyes import CHOOSER, NAMES, Eyes
 from clockodile.hybrids.generator import NAME as FLOW
-from clockodile.hybrids.generator import VERSION, flow_from
+from clockodile.hybrids.generator import VERSION as FLOW_VERSION
+from clockodile.hybrids.generator import flow_from
 from clockodile.hybrids.guides import NAME as GUIDES
+from clockodile.hybrids.guides import VERSION as GUIDES_VERSION
 from clockodile.hybrids.guides import guides_from
 from clockodile.hybrids.methods import CLASSIC
 from clockodile.hybrids.mixing import FOLLOW, TRIES, Mixer, mix_best, mix_line
@@ -82,6 +84,8 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     if method in OF_THE_FLOW:
         mixer = load_mixer(artifacts.shipped_weights() if run is None else Path(run, "generators"))
         names = [mixer.classes[label] for label in mixer.pair]
+        if OF_THE_FLOW[method][0] > 1:
+            judging.backbones(CHOOSER)  # a network that cannot be loaded is named before anything is drawn
         return partial(flow_pictures, mixer, *OF_THE_FLOW[method]), names
     if run is None:
         raise UserError(
@@ -115,28 +119,29 @@ def reopened(folder: Path):
 
 def load_mixer(folder: Path) -> Mixer:
     """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
-    flow, guides, chooser = (load_part(folder, name) for name in (FLOW, GUIDES, NAMES[CHOOSER]))
-    if flow.config["version"] != VERSION:
-        raise UserError(
-            f"{folder}: the flow is of another version; run notebook 04 (`clockodile run --only 04`)"
-        )
+    flow = load_part(folder, FLOW, {"version": FLOW_VERSION})
+    guides = load_part(folder, GUIDES, {"version": GUIDES_VERSION})
+    seen = {"judge": CHOOSER, "version": judging.VERSION, "sides": list(judging.SIDES)}
+    chooser = load_part(folder, NAMES[CHOOSER], seen)
     made = flow.metrics
     return Mixer(
         flow_from(flow),
         guides_from(guides),
-        Eyes(CHOOSER, judge_from(chooser)),
+        Eyes(CHOOSER, judging.judge_from(chooser)),
         tuple(made["classes"]),
         tuple(made["pair"]),
         made["image_size"],
     )
 
 
-def load_part(folder: Path, name: str) -> artifacts.Fitted:
-    """Weights of this name in a folder."""
-    path = folder / f"{Path(name).name}.safetensors"
+def load_part(folder: Path, name: str, wanted: dict) -> artifacts.Fitted:
+    """Weights of this name in a folder, if their configuration agrees with every entry of `wanted`."""
+    path, mend = folder / f"{Path(name).name}.safetensors", "run notebook 04 (`clockodile run --only 04`)"
     found = artifacts.read_weights(path, lambda record: True, "")
     if found is None:
-        raise UserError(f"{path} is missing or damaged; run notebook 04 (`clockodile run --only 04`)")
+        raise UserError(f"{path} is missing or damaged; {mend}")
+    if {part: found.config.get(part) for part in wanted} != wanted:
+        raise UserError(f"{path} is of another version; {mend}")
     return found
 
 
