@@ -1,9 +1,9 @@
 """Do others see both classes too? Second opinions on made pictures, beside that of the judge.
 
-The witness looks through another network, with one probe where the judge has five. The nets of notebook 02 only compare the classes:
-"undecided" is all they can say. The last layer of the judge's network has names for some classes and was never shown
-one of our photographs; its features are those that the judge reads, so the two share their eyes, though not what they
-learned to say.
+The witness looks through another network, with one probe where the judge has five. The nets of notebook 02 only
+compare the classes: "undecided" is all they can say. The last layer of the judge's network has names for some classes
+and was never shown one of our photographs; its features are those that the judge reads, so the two share their eyes,
+though not what they learned to say.
 """
 
 from __future__ import annotations
