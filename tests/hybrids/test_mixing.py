@@ -133,12 +133,10 @@ def test_a_picture_depends_on_its_seed_alone(mixer):
 
 
 def test_a_line_leads_from_one_class_to_the_other(mixer):
-    lines = mix_line(mixer, range(4), [0, 0.25, 0.5, 0.75, 1], tries=3)
+    lines = mix_line(mixer, range(4), [0, 0.25, 0.5, 0.75, 1])
     assert lines.shape == (5, 4, 3, 8, 8)
     assert (np.diff(lines.mean((1, 2, 3, 4)).numpy()) > 0).all()
-    assert torch.allclose(lines[2], mix_best(mixer, range(4), tries=3).images, atol=1e-3), (
-        "the best try itself"
-    )
+    assert torch.equal(lines[2], mix_best(mixer, range(4), tries=1).images), "the first try itself"
 
 
 def test_tries_go_round_the_ways():
@@ -166,7 +164,7 @@ def test_what_is_wanted_less_lacks_less():
     assert worth(torch.empty(3, 2, device="meta"), 0.5).device.type == "meta", "wherever the evidence is"
 
 
-def test_a_line_of_single_tries_is_made_of_first_tries(mixer):
-    line = mix_line(mixer, [4, 7], [0.5, 1], tries=1, follow=0.3)
+def test_a_line_is_made_of_first_tries(mixer):
+    line = mix_line(mixer, [4, 7], [0.5, 1], follow=0.3)
     assert torch.equal(line[0], mix_once(mixer, [4000, 7000], follow=0.3, **way_of(0)))
     assert torch.equal(line[1], mix_once(mixer, [4000, 7000], mix=1))

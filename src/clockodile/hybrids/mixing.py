@@ -181,22 +181,13 @@ def keep_best(
     return Mixed(made[chosen, torch.arange(len(seeds))], chosen.numpy(), made, found)
 
 
-def mix_line(
-    mixer: Mixer, seeds: Sequence[int], mixes: Sequence[float], *, tries: int = TRIES, **options
-) -> torch.Tensor:
-    """From the first class to the second, (M, N, 3, S, S): the try that was best as a hybrid, at each of M mixes.
+def mix_line(mixer: Mixer, seeds: Sequence[int], mixes: Sequence[float], **options) -> torch.Tensor:
+    """From the first class to the second, (M, N, 3, S, S): the first walk of each seed at each of M mixes.
 
-    With one try, that is the first.
     options: of `mix_once`.
     """
-    best = mix_best(mixer, seeds, tries=tries, **options).number if tries > 1 else np.zeros(len(seeds), int)
-    lines = torch.empty(len(mixes), len(seeds), 3, mixer.size, mixer.size)
-    for number in np.unique(best):
-        rows = np.flatnonzero(best == number)
-        noise = seeds_of([seeds[row] for row in rows], number)
-        for line, mix in zip(lines, mixes, strict=True):
-            line[rows] = mix_once(mixer, noise, mix=mix, **way_of(number), **options)
-    return lines
+    noise = seeds_of(seeds, 0)
+    return torch.stack([mix_once(mixer, noise, mix=mix, **way_of(0), **options) for mix in mixes])
 
 
 def seeds_of(seeds: Sequence[int], number: int) -> list[int]:

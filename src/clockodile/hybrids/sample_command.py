@@ -100,15 +100,13 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
 def flow_pictures(
     mixer: Mixer, tries: int, follow: float, seeds: range, mixes: Sequence[float]
 ) -> torch.Tensor:
-    """Pictures (M, N, 3, S, S) of N seeds at M mixes: one mix is searched for itself, several share their noise.
+    """Pictures (M, N, 3, S, S) of N seeds at M mixes: the best of several tries at one mix, first walks at several.
 
     Where only one class is wanted, the first walk is as good as any.
     """
-    if all(mix in (0, 1) for mix in mixes):
-        tries = 1
-    if len(mixes) == 1 and tries > 1:
+    if len(mixes) == 1 and tries > 1 and 0 < mixes[0] < 1:
         return mix_best(mixer, seeds, mix=mixes[0], tries=tries, follow=follow).images[None]
-    return mix_line(mixer, seeds, mixes, tries=tries, follow=follow)
+    return mix_line(mixer, seeds, mixes, follow=follow)
 
 
 def reopened(folder: Path):
