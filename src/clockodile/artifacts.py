@@ -113,7 +113,12 @@ def recorded_config(run_dir: Path, name: str, config: Mapping) -> dict | None:
     stored = (read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}).get("config")
     if stored is None:
         return None
-    return stored if key_of({part: stored.get(part) for part in config}) == key_of(config) else None
+    return stored if agrees(stored, config) else None
+
+
+def agrees(stored: Mapping, wanted: Mapping) -> bool:
+    """Whether a stored configuration has every entry of `wanted`; both of JSON types."""
+    return key_of({part: stored.get(part) for part in wanted}) == key_of(wanted)
 
 
 def forget(run_dir: Path, name: str) -> None:
@@ -189,11 +194,7 @@ def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: P
 def load_shipped(name: str, wanted: Mapping) -> Fitted | None:
     """Weights that come with the package if their configuration agrees with every entry of `wanted`, else None."""
     path = shipped_weights() / f"{Path(name).name}.safetensors"
-
-    def fits(record: dict) -> bool:
-        return {part: record["config"].get(part) for part in wanted} == dict(wanted)
-
-    return read_weights(path, fits, "shipped")
+    return read_weights(path, lambda record: agrees(record["config"], wanted), "shipped")
 
 
 def fit_or_load(

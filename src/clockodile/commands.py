@@ -135,13 +135,22 @@ def holds_classes(folder: Path, recipe: Recipe) -> bool:
     )
 
 
+def run_or_pretrained(
+    parser: argparse.ArgumentParser, paths: str, paths_help: str, shipped: str, usage: str
+) -> None:
+    """Paths that begin with a RUN folder, or --pretrained and no RUN; usage: what follows either of them."""
+    parser.usage = "\n       ".join(f"{parser.prog} {first} {usage}" for first in ("RUN", "--pretrained"))
+    parser.add_argument("paths", metavar=paths, nargs="+", help=paths_help)
+    parser.add_argument(
+        "--pretrained", action="store_true", help=f"use {shipped} with the package; no RUN then"
+    )
+
+
 # --- clockodile predict ------------------------------------------------------------------------------------
 
 
 def predict_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile predict`."""
-    parser.usage = "clockodile predict RUN IMAGES... [--csv FILE] [--json]\n       "
-    parser.usage += "clockodile predict --pretrained IMAGES... [--csv FILE] [--json]"
     parser.epilog = (
         "Ends with 0 when every image was judged, 1 when some were refused (each is named on stderr; the others are "
         "judged), 2 when none could be judged or an argument is wrong. Files in folders that are no images by their "
@@ -151,8 +160,9 @@ def predict_options(parser: argparse.ArgumentParser) -> None:
     run_or_image = (
         "RUN, a folder that `clockodile run` made, then images or folders of images, with all inside"
     )
-    add("paths", metavar="RUN IMAGES", nargs="+", help=run_or_image)
-    add("--pretrained", action="store_true", help="use the best nets that come with the package; no RUN then")
+    run_or_pretrained(
+        parser, "RUN IMAGES", run_or_image, "the best nets that come", "IMAGES... [--csv FILE] [--json]"
+    )
     add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
     add("--json", action="store_true", help="print one JSON object instead, refused files included")
 
@@ -173,15 +183,14 @@ def predict(args: argparse.Namespace) -> int:
 
 def rank_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile rank`."""
-    parser.usage = "clockodile rank RUN FOLDER [--top K] [--csv FILE] [--html FILE]\n       "
-    parser.usage += "clockodile rank --pretrained FOLDER [--top K] [--csv FILE] [--html FILE]"
     parser.epilog = (
         "Ends with 0 when every image was ranked, 1 when some were refused (each is named on stderr), 2 when none "
         "could be judged or an argument is wrong. A ranking that was interrupted goes on where it was."
     )
     add = parser.add_argument
-    add("paths", metavar="RUN FOLDER", nargs="+", help="RUN, a run folder; then the folder of images to rank")
-    add("--pretrained", action="store_true", help="use the judge that comes with the package; no RUN then")
+    run_or_folder = "RUN, a run folder; then the folder of images to rank"
+    usage = "FOLDER [--top K] [--csv FILE] [--html FILE]"
+    run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
     add(
         "--top",
         metavar="K",

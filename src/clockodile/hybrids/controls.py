@@ -15,11 +15,9 @@ from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.blends import pyramid_paste
 from clockodile.hybrids.measures import Estimate, both_rate
 from clockodile.hybrids.methods import parents
-from clockodile.hybrids.mixing import worth
+from clockodile.hybrids.mixing import in_equal_parts, worth
 from clockodile.hybrids.quality import Yardstick
 from clockodile.workspace import Run
-
-BATCH = 1000  # pictures that rivals see at once
 
 
 def both_with_other_things(
@@ -84,8 +82,8 @@ def choosers(
         evidence = known.evidence(tried)
         row = {"tries of": titles[name]} | rule_against_judge(evidence, found, known.pair)
         for rival, look in (rivals or {}).items():
-            seen = torch.cat([look(part) for part in as_tensor(tried).split(BATCH)])
-            theirs = worth(seen[:, list(known.pair)], 0.5).reshape(found.shape)
+            seen = in_equal_parts(look, as_tensor(tried))[:, list(known.pair)]
+            theirs = worth(seen, 0.5).reshape(found.shape)
             measured = rule_against_judge(evidence, theirs.numpy(), known.pair)
             row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}
         rows.append(row)

@@ -119,7 +119,7 @@ def load_mixer(folder: Path) -> Mixer:
     """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
     flow = load_part(folder, FLOW, {"version": FLOW_VERSION})
     guides = load_part(folder, GUIDES, {"version": GUIDES_VERSION})
-    seen = {"judge": CHOOSER, "version": judging.VERSION, "sides": list(judging.SIDES)}
+    seen = {"judge": CHOOSER, "version": judging.VERSION, "sides": judging.SIDES}
     chooser = load_part(folder, NAMES[CHOOSER], seen)
     made = flow.metrics
     return Mixer(
@@ -138,7 +138,7 @@ def load_part(folder: Path, name: str, wanted: dict) -> artifacts.Fitted:
     found = artifacts.read_weights(path, lambda record: True, "")
     if found is None:
         raise UserError(f"{path} is missing or damaged; {mend}")
-    if {part: found.config.get(part) for part in wanted} != wanted:
+    if not artifacts.agrees(found.config, wanted):
         raise UserError(f"{path} is of another version; {mend}")
     return found
 
