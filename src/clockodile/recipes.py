@@ -41,6 +41,7 @@ class Profile:
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
     hybrids: int  # pictures made and measured by each method of notebook 04
     tries: int  # pictures the flow makes for each one it keeps
+    alone: int  # new pictures of each class alone
     turning: int  # seeds followed from one class to the other
     effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
 
@@ -89,7 +90,8 @@ PROFILES = {
             classifier_epochs=100,
             autoencoder_epochs=200,
             hybrids=24,
-            tries=4,
+            tries=3,
+            alone=24,
             turning=8,
         ),
         Profile(
@@ -105,6 +107,7 @@ PROFILES = {
             autoencoder_epochs=600,
             hybrids=64,
             tries=16,
+            alone=1000,
             turning=48,
         ),
     )

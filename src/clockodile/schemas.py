@@ -70,12 +70,18 @@ SCHEMAS = {
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
     "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
-    "hybrids.npz": Schema({"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)}),
+    "hybrids.npz": Schema(  # M pictures by E entries, whose names and seconds a picture stand apart
+        {
+            **{"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)},
+            **{"entries": ("U", 1), "seconds": ("f", 1)},
+        }
+    ),
     "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
         **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},
         **{f"both_{part}{end}": "f" for part in ("strict", "lenient") for end in ("", "_low", "_high")},
         **{f"{part}{end}": "f" for part in ("kid", "told_apart", "novelty") for end in ("", "_low", "_high")},
-        **{"kid_floor": "f", "copies": "f", "diversity": "f", "sharpness": "f"},
+        **{"kid_floor": "f", "copies": "f", "memorised": "f", "diversity": "f"},
+        **{"sharpness": "f", "seconds": "f"},
     ),
     "answers.csv": columns(
         quiz="U", question="i", kind="U", answer="U"

@@ -85,9 +85,7 @@ def test_every_measure_has_a_dot_for_each_method():
 
 
 def test_made_pictures_stand_above_their_neighbours(data):
-    figure = beside_nearest(
-        data.images[:8], data.images[8:16], np.linspace(0, 0.4, 8), ids=data.ids[8:16], typical=0.4
-    )
+    figure = beside_nearest(data.images[:8], data.images[8:16], np.linspace(0, 1, 8), ids=data.ids[8:16])
     shown = words(figure)
     assert {"made", "nearest\nknown", "0.00", "1.00", "8", "15"} <= set(shown)
 

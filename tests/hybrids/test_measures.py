@@ -9,8 +9,9 @@ from clockodile.hybrids.measures import (
     discrepancy,
     kid,
     kid_floor,
+    memorised,
     nearest,
-    pixel_distance,
+    pixel_distances,
     sharpness,
     two_sample_accuracy,
 )
@@ -80,5 +81,19 @@ def test_the_nearest_is_found_by_direction():
 
 def test_a_mirror_image_is_as_near_as_the_picture_itself(data):
     asked = data.images[:4, :, ::-1]
-    assert pixel_distance(asked, data.images).max() < 1e-6
-    assert pixel_distance(asked, data.images[4:]).min() > 0.01
+    assert pixel_distances(asked, data.images).min(1).max() < 1e-6
+    assert pixel_distances(asked, data.images[4:]).min() > 0.01
+
+
+def test_a_photograph_come_back_is_memorised_and_one_among_many_alike_is_not():
+    distance = np.array([[0.1, 0.5, 0.4], [0.1, 0.2, 0.4], [0.1, 0.11, 0.4], [0.3, 0.3, 0.3]])
+    assert memorised(distance, np.arange(3)).tolist() == [True, False, False, False]
+    assert memorised(distance, np.array([0, 0, 1])).tolist() == [True, True, True, False], "a near-duplicate"
+    assert not memorised(distance, np.zeros(3)).any(), "nothing else to compare with"
+
+
+def test_copies_with_a_little_grain_are_memorised_and_new_photographs_are_not(data):
+    grain = np.random.default_rng(0).integers(-8, 9, data.images[:10].shape)
+    again = np.clip(data.images[:10].astype(int) + grain, 0, 255).astype(np.uint8)
+    assert memorised(pixel_distances(again, data.images), np.arange(len(data))).all()
+    assert not memorised(pixel_distances(again, data.images[10:]), np.arange(len(data) - 10)).any()

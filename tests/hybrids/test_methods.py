@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tiny_nets import with_short_plans
 
 from clockodile.ambiguous.autoencoders import ConvAutoencoder
 from clockodile.hybrids import earlier
-from clockodile.hybrids.earlier import AutoencoderPlan, Plans
-from clockodile.hybrids.gan import GanPlan
 from clockodile.hybrids.methods import CLASSIC, parent_images, parents
-from clockodile.hybrids.vae import VaePlan
 
 NAMES = [
     "pixel_blend",
@@ -25,16 +23,9 @@ NAMES = [
 EACH = pytest.mark.parametrize("name", NAMES)
 
 
-@pytest.fixture(autouse=True)
-def short_plans(monkeypatch):
-    tiny = {"batch": 8, "code": 8, "width": 8, "steps": 2}
-    plans = Plans(AutoencoderPlan(epochs=1, batch=50), VaePlan(**tiny), GanPlan(**tiny))
-    monkeypatch.setattr(earlier, "PLANS", {"quick": plans})
-
-
 @pytest.fixture
-def short_run(run):
-    return replace(run, profile=replace(run.profile, autoencoder_epochs=2))
+def short_run(run, monkeypatch):
+    return with_short_plans(run, monkeypatch)
 
 
 def test_the_table_holds_these_methods():
@@ -71,6 +62,14 @@ def test_pictures_of_each_method(name, short_run, data):
     assert 0 <= many.min() and many.max() <= 1 and not many.requires_grad
     assert torch.equal(many, make(short_run, data, range(4)))
     assert torch.allclose(many[2:3], make(short_run, data, [2]), atol=1e-5)
+
+
+@EACH
+def test_what_is_prepared_once_draws_the_same(name, short_run, data):
+    draw = CLASSIC[name].prepare(short_run, data)
+    for mix in (0.3, 0.5):
+        assert torch.equal(draw(range(2), mix=mix), CLASSIC[name].make(short_run, data, range(2), mix=mix))
+    assert torch.equal(draw(range(2)), draw(range(2), mix=0.5))
 
 
 @EACH

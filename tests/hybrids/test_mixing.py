@@ -10,6 +10,7 @@ from torch import nn
 from clockodile.hybrids.mixing import (
     COMPOSING,
     GUIDANCE,
+    GUIDANCE_ALONE,
     Mixer,
     class_weights,
     keep_best,
@@ -17,6 +18,7 @@ from clockodile.hybrids.mixing import (
     mix_best,
     mix_line,
     mix_once,
+    usual_guidance,
     wanted,
     way_of,
     worth,
@@ -59,6 +61,18 @@ def test_the_ends_of_the_mix_want_one_class_only(mixer):
     assert set(class_weights(mixer, 0.3)) == {0, 1}
     dark, light = (mix_once(mixer, range(4), mix=end).mean() for end in (0, 1))
     assert dark < mix_once(mixer, range(4)).mean() < light
+
+
+def test_two_classes_are_asked_for_more_strongly_than_one(mixer):
+    assert [usual_guidance(mix) for mix in (0, 0.5, 1)] == [GUIDANCE_ALONE, GUIDANCE, GUIDANCE_ALONE]
+    assert GUIDANCE_ALONE < usual_guidance(0.25) == usual_guidance(0.75) < GUIDANCE
+    for mix in (0.0, 0.3, 0.5):
+        usual, asked = (
+            mix_once(mixer, [1], mix=mix),
+            mix_once(mixer, [1], mix=mix, guidance=usual_guidance(mix)),
+        )
+        assert torch.equal(usual, asked)
+        assert not torch.equal(usual, mix_once(mixer, [1], mix=mix, guidance=1.0))
 
 
 def test_swapping_the_classes_turns_the_mix_round(mixer):
@@ -148,7 +162,7 @@ def test_layout_and_lean_fade_towards_the_ends(mixer):
     assert wanted(0.5) == (1, 1) and wanted(0) == (1, 0) and wanted(0.75) == (0.5, 1)
     for mix, label in ((0, 0), (1, 1)):
         (alone,) = class_weights(mixer, mix, **how).items()
-        assert alone[0] == label and torch.allclose(alone[1], torch.tensor(GUIDANCE).expand(1, 1, 8, 8))
+        assert alone[0] == label and torch.allclose(alone[1], torch.tensor(GUIDANCE_ALONE).expand(1, 1, 8, 8))
     ranges = []
     for mix in (0.1, 0.3, 0.5):
         first = class_weights(mixer, mix, **how)[0]

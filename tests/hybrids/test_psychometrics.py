@@ -22,6 +22,12 @@ def few_resamples(monkeypatch):
     monkeypatch.setattr(psychometrics, "RESAMPLES", 40)
 
 
+@pytest.mark.parametrize("near", [(0.5, 3.0), (0.3, 40.0)])
+def test_a_curve_begun_near_ends_where_one_begun_from_nothing_does(near):
+    second = simulated(0.4, 9, count=60).argmax(2).sum(1)
+    assert fit_curve(MIXES, second, 60, near=near) == pytest.approx(fit_curve(MIXES, second, 60), rel=1e-2)
+
+
 def simulated(middle, steepness, *, count=200, seed=0):
     """Evidence (M, N, 2) of made-up pictures that turn as a psychometric curve says."""
     rng = np.random.default_rng(seed)

@@ -36,13 +36,26 @@ def test_copies_and_their_mirror_images_are_found_and_shown(run, whole, known):
     for images in (whole.images[rows], whole.images[rows][:, :, ::-1]):
         found = measure(run, whole, images, known=known)
         assert found.neighbour.tolist() == rows.tolist() and found.copies.value == 1
+        assert found.memorised.value == 1
         assert found.novelty.value < 0.01 and found.novelty_pixels.value < 0.01
+
+
+def test_a_copy_of_a_photograph_that_was_taken_twice_is_still_memorised(run, whole, known):
+    twice, again = known.known[[0, 1]]
+    images, group = known.train.images.copy(), known.train.group.copy()
+    images[again] = np.clip(images[twice].astype(int) + 3, 0, 255)
+    group[again] = group[twice]
+    between = np.clip(images[[twice]].astype(int) + 1, 0, 255).astype(np.uint8)
+    for groups, memorised in ((group, 1), (known.train.group, 0)):
+        train = replace(known.train, images=images, group=groups)
+        found = measure(run, whole, between, known=replace(known, train=train))
+        assert found.memorised.value == memorised
 
 
 def test_unseen_photographs_are_as_new_and_as_varied_as_photographs(run, whole, known):
     found = measure_photographs(run, whole, known=known)
     assert found.novelty.value == found.novelty_pixels.value == 1 and np.isclose(found.diversity, 1)
-    assert found.copies.value < 0.1 and found.sharpness == 1
+    assert found.copies.value < 0.1 and found.memorised.value == 0 and found.sharpness == 1
     assert found.told_apart.low <= 0.5 <= found.told_apart.high
     assert found.right.value > 0.5 and not np.isin(found.neighbour, np.flatnonzero(whole.fold == 0)).any()
 
@@ -103,3 +116,20 @@ def test_the_table_can_be_read_on_a_page():
     page = quality.readable(pd.DataFrame([row]))
     assert page.index.tolist() == ["flow"]
     assert page.loc["flow", "both at 10 %"] == "13 (5 to 100)" and page.loc["flow", "kid"] == 0.13
+    assert page.loc["flow", "seconds"] == "0.13"
+
+
+def test_seconds_are_said_where_somebody_looked_at_the_clock(run, whole, known):
+    photographs = measure_photographs(run, whole, known=known)
+    made = measure(run, whole, whole.images[[2, 3, 62, 63]], known=known, seconds=0.00123)
+    table = quality_table({"photographs": photographs, "drawn": made})
+    for one_class in (False, True):
+        assert quality.readable(table, one_class=one_class)["seconds"].tolist() == ["", "0.0012"]
+
+
+def test_pictures_of_one_class_are_asked_whether_they_are_seen_as_it(run, whole, known):
+    rows = np.flatnonzero((whole.labels == 0) & (whole.fold == 1))
+    found = measure(run, whole, whole.images[rows], labels=np.zeros(len(rows), int), known=known)
+    page = quality.readable(quality_table({"striped": found}), one_class=True)
+    assert page.loc["striped", "seen as asked for (5 %)"].startswith(f"{100 * found.right.value:.0f} (")
+    assert page.loc["striped", "memorised"] == 1 and "both at 5 %" not in page

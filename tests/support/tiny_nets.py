@@ -1,9 +1,16 @@
-"""Nets of one or two numbers whose answers can be worked out by hand."""
+"""Nets of one or two numbers whose answers can be worked out by hand, and plans that train others in no time."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import nn
+
+from clockodile.hybrids import earlier
+from clockodile.hybrids.earlier import AutoencoderPlan, Plans
+from clockodile.hybrids.gan import GanPlan
+from clockodile.hybrids.vae import VaePlan
+from clockodile.workspace import Run
 
 
 class Brightness(nn.Module):
@@ -37,3 +44,11 @@ class Probed(nn.Module):
 
     def forward(self, images):
         return self.probe(self.features(images))
+
+
+def with_short_plans(run: Run, monkeypatch) -> Run:
+    """The run, whose quick profile trains the earlier generators for a step or two."""
+    tiny = {"batch": 8, "code": 8, "width": 8, "steps": 2}
+    plans = Plans(AutoencoderPlan(epochs=1, batch=50), VaePlan(**tiny), GanPlan(**tiny))
+    monkeypatch.setattr(earlier, "PLANS", {"quick": plans})
+    return replace(run, profile=replace(run.profile, autoencoder_epochs=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 from torch import nn
@@ -16,6 +17,7 @@ from clockodile.classify.training import predict
 from clockodile.data.dataset import Dataset, as_tensor
 
 ASKED = 100  # images a measurement
+Made = TypeVar("Made")
 
 
 def seconds_per_thousand(
@@ -35,13 +37,12 @@ def seconds_per_thousand(
         "judge": lambda: features_of(few),
     }
     return {
-        asked: 1000 / len(few) * float(np.median([timed(look) for _ in range(repeats)]))
+        asked: 1000 / len(few) * float(np.median([timed(look)[1] for _ in range(repeats)]))
         for asked, look in looks.items()
     }
 
 
-def timed(look: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
+def timed(make: Callable[..., Made], *words, **options) -> tuple[Made, float]:
+    """What make(*words, **options) returns, and the seconds it took."""
     start = perf_counter()
-    look()
-    return perf_counter() - start
+    return make(*words, **options), perf_counter() - start

@@ -47,7 +47,7 @@ def learning_figure(losses: Sequence[float], sheets: dict[int, np.ndarray]) -> F
 def mix_sheet(lines: np.ndarray, mixes: Sequence[float]) -> Figure:
     """From one class to the other: a row for each seed, a column for each mix. lines: uint8 (N, M, H, W, 3)."""
     rows = [Row(f"seed {seed}", line) for seed, line in enumerate(lines)]
-    heads = [f"{mix:g}" for mix in mixes]
+    heads = [f"{mix:.2g}" for mix in mixes]
     return picture_rows(
         rows, columns=len(mixes), heads=heads, title="The same noise, mixes from 0 to 1", width=6.4
     )

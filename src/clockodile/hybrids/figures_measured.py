@@ -117,18 +117,17 @@ def quality_figure(table: pd.DataFrame, *, columns: Sequence[str] = SHOWN) -> Fi
 def beside_nearest(
     images: np.ndarray,
     nearest: np.ndarray,
-    distance: np.ndarray,
+    newness: np.ndarray,
     *,
     ids: Sequence[str],
-    typical: float,
     title: str = "",
 ) -> Figure:
     """Made pictures above the known photographs most like them.
 
-    images, nearest: uint8 (N, S, S, 3), 6 to 14 of them; distance: (N,) between the two; ids: (N,) of the photographs;
-    typical: median distance of new photographs to their nearest.
+    images, nearest: uint8 (N, S, S, 3), 6 to 14 of them; newness: (N,) distance between the two, 1 = the median of new
+    photographs to their nearest; ids: (N,) of the photographs.
     """
-    ratio = [f"{value / typical:.2f}" for value in distance]
+    ratio = [f"{value:.2f}" for value in newness]
     rows = [Row("made", images, ratio), Row("nearest\nknown", nearest, [short_id(name) for name in ids])]
     title = title or "Above: made, and how new (photographs 1, copies 0). Below: nearest known, and its file"
     return picture_rows(rows, columns=len(images), title=title)

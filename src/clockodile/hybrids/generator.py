@@ -196,7 +196,7 @@ def means_of(losses: list[float]) -> list[float]:
 
 def draw_sheet(net: UNet, pair: tuple[int, int], size: int) -> np.ndarray:
     """A line of pictures of each class of a pair, always from the same noise: uint8 (2, SHEETS, S, S, 3)."""
-    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size, steps=8) for label in pair]
+    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size) for label in pair]
     return np.stack([as_images(line) for line in lines])
 
 

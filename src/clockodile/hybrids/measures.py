@@ -15,6 +15,7 @@ from clockodile.ambiguous.evidence import STRICT, quadrants
 from clockodile.classify.comparison import NORMAL_95, wilson_interval
 
 DRAWS = 200  # random halves, splits or resamples behind an interval
+MEMORISED = 1 / 3  # how much nearer than all others a photograph that has come back is
 FOLDS, PENALTY = 5, 300.0  # of the test that tells made from real: folds, and strength of the L2 penalty
 
 
@@ -141,12 +142,24 @@ def nearest(features: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.nda
     return rows, np.maximum(distance[np.arange(len(rows)), rows], 0)
 
 
-def pixel_distance(images: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Root mean squared difference in [0, 1] to the nearest of `known`, mirrored or not: float (N,). Both uint8."""
+def pixel_distances(images: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Root mean squared difference in [0, 1] to each of `known`, mirrored or not: float (N, K). Both uint8."""
     flat = [part.reshape(len(part), -1) / 255 for part in (images, known, known[:, :, ::-1])]
     made, *sides = flat
     squares = [(made**2).sum(1)[:, None] + (side**2).sum(1) - 2 * made @ side.T for side in sides]
-    return np.sqrt(np.maximum(np.minimum(*squares).min(1), 0) / made.shape[1])
+    return np.sqrt(np.maximum(np.minimum(*squares), 0) / made.shape[1])
+
+
+def memorised(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Which pictures are a known photograph come back (Yoon et al., 2023), bool (N,).
+
+    They are less than a third (MEMORISED) as far from the nearest as from any that is no near-duplicate of it; where
+    there is no other, nobody can say, and they are not. distance: (N, K), from `pixel_distances`; group: (K,) which of
+    the known ones are near-duplicates of each other.
+    """
+    same = group == group[distance.argmin(1)][:, None]
+    other = np.where(same, np.inf, distance).min(1)
+    return np.isfinite(other) & (distance.min(1) < MEMORISED * other)
 
 
 def spread(features: np.ndarray, centre: np.ndarray) -> float:

@@ -17,7 +17,10 @@ from clockodile.hybrids.generator import HELD_OUT
 from clockodile.hybrids.vae import vae_hybrids
 from clockodile.workspace import Run
 
-Make = Callable[..., torch.Tensor]
+Draw = Callable[
+    ..., torch.Tensor
+]  # draw(seeds, *, mix=0.5) -> (N, 3, S, S) in [0, 1]; 0 = first class, 1 = second
+Prepare = Callable[[Run, Dataset], Draw]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,11 @@ class Method:
     name: str  # in tables and files
     title: str  # in figures and sentences
     source: str  # who came up with it, and when
-    make: Make  # make(run, data, seeds, *, mix=0.5) -> (N, 3, S, S) in [0, 1]; 0 = first class, 1 = second
+    prepare: Prepare  # trains or reads what drawing needs
+
+    def make(self, run: Run, data: Dataset, seeds: Sequence[int], *, mix: float = 0.5) -> torch.Tensor:
+        """Pictures (N, 3, S, S) in [0, 1], all at once; row i depends on seed i alone. data: all splits."""
+        return self.prepare(run, data)(seeds, mix=mix)
 
 
 def parents(data: Dataset, pair: tuple[int, int], seeds: Sequence[int], seed: int) -> np.ndarray:
@@ -50,31 +57,33 @@ def parent_images(run: Run, data: Dataset, seeds: Sequence[int]) -> tuple[torch.
     return as_tensor(data.images[rows[:, 0]]), as_tensor(data.images[rows[:, 1]])
 
 
-def of_parents(blend: Callable) -> Make:
+def of_parents(blend: Callable) -> Prepare:
     """A method that needs nothing but the two parents: blend(first, second, *, mix)."""
 
-    def make(run: Run, data: Dataset, seeds: Sequence[int], *, mix: float = 0.5) -> torch.Tensor:
-        return blend(*parent_images(run, data, seeds), mix=mix)
+    def prepare(run: Run, data: Dataset) -> Draw:
+        return lambda seeds, *, mix=0.5: blend(*parent_images(run, data, seeds), mix=mix)
 
-    return make
+    return prepare
 
 
-def of_codes(fit: Callable) -> Make:
+def of_codes(fit: Callable) -> Prepare:
     """A method that mixes the parents' codes; fit(run, data) -> (autoencoder, record)."""
 
-    def make(run: Run, data: Dataset, seeds: Sequence[int], *, mix: float = 0.5) -> torch.Tensor:
-        return code_blend(fit(run, data)[0], *parent_images(run, data, seeds), mix=mix)
+    def prepare(run: Run, data: Dataset) -> Draw:
+        net, _ = fit(run, data)
+        return lambda seeds, *, mix=0.5: code_blend(net, *parent_images(run, data, seeds), mix=mix)
 
-    return make
+    return prepare
 
 
-def of_nothing(fit: Callable, draw: Callable) -> Make:
+def of_nothing(fit: Callable, draw: Callable) -> Prepare:
     """A method that draws from noise; fit(run, data) -> (net, record), draw(net, seeds, *, pair, mix)."""
 
-    def make(run: Run, data: Dataset, seeds: Sequence[int], *, mix: float = 0.5) -> torch.Tensor:
-        return draw(fit(run, data)[0], seeds, pair=run.recipe.pair, mix=mix)
+    def prepare(run: Run, data: Dataset) -> Draw:
+        net, _ = fit(run, data)
+        return lambda seeds, *, mix=0.5: draw(net, seeds, pair=run.recipe.pair, mix=mix)
 
-    return make
+    return prepare
 
 
 CLASSIC = {

@@ -18,12 +18,12 @@ from clockodile.data.dataset import Dataset
 from clockodile.hybrids.eyes import CHOOSER, Eyes, fit_eyes
 from clockodile.hybrids.flow import to_unit
 from clockodile.hybrids.guides import Guides, fit_guides
-from clockodile.hybrids.sampling import composed_velocity, following, noise_of, walk
+from clockodile.hybrids.sampling import STEPS, composed_velocity, following, noise_of, walk
 from clockodile.hybrids.unet import UNet
 from clockodile.workspace import Run, pick_device
 
-GUIDANCE = 4.0  # how much more of a class than its photographs have
-STEPS = 8  # of the walk, two questions each
+GUIDANCE = 4.0  # how much more of a class than its photographs have, where there are two
+GUIDANCE_ALONE = 3.0  # the same at the ends of the mix: more would only make caricatures
 TRIES = 4  # pictures made for each one shown
 MOST_TRIES = 1000  # for one seed
 PART = 8  # pictures drawn together
@@ -83,15 +83,21 @@ def wanted(mix: float) -> tuple[float, float]:
     return min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
 
 
+def usual_guidance(mix: float) -> float:
+    """GUIDANCE at mix 0.5, GUIDANCE_ALONE at its ends, and even steps in between."""
+    return GUIDANCE_ALONE + (GUIDANCE - GUIDANCE_ALONE) * min(wanted(mix))
+
+
 def class_weights(
-    mixer: Mixer, mix: float, *, guidance: float = GUIDANCE, layout: str = "everywhere", lean: float = 0.0
+    mixer: Mixer, mix: float, *, guidance: float | None = None, layout: str = "everywhere", lean: float = 0.0
 ) -> dict[int, torch.Tensor | float]:
-    """Weights of the two classes for `composed_velocity`: `wanted` times the guidance.
+    """Weights of the two classes for `composed_velocity`: `wanted` times the guidance, by default the usual one.
 
     layout: of `layouts`, or "everywhere"; lean: -1..1, how much the second class's weight is raised and the first's
     lowered. Both count in full at mix 0.5 and fade towards the ends, where there is only one class.
     """
     middle, maps = min(wanted(mix)), (1.0, 1.0)
+    guidance = usual_guidance(mix) if guidance is None else guidance
     if layout != "everywhere":
         first, kept = layouts(mixer.size)[layout][None, None], (1 - QUIET) * middle
         maps = (1 - kept * (1 - first), 1 - kept * first)
@@ -109,7 +115,7 @@ def mix_once(
     seeds: Sequence[int],
     *,
     mix: float = 0.5,
-    guidance: float = GUIDANCE,
+    guidance: float | None = None,
     layout: str = "everywhere",
     lean: float = 0.0,
     follow: float = 0.0,
@@ -126,14 +132,13 @@ def mix_once(
     mixer.net.to(device)
     weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
     velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
-    if pull := follow * min(wanted(mix)):
+    pull = None
+    if strength := follow * min(wanted(mix)):
         guides = copy.deepcopy(mixer.guides).to(device)
-        velocity = following(
-            velocity, lambda images: worth(guides.evidence(images)[:, list(mixer.pair)], mix), pull
-        )
+        pull = following(lambda images: worth(guides.evidence(images)[:, list(mixer.pair)], mix), strength)
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
-        return to_unit(walk(velocity, noise.to(device), steps=steps)).cpu()
+        return to_unit(walk(velocity, noise.to(device), steps=steps, pull=pull)).cpu()
 
     return in_equal_parts(draw, noise_of(seeds, mixer.size))
 

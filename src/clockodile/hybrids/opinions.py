@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -114,12 +115,23 @@ def evidence_by_name(run: Run, data: Dataset, features: np.ndarray) -> np.ndarra
     features: (N, 2 * D) as of judging.features_of; data: all splits. Needs the judge's stored features. None when a
     class of the pair has no ImageNet labels.
     """
-    wanted = [labels_for(data.classes[label]) for label in run.recipe.pair]
+    wanted = tuple(labels_for(data.classes[label]) for label in run.recipe.pair)
     if None in wanted:
         return None
-    stored = artifacts.load(run.dir, "features/judge.npz")["rows"]
-    others = log_mass(stored[len(data.part("train")) :], wanted)
-    return percentile(log_mass(features, wanted), np.sort(others, axis=0))
+    others = log_mass_of_others(run.dir, data.fingerprint, len(data.part("train")), wanted)
+    return percentile(log_mass(features, wanted), others)
+
+
+@cache
+def log_mass_of_others(
+    folder: Path, fingerprint: str, known: int, wanted: tuple[tuple[int, ...], ...]
+) -> np.ndarray:
+    """`log_mass` of the pictures of neither, sorted: a run's stored features hold them after `known` photographs.
+
+    Kept from call to call; fingerprint: of the data, so that other data are read anew.
+    """
+    others = artifacts.load(folder, "features/judge.npz")["rows"][known:]
+    return np.sort(log_mass(others, wanted), axis=0)
 
 
 # --- all of them --------------------------------------------------------------------------------------------

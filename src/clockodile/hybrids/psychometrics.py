@@ -44,9 +44,12 @@ def psychometric(mixes: np.ndarray, middle: float, steepness: float, *, lapses: 
     return lapses + (1 - 2 * lapses) * expit(steepness * (np.asarray(mixes) - middle))
 
 
-def fit_curve(mixes: np.ndarray, second: np.ndarray, count: int) -> tuple[float, float]:
+def fit_curve(
+    mixes: np.ndarray, second: np.ndarray, count: int, *, near: tuple[float, float] | None = None
+) -> tuple[float, float]:
     """Middle and steepness of the likeliest curve. mixes: (M,); second: (M,) answers "second" of `count` at each mix.
 
+    near: a curve to begin with, of answers that are much the same; otherwise a flat and a steep one are tried.
     The middle may lie half a range outside the mixes, and the steepness between 0 and STEEPEST: answers that never turn
     or turn at once end at these limits.
     """
@@ -54,15 +57,21 @@ def fit_curve(mixes: np.ndarray, second: np.ndarray, count: int) -> tuple[float,
     low, high = mixes.min(), mixes.max()
     reach = max(high - low, 1e-6)
 
-    def surprise(values: np.ndarray) -> float:
-        expected = psychometric(mixes, values[0], np.exp(values[1]))
-        return -float((second * np.log(expected) + (count - second) * np.log(1 - expected)).sum())
+    def surprise(values: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log-likelihood, and its slope in the middle and the logarithm of the steepness."""
+        steep = np.exp(values[1])
+        expected, rise = psychometric(mixes, values[0], steep), expit(steep * (mixes - values[0]))
+        rise = (1 - 2 * LAPSES) * rise * (1 - rise)  # of what is expected, a logit
+        wrong = ((count - second) / (1 - expected) - second / expected) * rise * steep
+        value = -(second * np.log(expected) + (count - second) * np.log(1 - expected)).sum()
+        return float(value), np.array([-wrong.sum(), (wrong * (mixes - values[0])).sum()])
 
     bounds = [(low - reach / 2, high + reach / 2), (np.log(0.1 / reach), np.log(STEEPEST / reach))]
     start = crossing(mixes, second / max(count, 1))
+    starts = [near] if near else [(start, steep / reach) for steep in (4.0, 30.0)]
     fits = [
-        minimize(surprise, [start, np.log(steep / reach)], bounds=bounds, method="L-BFGS-B")
-        for steep in (4.0, 30.0)
+        minimize(surprise, [middle, np.log(steep)], bounds=bounds, method="L-BFGS-B", jac=True)
+        for middle, steep in starts
     ]
     middle, steepness = min(fits, key=lambda fit: fit.fun).x
     return float(middle), float(np.exp(steepness))
@@ -132,7 +141,8 @@ def measure_turning(
     middle, steepness = fit_curve(mixes, second.sum(1), count)
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, count, (RESAMPLES, count))
-    fits = np.array([fit_curve(mixes, second[:, drawn].sum(1), count) for drawn in draws])
+    near = (middle, steepness)
+    fits = np.array([fit_curve(mixes, second[:, drawn].sum(1), count, near=near) for drawn in draws])
     shares = answer_shares(mixes, answers, second, probability)
     most = shares.loc[shares["both"].idxmax()]
     return Psychometric(

@@ -8,7 +8,7 @@ image look the same to it. Each batch of pictures is shown to it once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,9 @@ from clockodile.hybrids.measures import (
     both_rate,
     kid,
     kid_floor,
+    memorised,
     nearest,
-    pixel_distance,
+    pixel_distances,
     ratio_of_medians,
     share_of,
     sharpness,
@@ -46,7 +47,7 @@ MEASURES = (
     "novelty",
     "novelty_pixels",
 )
-MEASURES += ("copies", "diversity", "sharpness")  # the columns of the table, in order
+MEASURES += ("copies", "memorised", "diversity", "sharpness", "seconds")  # the columns of the table, in order
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,10 @@ class Measured:
     novelty: Estimate  # median distance relative to held-out photographs', 1 = as new as a new photograph
     novelty_pixels: Estimate  # the same in pixels
     copies: Estimate  # share in [0, 1] of pictures nearer to a known photograph than new photographs are
+    memorised: Estimate  # share in [0, 1] of pictures that are a known photograph come back, pixel by pixel
     diversity: float  # mean distance of two pictures relative to two photographs, 1 = as varied
     sharpness: float  # relative to photographs', 1 = as sharp
+    seconds: float = np.nan  # to make one on the machine that did; nan where nobody looked at the clock
 
 
 def perceptual(features: np.ndarray) -> np.ndarray:
@@ -129,7 +132,7 @@ def yardstick(run: Run, data: Dataset) -> Yardstick:
     features, held_out = perceptual(judged.features), train.fold == HELD_OUT
     distance, pixels = np.full(len(train), np.nan), np.full(len(train), np.nan)
     distance[held_out] = nearest(features[held_out], features[~held_out])[1]
-    pixels[held_out] = pixel_distance(train.images[held_out], train.images[~held_out])
+    pixels[held_out] = pixel_distances(train.images[held_out], train.images[~held_out]).min(1)
     return Yardstick(judged, train, run.recipe.pair, features, distance, pixels, run.seed)
 
 
@@ -140,20 +143,24 @@ def measure(
     *,
     labels: np.ndarray | None = None,
     known: Yardstick | None = None,
+    seconds: float = np.nan,
 ) -> Measured:
     """Measure made pictures against photographs that their maker did not see.
 
     images: float (N, 3, S, S) in [0, 1] or uint8 (N, S, S, 3); data: all splits. labels: int (N,), classes asked for,
     whose photographs they are compared with; None for hybrids, which are compared with photographs of both classes,
-    half and half. known: from `yardstick`, made now by default. All probes of the judge are asked together, and they
-    know the photographs of the data: where there are copies, evidence says nothing.
+    half and half. known: from `yardstick`, made now by default. seconds: how long one picture took.
+
+    All probes of the judge are asked together, and they know the photographs of the data: where there are copies,
+    evidence says nothing.
     """
     known = known or yardstick(run, data)
     images = as_images(images) if torch.is_tensor(images) else images
     features = judging.features_of(images)
     scores, evidence = known.judged.judge.scores(features), known.judged.judge.evidence(features)
     real = known.held_out(_classes(known, labels))
-    return _put_together(known, images, features, scores, evidence, labels, real)
+    found = _put_together(known, images, features, scores, evidence, labels, real)
+    return replace(found, seconds=seconds)
 
 
 def measure_photographs(run: Run, data: Dataset, *, known: Yardstick | None = None) -> Measured:
@@ -193,7 +200,7 @@ def _put_together(
     held_out = known.held_out(classes)
     photographs = known.features[np.isin(known.train.labels, classes)]
     neighbour, distance = nearest(seen, known.features[known.known])
-    pixels = pixel_distance(images, known.train.images[known.known])
+    pixels = pixel_distances(images, known.train.images[known.known])
     centre = known.features[known.known].mean(0)
     limit = np.quantile(known.distance[held_out], COPY)
     hits = np.zeros(0, bool) if labels is None else evidence[np.arange(len(labels)), labels] >= STRICT
@@ -212,8 +219,9 @@ def _put_together(
         neighbour=known.known[neighbour],
         distance=distance,
         novelty=ratio_of_medians(distance, known.distance[held_out], seed=known.seed),
-        novelty_pixels=ratio_of_medians(pixels, known.pixels[held_out], seed=known.seed),
+        novelty_pixels=ratio_of_medians(pixels.min(1), known.pixels[held_out], seed=known.seed),
         copies=share_of(distance < limit),
+        memorised=share_of(memorised(pixels, known.train.group[known.known])),
         diversity=spread(seen, centre) / spread(known.features[held_out], centre),
         sharpness=float(sharpness(as_tensor(images)).mean() / sharpness(real_images).mean()),
     )
@@ -227,9 +235,18 @@ def quality_table(rows: Mapping[str, Measured]) -> pd.DataFrame:
     return pd.DataFrame([{"method": method} | _cells(found) for method, found in rows.items()])
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `quality_table` on a page: a row a method, "both" in per cent with its 95 % interval."""
+def readable(table: pd.DataFrame, *, one_class: bool = False) -> pd.DataFrame:
+    """The table of `quality_table` on a page: a row a method, shares in per cent with their 95 % intervals.
+
+    one_class: for pictures of one class each: whether they are seen as that, in place of "both".
+    """
     columns = {"both_strict": "both at 5 %", "both_lenient": "both at 10 %"}
+    rest = ["evidence_a", "evidence_b", "kid", "told_apart", "novelty", "copies", "diversity"]
+    if one_class:
+        columns, rest = (
+            {"right": "seen as asked for (5 %)"},
+            ["kid", "told_apart", "novelty", "copies", "memorised"],
+        )
     shares = {
         title: [
             f"{100 * share:.0f} ({100 * low:.0f} to {100 * high:.0f})"
@@ -237,7 +254,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         ]
         for name, title in columns.items()
     }
-    rest = table[["evidence_a", "evidence_b", "kid", "told_apart", "novelty", "copies", "diversity"]].round(2)
+    rest = table[rest].round(3 if one_class else 2)
+    rest["seconds"] = ["" if np.isnan(took) else f"{took:.2g}" for took in table["seconds"]]
     return pd.DataFrame(shares).join(rest).set_index(table["method"])
 
 

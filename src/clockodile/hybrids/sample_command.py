@@ -92,9 +92,10 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
             f"--method {method} starts from photographs: give a run folder in place of --pretrained"
         )
     opened = reopened(Path(run))
-    data, classic = load_dataset(opened), CLASSIC[method].make
+    data = load_dataset(opened)
+    draw = CLASSIC[method].prepare(opened, data)
     names = [data.classes[label] for label in opened.recipe.pair]
-    return lambda seeds, mixes: torch.stack([classic(opened, data, seeds, mix=mix) for mix in mixes]), names
+    return lambda seeds, mixes: torch.stack([draw(seeds, mix=mix) for mix in mixes]), names
 
 
 def flow_pictures(

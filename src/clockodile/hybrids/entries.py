@@ -1,0 +1,111 @@
+"""What every method enters into the comparison of notebook 04: its pictures, and how long one of them took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from clockodile.ambiguous.costs import timed
+from clockodile.atomic_files import file_digest
+from clockodile.data.dataset import Dataset, as_images
+from clockodile.hybrids import mixing
+from clockodile.hybrids.methods import CLASSIC
+from clockodile.hybrids.mixing import FOLLOW, PART, Mixed, Mixer, keep_best, mix_best, mix_once
+from clockodile.hybrids.sampling import STEPS
+from clockodile.workspace import Run
+
+VERSION = 9  # raise it when other pictures are made: stored ones are then made anew
+WALKS = {"flow": 0.0, "following": FOLLOW}  # how strongly each is pulled towards what the guides see
+SEARCHED = ("pixel_blend", "pyramid_paste")  # classic methods whose tries the same rule may choose among
+INVENTING = ("vae", "gan", "flow")  # what can be asked for one class alone
+TRAINED = (
+    "dense_autoencoder",
+    "conv_autoencoder",
+    "vae",
+    "gan",
+    "guides",
+    "chooser",
+)  # files; the flow says its loss
+
+
+def titles(tries: int) -> dict[str, str]:
+    """Every entry of hybrids: name -> title in figures and sentences, in the order in which they are shown."""
+    found = {name: method.title for name, method in CLASSIC.items()}
+    found |= {f"{name}_best": f"{found[name]}, best of {tries}" for name in SEARCHED}
+    found["alike"] = "flow, everywhere alike"
+    for name in WALKS:
+        found |= {name: name, f"{name}_best": f"{name}, best of {tries}"}
+    return found
+
+
+def config_of(
+    run: Run, data: Dataset, losses: Sequence[float], *, count: int, tries: int, alone: int
+) -> dict:
+    """What the entries depend on. losses: of the flow's training; all else as of `gather`; all nets must be there."""
+    ways = [*mixing.COMPOSING, FOLLOW, mixing.GUIDANCE, mixing.GUIDANCE_ALONE, STEPS]
+    config = {"data": data.fingerprint, "seed": run.seed, "count": count, "tries": tries, "alone": alone}
+    config |= {"version": VERSION, "flow": losses[-1], "ways": ways}
+    return config | {name: file_digest(run.dir / f"generators/{name}.safetensors") for name in TRAINED}
+
+
+def gather(
+    run: Run, data: Dataset, composer: Mixer, *, count: int, tries: int, alone: int
+) -> dict[str, np.ndarray]:
+    """Let every method make `count` hybrids, from the best of `tries` where there is a choice, and one class alone.
+
+    data: all splits; alone: pictures of each class of the pair by each of INVENTING, named "alone_<name>_<class>".
+    Returns the parts of hybrids.npz: images uint8 (M, S, S, 3) with their method, mix and seed (M,); "entries", the
+    names (E,), and "seconds" (E,) that each takes for a picture on this machine, nets being there; and for each
+    entry that was searched "tried_<name>", uint8 (tries * count, S, S, 3), and "worth_<name>" (tries, count), what the
+    rule found.
+    """
+    seeds, made, seconds, mixes, searched = range(count), {}, {}, {}, {}
+    drawn_by = {name: method.prepare(run, data) for name, method in CLASSIC.items()}
+
+    def enter(name: str, make: Callable, *words, per: int, mix: float = 0.5, **options) -> None:
+        found, took = timed(make, *words, mix=mix, **options)
+        if isinstance(found, Mixed):
+            searched[name], found = found, found.images
+        made[name], seconds[name], mixes[name] = found, took / per, mix
+
+    for name, draw in drawn_by.items():
+        enter(name, draw, seeds, per=count)
+    for name in SEARCHED:
+        tried_by = tries_by(drawn_by[name])
+        enter(f"{name}_best", keep_best, composer, tried_by, seeds, tries=tries, per=filled(count))
+    enter("alike", mix_once, composer, mixing.seeds_of(seeds, 0), per=filled(count))
+    for name, pull in WALKS.items():
+        some = mixing.seeds_of(range(PART), 0)
+        enter(name, mix_once, composer, some, follow=pull, **mixing.way_of(0), per=PART)
+        enter(f"{name}_best", mix_best, composer, seeds, tries=tries, follow=pull, per=filled(count))
+        made[name] = searched[f"{name}_best"].tried[0]  # the same walks, of all seeds
+    for name in INVENTING:
+        for mix, label in zip((0.0, 1.0), run.recipe.pair, strict=True):
+            entry = f"alone_{name}_{data.classes[label]}"
+            if name in CLASSIC:
+                enter(entry, drawn_by[name], range(alone), mix=mix, per=alone)
+            else:
+                first = mixing.seeds_of(range(alone), 0)
+                enter(entry, mix_once, composer, first, mix=mix, per=filled(alone))
+    lengths = [len(images) for images in made.values()]
+    return {
+        "images": np.concatenate([as_images(images) for images in made.values()]),
+        "method": np.repeat(list(made), lengths),
+        "mix": np.repeat([mixes[name] for name in made], lengths),
+        "seed": np.concatenate([np.arange(length) for length in lengths]),
+        "entries": np.array(list(made)),
+        "seconds": np.array([seconds[name] for name in made]),
+        **{f"tried_{name}": as_images(found.tried.flatten(0, 1)) for name, found in searched.items()},
+        **{f"worth_{name}": found.worth.numpy() for name, found in searched.items()},
+    }
+
+
+def tries_by(draw: Callable) -> Callable:
+    """A classic method as `keep_best` asks for tries: each has seeds of its own, its number changes nothing."""
+    return lambda seeds, number: draw(seeds)
+
+
+def filled(count: int) -> int:
+    """How many pictures are drawn for `count` of the flow's, which come in whole parts."""
+    return -(-count // PART) * PART
