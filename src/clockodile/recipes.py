@@ -91,7 +91,7 @@ PROFILES = {
             autoencoder_epochs=200,
             hybrids=24,
             tries=3,
-            alone=24,
+            alone=16,
             turning=8,
         ),
         Profile(

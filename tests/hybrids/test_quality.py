@@ -121,10 +121,10 @@ def test_the_table_can_be_read_on_a_page():
 
 def test_seconds_are_said_where_somebody_looked_at_the_clock(run, whole, known):
     photographs = measure_photographs(run, whole, known=known)
-    made = measure(run, whole, whole.images[[2, 3, 62, 63]], known=known, seconds=0.00123)
+    made = measure(run, whole, whole.images[[2, 3, 62, 63]], known=known, seconds=0.0000123)
     table = quality_table({"photographs": photographs, "drawn": made})
     for one_class in (False, True):
-        assert quality.readable(table, one_class=one_class)["seconds"].tolist() == ["", "0.0012"]
+        assert quality.readable(table, one_class=one_class)["seconds"].tolist() == ["", "0.000012"]
 
 
 def test_pictures_of_one_class_are_asked_whether_they_are_seen_as_it(run, whole, known):
