@@ -46,9 +46,9 @@ class Plans:
 
 PLANS = {  # by profile
     "quick": Plans(
-        AutoencoderPlan(epochs=5, batch=32, learning_rate=2e-3),
-        VaePlan(steps=120, width=16, averaging=0.99),
-        GanPlan(steps=120, batch=16, width=16, averaging=0.98),
+        AutoencoderPlan(epochs=8, batch=32, learning_rate=2e-3),
+        VaePlan(steps=160, width=16, averaging=0.99),
+        GanPlan(steps=160, batch=16, width=16, averaging=0.98),
     ),
     "full": Plans(
         AutoencoderPlan(epochs=60, batch=32, learning_rate=2e-3), VaePlan(steps=2000), GanPlan(steps=1500)
