@@ -133,3 +133,10 @@ def test_pictures_of_one_class_are_asked_whether_they_are_seen_as_it(run, whole,
     page = quality.readable(quality_table({"striped": found}), one_class=True)
     assert page.loc["striped", "seen as asked for (5 %)"].startswith(f"{100 * found.right.value:.0f} (")
     assert page.loc["striped", "memorised"] == 1 and "both at 5 %" not in page
+
+
+def test_the_floor_is_kept_for_the_photographs_it_was_measured_with(run, whole, known):
+    before = known.floor((0, 1), (20, 20))
+    assert known.floor((0, 1), (20, 20)) == before != known.floor((0, 1), (10, 20))
+    other = replace(known, features=known.features * 2)
+    assert other.floor((0, 1), (20, 20)) != before

@@ -61,9 +61,7 @@ class Yardstick:
     distance: np.ndarray  # float (N,) to the nearest known photograph, nan for the known ones themselves
     pixels: np.ndarray  # the same in pixels
     seed: int
-    floors: dict = field(
-        default_factory=dict, compare=False
-    )  # sizes and classes -> `kid_floor`, kept: many ask the same
+    floors: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # see `floor`
 
     @property
     def known(self) -> np.ndarray:
@@ -77,6 +75,13 @@ class Yardstick:
     def held_out(self, classes: tuple[int, ...]) -> np.ndarray:
         """Rows of photographs that no generator saw, as many of each class, int (H,)."""
         return balanced_rows(self.train.labels, self.train.fold == HELD_OUT, classes, self.seed)
+
+    def floor(self, classes: tuple[int, ...], sizes: tuple[int, int]) -> float:
+        """`kid_floor` of the photographs of these classes; kept, for most methods ask the same."""
+        if (classes, sizes) not in self.floors:
+            photographs = self.features[np.isin(self.train.labels, classes)]
+            self.floors[classes, sizes] = kid_floor(photographs, sizes, seed=self.seed)
+        return self.floors[classes, sizes]
 
     def others(self, classes: tuple[int, ...], count: int) -> np.ndarray:
         """Rows of about `count` photographs from outside the held-out fold, as many of each class, int (O,)."""
@@ -201,13 +206,10 @@ def _put_together(
     """All measures; arguments as the fields of Measured, real: rows of the photographs to compare with."""
     seen, classes = perceptual(features), _classes(known, labels)
     held_out = known.held_out(classes)
-    photographs = known.features[np.isin(known.train.labels, classes)]
     neighbour, distance = nearest(seen, known.features[known.known])
     pixels = pixel_distances(images, known.train.images[known.known])
     centre = known.features[known.known].mean(0)
-    limit, sizes = np.quantile(known.distance[held_out], COPY), (len(seen), len(real))
-    if (classes, sizes) not in known.floors:
-        known.floors[classes, sizes] = kid_floor(photographs, sizes, seed=known.seed)
+    limit = np.quantile(known.distance[held_out], COPY)
     hits = np.zeros(0, bool) if labels is None else evidence[np.arange(len(labels)), labels] >= STRICT
     real_images = as_tensor(known.train.images[held_out])
     return Measured(
@@ -219,7 +221,7 @@ def _put_together(
         both_lenient=both_rate(evidence, known.pair, threshold=LENIENT),
         right=share_of(hits),
         kid=kid(seen, known.features[real], seed=known.seed),
-        kid_floor=known.floors[classes, sizes],
+        kid_floor=known.floor(classes, (len(seen), len(real))),
         told_apart=two_sample_accuracy(seen, known.features[real], seed=known.seed),
         neighbour=known.known[neighbour],
         distance=distance,
@@ -245,13 +247,12 @@ def readable(table: pd.DataFrame, *, one_class: bool = False) -> pd.DataFrame:
 
     one_class: for pictures of one class each: whether they are seen as that, in place of "both".
     """
-    columns = {"both_strict": "both at 5 %", "both_lenient": "both at 10 %"}
-    rest = ["evidence_a", "evidence_b", "kid", "told_apart", "novelty", "copies", "diversity"]
     if one_class:
-        columns, rest = (
-            {"right": "seen as asked for (5 %)"},
-            ["kid", "told_apart", "novelty", "copies", "memorised"],
-        )
+        columns = {"right": "seen as asked for (5 %)"}
+        rest, digits = ["kid", "told_apart", "novelty", "copies", "memorised"], 3
+    else:
+        columns = {"both_strict": "both at 5 %", "both_lenient": "both at 10 %"}
+        rest, digits = ["evidence_a", "evidence_b", "kid", "told_apart", "novelty", "copies", "diversity"], 2
     shares = {
         title: [
             f"{100 * share:.0f} ({100 * low:.0f} to {100 * high:.0f})"
@@ -259,7 +260,7 @@ def readable(table: pd.DataFrame, *, one_class: bool = False) -> pd.DataFrame:
         ]
         for name, title in columns.items()
     }
-    rest = table[rest].round(3 if one_class else 2)
+    rest = table[rest].round(digits)
     rest["seconds"] = [
         "" if np.isnan(took) else np.format_float_positional(took, 2, fractional=False, trim="-")
         for took in table["seconds"]
