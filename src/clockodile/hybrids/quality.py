@@ -104,8 +104,8 @@ class Measured:
     kid_floor: float  # what one in twenty comparisons of photographs with photographs exceeds
     told_apart: Estimate  # share in [0, 1] of made and real pictures told apart, 0.5 = indistinguishable
     neighbour: np.ndarray  # int (N,) row of the nearest known photograph in data.part("train")
-    distance: np.ndarray  # float (N,) to it, 0 = looks the same
-    novelty: Estimate  # median distance relative to held-out photographs', 1 = as new as a new photograph
+    newness: np.ndarray  # float (N,) distance to it, 0 = looks the same, 1 = median of held-out photographs
+    novelty: Estimate  # the median of that
     novelty_pixels: Estimate  # the same in pixels
     copies: Estimate  # share in [0, 1] of pictures nearer to a known photograph than new photographs are
     memorised: Estimate  # share in [0, 1] of pictures that are a known photograph come back, pixel by pixel
@@ -209,7 +209,7 @@ def _put_together(
     neighbour, distance = nearest(seen, known.features[known.known])
     pixels = pixel_distances(images, known.train.images[known.known])
     centre = known.features[known.known].mean(0)
-    limit = np.quantile(known.distance[held_out], COPY)
+    unseen = known.distance[held_out]
     hits = np.zeros(0, bool) if labels is None else evidence[np.arange(len(labels)), labels] >= STRICT
     real_images = as_tensor(known.train.images[held_out])
     return Measured(
@@ -224,10 +224,10 @@ def _put_together(
         kid_floor=known.floor(classes, (len(seen), len(real))),
         told_apart=two_sample_accuracy(seen, known.features[real], seed=known.seed),
         neighbour=known.known[neighbour],
-        distance=distance,
-        novelty=ratio_of_medians(distance, known.distance[held_out], seed=known.seed),
+        newness=distance / np.median(unseen),
+        novelty=ratio_of_medians(distance, unseen, seed=known.seed),
         novelty_pixels=ratio_of_medians(pixels.min(1), known.pixels[held_out], seed=known.seed),
-        copies=share_of(distance < limit),
+        copies=share_of(distance < np.quantile(unseen, COPY)),
         memorised=share_of(memorised(pixels, known.train.group[known.known])),
         diversity=spread(seen, centre) / spread(known.features[held_out], centre),
         sharpness=float(sharpness(as_tensor(images)).mean() / sharpness(real_images).mean()),
