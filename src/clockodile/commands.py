@@ -228,13 +228,13 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
         "clockodile sample RUN|--pretrained [--n N] [--mix W] [--method M] [--seed S] --out DIR [--grid]"
     )
     parser.epilog = (
-        "Writes 0000.png, 0001.png, ... and contact_sheet.png. Picture i depends on the seed plus i alone, never on "
-        "how many are made. Ends with 0, or 2 when an argument is wrong."
+        "Writes 0000.png, 0001.png, ... as they are made, then contact_sheet.png with the first 512. Picture i depends "
+        "on the seed plus i alone, never on how many are made. Ends with 0, or 2 when an argument is wrong."
     )
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="a folder that `clockodile run` made")
     add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
-    add("--n", metavar="N", type=positive, default=24, help="how many pictures (default 24)")
+    add("--n", metavar="N", type=positive, default=24, help="how many pictures (default 24, most 100000)")
     add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
     methods = "following_best (default), following, flow_best, flow; with a RUN also pixel_blend and its like"
     add("--method", metavar="M", default="following_best", help=methods)

@@ -1,17 +1,24 @@
 """`clockodile sample`: files, seeds, and what happens when a word is wrong."""
 
 import json
+import re
+import shlex
 import shutil
 
 import numpy as np
 import pytest
+from made_photos import write_photos
 from PIL import Image
 from tiny_flows import trained_run, use_tiny_plans
+from tiny_nets import with_short_plans
 
 from clockodile import artifacts, atomic_files, cli
+from clockodile.data.dataset import as_images, prepare_dataset
 from clockodile.hybrids import sample_command
 from clockodile.hybrids.eyes import CHOOSER, WITNESS
-from clockodile.hybrids.sample_command import OF_THE_FLOW
+from clockodile.hybrids.methods import CLASSIC
+from clockodile.hybrids.sample_command import AUTOENCODERS, FROM_NOISE, OF_THE_FLOW
+from clockodile.workspace import open_run
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +83,8 @@ def test_fewer_pictures_later_leave_none_of_the_old(place, capsys):
     sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--mix", 1, "--out", "new")
     names = {path.name for path in (place / "new").iterdir()}
     assert names == {"0000.png", "0001.png", "contact_sheet.png", "sample.json"}
-    assert json.loads((place / "new/sample.json").read_text())["mix"] == 1
+    record = json.loads((place / "new/sample.json").read_text())
+    assert record["mix"] == 1 and record["finished"] and set(record["files"]) == names - {"sample.json"}
 
 
 def test_somebody_elses_pictures_are_left_alone(place, capsys):
@@ -89,6 +97,7 @@ def test_somebody_elses_pictures_are_left_alone(place, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--pretrained", "--n", "100001", "--mix", "1.5", "--out", "x"], "at most 100000"),
         (["--pretrained", "--mix", "1.5", "--out", "x"], "--mix"),
         (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
@@ -123,7 +132,7 @@ def test_damaged_weights_are_named(name, place, capsys, run):
 def test_weights_of_another_version_get_one_line(name, place, capsys, run, monkeypatch):
     monkeypatch.setattr(sample_command, name, 1_000)
     code, told = sample(capsys, run.dir, "--out", "x")
-    assert code == 2 and "another version; run notebook 04" in told
+    assert code == 2 and "another version or other data; run notebook 04" in told
 
 
 def test_the_judge_of_another_network_does_not_choose(place, capsys, run, monkeypatch):
@@ -131,6 +140,150 @@ def test_the_judge_of_another_network_does_not_choose(place, capsys, run, monkey
     monkeypatch.setitem(sample_command.NAMES, WITNESS, sample_command.NAMES[CHOOSER])
     code, told = sample(capsys, run.dir, "--out", "x")
     assert code == 2 and "chooser.safetensors is of another version" in told
+
+
+# --- the classic methods -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory):
+    """What only a notebook, with less training than usual, left in a run folder, and what every method draws there."""
+    place = tmp_path_factory.mktemp("noted")
+    run = open_run(
+        recipe="folder", data_dir=str(write_photos(place / "my photos")), seed=3, run_dir=str(place / "run")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        short, data = with_short_plans(run, patch), prepare_dataset(run)
+        drawn = {name: as_images(method.make(short, data, range(2))) for name, method in CLASSIC.items()}
+    shutil.rmtree(place / "my photos")
+    return run.dir, drawn
+
+
+@pytest.fixture
+def noted_run(noted, place):
+    """A copy of that folder."""
+    return shutil.copytree(noted[0], place / "noted run")
+
+
+def contents(folder):
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("settings", [None, {"recipe": "clocks_crocodiles", "seed": 4}], ids=["card", "run"])
+@pytest.mark.parametrize("method", CLASSIC)
+def test_a_run_is_only_read(method, settings, noted, noted_run, place, capsys, monkeypatch):
+    """Its data set and its nets are used as they are: with other settings, without photographs, with less training."""
+
+    def never(*_, **__):
+        raise AssertionError("something is trained")
+
+    if settings:  # a run that was stopped before it had prepared its data
+        atomic_files.write_json(noted_run / "run.json", {"settings": settings})
+    monkeypatch.setattr(artifacts, "fit_or_load", never)
+    before = contents(noted_run)
+    code, told = sample(capsys, noted_run, "--n", 2, "--method", method, "--grid", "--out", "new")
+    assert code == 0 and "dotted (mix 0) and striped (mix 1)" in told
+    assert contents(noted_run) == before
+    assert np.array_equal([pixels(place / f"new/000{i}.png") for i in range(2)], noted[1][method])
+
+
+def test_what_a_run_lacks_is_named_with_the_command_that_makes_it(noted, noted_run, capsys):
+    settings = {"recipe": "folder", "profile": "full"}
+    notebooks = {"04": {"parameters": {"effort": 0.1}}}
+    atomic_files.write_json(noted_run / "run.json", {"settings": settings, "notebooks": notebooks})
+    for name in ("generators/gan.safetensors", "splits.csv", "dataset.npz"):
+        (noted_run / name).unlink()
+        before = contents(noted_run)
+        code, told = sample(capsys, noted_run, "--method", "gan", "--out", "x")
+        assert code == 2 and f"{noted_run / name} is missing" in told and contents(noted_run) == before
+        words = shlex.split(re.search("`(.*)`", told)[1])
+        photos = str(noted[0].parent / "my photos")
+        assert words[:6] == ["clockodile", "run", "--only", "04", "--out", str(noted_run)]
+        assert words[6:-3] == "--recipe folder --profile full --seed 3 --source auto --data-dir".split()
+        assert words[-3:] == [photos, "-p", "effort=0.1"]
+    (noted_run / "data_card.json").unlink()
+    code, told = sample(capsys, noted_run, "--method", "gan", "--out", "x")
+    assert code == 2 and "data_card.json is missing" in told and "--profile full" in told
+
+
+@pytest.mark.parametrize("method", [*AUTOENCODERS, *FROM_NOISE])
+def test_a_net_of_other_photographs_or_another_version_draws_nothing(method, noted_run, capsys, monkeypatch):
+    path, real = noted_run / f"generators/{method}.safetensors", sample_command.known_photographs
+    for name, other in {
+        "EARLIER_VERSION": 1_000,
+        "known_photographs": lambda data: real(data).rows(slice(1, None)),
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(sample_command, name, other)
+            code, told = sample(capsys, noted_run, "--method", method, "--out", "x")
+        assert code == 2 and f"{path} is of another version or other data; run notebook 04" in told
+
+
+# --- interrupted -------------------------------------------------------------------------------------------
+
+
+def stop_after(monkeypatch, parts):
+    """Parts of two pictures, and Ctrl-C instead of the one after so many."""
+    real, made = sample_command.flow_pictures, []
+
+    def draw(*words):
+        if len(made) == parts:
+            raise KeyboardInterrupt
+        made.append(1)
+        return real(*words)
+
+    monkeypatch.setattr(sample_command, "PART", 2)
+    monkeypatch.setattr(sample_command, "flow_pictures", draw)
+
+
+def test_finished_pictures_survive_an_interruption(place, capsys, monkeypatch):
+    words = ["--pretrained", "--n", 5, "--method", "flow", "--out"]
+    sample(capsys, *words, "whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        code, told = sample(capsys, *words, "new")
+    assert code == 130 and "stopped; 4 of 5 pictures are finished and kept in new" in told
+    names = [f"000{i}.png" for i in range(4)]
+    assert {path.name for path in (place / "new").iterdir()} == {*names, "sample.json"}
+    for name in names:
+        assert np.array_equal(pixels(place / "new" / name), pixels(place / "whole" / name))
+    assert not atomic_files.read_json(place / "new/sample.json")["finished"]
+    assert sample(capsys, *words, "new")[0] == 0, "its own pictures may be replaced"
+    assert contents(place / "new").keys() == {
+        place / "new" / path.name for path in (place / "whole").iterdir()
+    }
+
+
+def test_an_interruption_spares_what_was_there_until_it_is_replaced(place, capsys, monkeypatch):
+    words = ["--pretrained", "--method", "flow", "--out", "new", "--n"]
+    sample(capsys, *words, 6)
+    before = contents(place / "new")
+    for parts in (0, 1):
+        with monkeypatch.context() as patch:
+            stop_after(patch, parts)
+            assert sample(capsys, *words, 4, "--seed", 50)[0] == 130
+        replaced = {path.name for path, content in contents(place / "new").items() if before[path] != content}
+        assert replaced == ({"0000.png", "0001.png", "sample.json"} if parts else set())
+        assert contents(place / "new").keys() == before.keys()
+    sample(capsys, *words, 1)
+    assert {path.name for path in (place / "new").iterdir()} == {
+        "0000.png",
+        "contact_sheet.png",
+        "sample.json",
+    }
+
+
+def test_the_contact_sheet_has_the_first_pictures(place, capsys, monkeypatch):
+    monkeypatch.setattr(sample_command, "PART", 2)
+    monkeypatch.setattr(sample_command, "ON_SHEET", 3)
+    sample(capsys, "--pretrained", "--n", 5, "--method", "flow", "--out", "new")
+    assert pixels(place / "new/contact_sheet.png").shape == (34 * 4, 3 * 34 * 4, 3)
+    assert (place / "new/0004.png").is_file()
+
+
+# --- the methods of the flow -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("grid", [False, True])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,20 +14,26 @@ from PIL import Image
 
 from clockodile import artifacts, atomic_files
 from clockodile.ambiguous import judging
+from clockodile.ambiguous.autoencoders import ConvAutoencoder, DenseAutoencoder
 from clockodile.classify.predict_command import is_run, tell_on_stderr
-from clockodile.data.dataset import as_images, load_dataset
+from clockodile.data.dataset import Dataset, as_images, assemble
 from clockodile.errors import UserError
+from clockodile.hybrids.earlier import VERSION as EARLIER_VERSION
+from clockodile.hybrids.earlier import known_photographs
 from clockodile.hybrids.eyes import CHOOSER, NAMES, Eyes
+from clockodile.hybrids.gan import Generator, gan_hybrids
 from clockodile.hybrids.generator import NAME as FLOW
 from clockodile.hybrids.generator import VERSION as FLOW_VERSION
 from clockodile.hybrids.generator import flow_from
 from clockodile.hybrids.guides import NAME as GUIDES
 from clockodile.hybrids.guides import VERSION as GUIDES_VERSION
 from clockodile.hybrids.guides import guides_from
-from clockodile.hybrids.methods import CLASSIC
+from clockodile.hybrids.methods import CLASSIC, Draw, of_codes, of_nothing
 from clockodile.hybrids.mixing import FOLLOW, TRIES, Mixer, mix_best, mix_line
+from clockodile.hybrids.vae import ConditionalVAE, vae_hybrids
 from clockodile.plots import image_sheet
-from clockodile.workspace import open_run
+from clockodile.recipes import get_profile, get_recipe
+from clockodile.workspace import Run
 
 OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the guides. The first is the default
     "following_best": (TRIES, FOLLOW),
@@ -34,12 +41,17 @@ OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the gu
     "flow_best": (TRIES, 0.0),
     "flow": (1, 0.0),
 }
+# the classic methods that learn, with their nets: some mix two photographs' codes, others draw from noise
+AUTOENCODERS = {"dense_autoencoder": DenseAutoencoder, "conv_autoencoder": ConvAutoencoder}
+FROM_NOISE = {"vae": (ConditionalVAE, vae_hybrids), "gan": (Generator, gan_hybrids)}
+MOST = 100_000  # pictures a call
 RECORD = "sample.json"  # beside the pictures: how they were made
 SHEET, GRID = "contact_sheet.png", "grid.png"
 GRID_MIXES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 GRID_ROWS = 8
 ZOOM = 4  # pixels on the sheets for one of the picture's
-PART = 64  # pictures made before they are written
+ON_SHEET = 512  # of the first pictures on the contact sheet: with thousands it would fill the memory
+PART = 64  # pictures made at once, then written
 
 Make = Callable[[range, Sequence[float]], torch.Tensor]  # of N seeds at M mixes: (M, N, 3, S, S) in [0, 1]
 
@@ -49,30 +61,56 @@ def sample_command(
 ) -> int:
     """Do what the command line asks. run: a run folder, None for the weights that come with the package.
 
-    Returns 0. Raises UserError for a wrong argument; pictures that were in `out` before are replaced only if an earlier
-    call of this command made them.
+    Each picture is written when it is made, the sheets after all of them. Returns 0, or 130 after Ctrl-C. Raises
+    UserError for a wrong argument; pictures that were in `out` before are replaced only if an earlier call of this
+    command made them. A run folder is only read.
     """
+    if count > MOST:
+        raise UserError(f"--n is {count}; give at most {MOST}")
     if not (math.isfinite(mix) and 0 <= mix <= 1):
         raise UserError(f"--mix is {mix}; give a number from 0 (all first class) to 1 (all second class)")
     if not 0 <= seed < 2**31:
         raise UserError(f"--seed is {seed}; give a whole number from 0 to {2**31 - 1}")
     folder, names = Path(out), [f"{index:04d}.png" for index in range(count)]
+    files = [*names, SHEET, *([GRID] if grid else [])]
     make, classes = maker(run, method)
-    check_folder(folder, [*names, SHEET, *([GRID] if grid else [])])
+    before, written = check_folder(folder, files), 0
     record = {"method": method, "mix": mix, "seed": seed, "classes": classes}
-    pictures = []
-    for at in range(0, count, PART):
-        part = as_images(make(range(seed + at, seed + min(at + PART, count)), [mix])[0])
-        pictures += list(part)
-        if count > PART:
-            tell_on_stderr(f"{len(pictures)} of {count}")
-    files = dict(zip(names, pictures, strict=True))
-    files[SHEET] = enlarged(image_sheet(np.stack(pictures), min(8, count)))
-    if grid:
-        files[GRID] = enlarged(grid_of(make, range(seed, seed + min(count, GRID_ROWS))))
-    write(folder, files, record)
+    try:
+        for part in drawn(make, names, mix=mix, seed=seed, grid=grid):
+            if not written:  # before any file: the next call must know which ones it may replace
+                note(folder, record, {*before, *files}, finished=False)
+            for name, pixels in part.items():
+                with atomic_files.atomic(folder / name) as temporary:
+                    Image.fromarray(pixels).save(temporary, format="PNG")
+                written += 1
+    except KeyboardInterrupt:
+        kept = min(written, count)
+        tell_on_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {folder}")
+        return 130
+    for name in before - set(files):  # what an earlier call left beyond these
+        (folder / Path(name).name).unlink(missing_ok=True)
+    note(folder, record, files, finished=True)
     tell_on_stderr(f"{count} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {folder}")
     return 0
+
+
+def drawn(
+    make: Make, names: Sequence[str], *, mix: float, seed: int, grid: bool
+) -> Iterator[dict[str, np.ndarray]]:
+    """File names and pixels, uint8 (H, W, 3): some pictures at a time, at last the sheets."""
+    first = []
+    for at in range(0, len(names), PART):
+        some = names[at : at + PART]
+        pictures = as_images(make(range(seed + at, seed + at + len(some)), [mix])[0])
+        yield dict(zip(some, pictures, strict=True))
+        first += list(pictures[: ON_SHEET - len(first)])
+        if len(names) > PART:
+            tell_on_stderr(f"{at + len(some)} of {len(names)}")
+    sheets = {SHEET: enlarged(image_sheet(np.stack(first), min(8, len(first))))}
+    if grid:
+        sheets[GRID] = enlarged(grid_of(make, range(seed, seed + min(len(names), GRID_ROWS))))
+    yield sheets
 
 
 def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
@@ -82,7 +120,10 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     if run is not None and not is_run(run):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     if method in OF_THE_FLOW:
-        mixer = load_mixer(artifacts.shipped_weights() if run is None else Path(run, "generators"))
+        if run is None:
+            mixer = load_mixer(artifacts.shipped_weights(), "install clockodile again")
+        else:
+            mixer = load_mixer(Path(run, "generators"), mend(Path(run)))
         names = [mixer.classes[label] for label in mixer.pair]
         if OF_THE_FLOW[method][0] > 1:
             judging.backbones(CHOOSER)  # a network that cannot be loaded is named before anything is drawn
@@ -91,9 +132,8 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
         raise UserError(
             f"--method {method} starts from photographs: give a run folder in place of --pretrained"
         )
-    opened = reopened(Path(run))
-    data = load_dataset(opened)
-    draw = CLASSIC[method].prepare(opened, data)
+    opened, data = reopened(Path(run))
+    draw = classic_draw(method, opened, data)
     names = [data.classes[label] for label in opened.recipe.pair]
     return lambda seeds, mixes: torch.stack([draw(seeds, mix=mix) for mix in mixes]), names
 
@@ -110,18 +150,71 @@ def flow_pictures(
     return mix_line(mixer, seeds, mixes, follow=follow)
 
 
-def reopened(folder: Path):
-    """The run that wrote into a folder, with the options it had."""
-    settings = (atomic_files.read_json(folder / "run.json") or {}).get("settings", {})
-    return open_run(**settings, run_dir=str(folder))
+def reopened(folder: Path) -> tuple[Run, Dataset]:
+    """The run whose data set lies in a folder, and that data set. Raises UserError for what is missing or damaged.
+
+    Both as the data card has them: run.json may be missing, for a notebook does not write it, or tell of a later run
+    that came to nothing. The photographs themselves may be gone.
+    """
+    card = atomic_files.read_json(folder / "data_card.json") or {}
+    asked = card.get("request")
+    if not asked:
+        raise UserError(f"{folder / 'data_card.json'} is missing or damaged; {mend(folder)}")
+    stored = []
+    for name in ("dataset.npz", "splits.csv"):
+        stored.append(artifacts.recall(folder, name, card["config"]))
+        if stored[-1] is None:
+            raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
+    # no drawing depends on the profile
+    run = Run(folder, get_recipe(asked["recipe"]), get_profile("quick"), asked["seed"], asked["source"], None)
+    return run, assemble(*stored, card)
 
 
-def load_mixer(folder: Path) -> Mixer:
+def mend(folder: Path) -> str:
+    """What to do when a run folder lacks something, in words: notebook 04 again, with the options it had there."""
+    noted = atomic_files.read_json(folder / "run.json") or {}
+    asked = (atomic_files.read_json(folder / "data_card.json") or {}).get("request", {})
+    settings = noted.get("settings", {}) | asked
+    words = ["clockodile", "run", "--only", "04", "--out", str(folder)]
+    for name in ("recipe", "profile", "seed", "source", "data_dir"):
+        if settings.get(name):  # 0 and "" are the defaults
+            words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    for name, value in noted.get("notebooks", {}).get("04", {}).get("parameters", {}).items():
+        words += ["-p", f"{name}={value}"]
+    return f"run notebook 04 (`{shlex.join(words)}`)"
+
+
+def classic_draw(method: str, run: Run, data: Dataset) -> Draw:
+    """How a classic method draws; a net that it needs is the one in the run folder, however long it was trained.
+
+    Nothing is trained and nothing written. Raises UserError when the net is missing, damaged or learned from other
+    photographs. data: all splits.
+    """
+    if method not in (*AUTOENCODERS, *FROM_NOISE):
+        return CLASSIC[method].prepare(run, data)
+    known, size = known_photographs(data), data.images.shape[1]
+    wanted = {"net": method, "version": EARLIER_VERSION, "seed": run.seed}
+    wanted["known"] = artifacts.fingerprint(known.images, known.labels)
+    fitted = load_part(run.dir / "generators", method, wanted, mend(run.dir))
+    if method in AUTOENCODERS:
+        net = AUTOENCODERS[method](image_size=size)
+        prepare = of_codes(lambda *_, **__: (net, fitted))
+    else:
+        kind, draw = FROM_NOISE[method]
+        shape = {part: fitted.config["plan"][part] for part in ("code", "width")}
+        net = kind(classes=len(data.classes), image_size=size, **shape)
+        prepare = of_nothing(lambda *_, **__: (net, fitted), draw)
+    net.load_state_dict(fitted.state)
+    net.eval()
+    return prepare(run, data)
+
+
+def load_mixer(folder: Path, cure: str) -> Mixer:
     """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
-    flow = load_part(folder, FLOW, {"version": FLOW_VERSION})
-    guides = load_part(folder, GUIDES, {"version": GUIDES_VERSION})
+    flow = load_part(folder, FLOW, {"version": FLOW_VERSION}, cure)
+    guides = load_part(folder, GUIDES, {"version": GUIDES_VERSION}, cure)
     seen = {"judge": CHOOSER, "version": judging.VERSION, "sides": judging.SIDES}
-    chooser = load_part(folder, NAMES[CHOOSER], seen)
+    chooser = load_part(folder, NAMES[CHOOSER], seen, cure)
     made = flow.metrics
     return Mixer(
         flow_from(flow),
@@ -133,14 +226,17 @@ def load_mixer(folder: Path) -> Mixer:
     )
 
 
-def load_part(folder: Path, name: str, wanted: dict) -> artifacts.Fitted:
-    """Weights of this name in a folder, if their configuration agrees with every entry of `wanted`."""
-    path, mend = folder / f"{Path(name).name}.safetensors", "run notebook 04 (`clockodile run --only 04`)"
+def load_part(folder: Path, name: str, wanted: dict, cure: str) -> artifacts.Fitted:
+    """Weights of this name in a folder, if their configuration agrees with every entry of `wanted`.
+
+    cure: how the UserError's line ends otherwise.
+    """
+    path = folder / f"{Path(name).name}.safetensors"
     found = artifacts.read_weights(path, lambda record: True, "")
     if found is None:
-        raise UserError(f"{path} is missing or damaged; {mend}")
+        raise UserError(f"{path} is missing or damaged; {cure}")
     if not artifacts.agrees(found.config, wanted):
-        raise UserError(f"{path} is of another version; {mend}")
+        raise UserError(f"{path} is of another version or other data; {cure}")
     return found
 
 
@@ -155,11 +251,14 @@ def enlarged(sheet: np.ndarray) -> np.ndarray:
     return sheet.repeat(ZOOM, 0).repeat(ZOOM, 1)
 
 
-def check_folder(folder: Path, names: list[str]) -> None:
-    """Raise UserError when pictures cannot be written there or would replace somebody else's."""
+def check_folder(folder: Path, names: list[str]) -> set[str]:
+    """Make the folder; returns the files in it that an earlier call of this command made.
+
+    Raises UserError when pictures cannot be written there or would replace somebody else's.
+    """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; give a folder")
-    own = (atomic_files.read_json(folder / RECORD) or {}).get("files", [])
+    own = set((atomic_files.read_json(folder / RECORD) or {}).get("files", []))
     foreign = [name for name in names if (folder / name).exists() and name not in own]
     if foreign:
         raise UserError(
@@ -169,15 +268,9 @@ def check_folder(folder: Path, names: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {folder}: cannot be made ({error.strerror})") from None
+    return own
 
 
-def write(folder: Path, files: dict[str, np.ndarray], record: dict) -> None:
-    """All pictures, each by a rename; what an earlier call left beyond them is removed."""
-    before = (atomic_files.read_json(folder / RECORD) or {}).get("files", [])
-    atomic_files.write_json(folder / RECORD, record | {"files": sorted({*files, *before})})
-    for name, pixels in files.items():
-        with atomic_files.atomic(folder / name) as temporary:
-            Image.fromarray(pixels).save(temporary, format="PNG")
-    for name in set(before) - set(files):
-        (folder / Path(name).name).unlink(missing_ok=True)
-    atomic_files.write_json(folder / RECORD, record | {"files": sorted(files)})
+def note(folder: Path, record: dict, files: Iterable[str], *, finished: bool) -> None:
+    """Write beside the pictures how they are made; finished: False while some may still be an earlier call's."""
+    atomic_files.write_json(folder / RECORD, record | {"files": sorted(files), "finished": finished})
