@@ -62,6 +62,9 @@ def test_only_takes_numbers_and_names(folder):
     for unknown in ("7", "data", "1_"):
         with pytest.raises(UserError, match="known: 01_data"):
             select(notebooks, [unknown])
+    for nothing in ([""], [","], [",", ""]):
+        with pytest.raises(UserError, match="--only names no notebook; known: 01_data"):
+            select(notebooks, nothing)
 
 
 def test_no_notebooks(tmp_path):

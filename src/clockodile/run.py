@@ -88,7 +88,10 @@ def find_notebooks(notebooks_dir: Path | None = None) -> list[Path]:
 
 
 def select(notebooks: Sequence[Path], only: Sequence[str]) -> list[Path]:
-    """Those of `notebooks` named by `only` ("2", "02", "02_classification", "02,03"), in their own order."""
+    """Those of `notebooks` named by `only` ("2", "02", "02_classification", "02,03"), in their own order; () = all.
+
+    Raises UserError for an unknown name, and when something is given that names none.
+    """
     names = {path.stem: path for path in notebooks}
     wanted = set()
     for word in (word for text in only for word in text.split(",") if word):
@@ -97,6 +100,8 @@ def select(notebooks: Sequence[Path], only: Sequence[str]) -> list[Path]:
         if not hits:
             raise UserError(f"unknown notebook '{word}'; known: {', '.join(names)}")
         wanted.update(hits)
+    if only and not wanted:
+        raise UserError(f"--only names no notebook; known: {', '.join(names)}")
     return [path for name, path in names.items() if not wanted or name in wanted]
 
 
