@@ -142,3 +142,16 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(pictures, tmp_path
     assert train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path)[1] == losses
     for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda kept: b"", lambda kept: kept[: len(kept) // 2], lambda kept: b"no"]
+)
+def test_a_damaged_checkpoint_is_discarded_and_training_starts_anew(pictures, tmp_path, caplog, damage):
+    path = tmp_path / "half.checkpoint"
+    _, losses = train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
+    path.write_bytes(damage(path.read_bytes()))
+    with caplog.at_level("INFO", "clockodile"), steps_counted(most=0), pytest.raises(KeyboardInterrupt):
+        train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
+    assert "half.checkpoint is damaged" in caplog.text and not path.exists()
+    assert train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)[1] == losses

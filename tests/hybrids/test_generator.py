@@ -79,6 +79,37 @@ def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, 
         assert torch.equal(a, b)
 
 
+def test_other_other_things_train_the_flow_anew_from_its_first_step(run, whole):
+    changed = replace(whole, images=whole.images.copy())
+    changed.images[np.flatnonzero(whole.split == "background")[0]] ^= 255
+    with steps_counted(most=3), pytest.raises(KeyboardInterrupt):
+        fit_flow(run, whole)
+    with steps_counted() as done:
+        assert fit_flow(run, changed)[1].origin == "trained"
+    assert len(done) == TINY_FLOW.steps, "nothing of the interrupted training"
+    assert fit_flow(run, changed)[1].origin == "run folder"
+    assert fit_flow(run, whole)[1].origin == "trained"
+
+
+def test_what_killed_trainings_left_is_removed(run, data):
+    fit_flow(run, data)
+    left = [run.dir / "generators" / f"flow-{key}-0.checkpoint" for key in ("0" * 16, "f" * 16)]
+    for path in left:
+        path.write_bytes(b"of another effort")
+    assert fit_flow(run, data)[1].origin == "run folder"
+    assert not any(path.exists() for path in left)
+
+
+def test_a_damaged_checkpoint_costs_its_training_and_no_more(run, data, caplog):
+    with steps_counted(most=3), pytest.raises(KeyboardInterrupt):
+        fit_flow(run, data)
+    (place,) = run.dir.rglob("*.checkpoint")
+    place.write_bytes(place.read_bytes()[:1000])
+    with caplog.at_level("INFO", "clockodile"), steps_counted() as done:
+        assert fit_flow(run, data)[1].origin == "trained"
+    assert len(done) == TINY_FLOW.steps and "damaged" in caplog.text
+
+
 @pytest.mark.parametrize("steps, parts", [(4, 4), (45, 20), (500, 20), (1250, 20), (4800, 48)])
 def test_means_are_of_equally_many_steps(steps, parts):
     means = means_of(list(range(steps)))
@@ -110,7 +141,7 @@ def test_an_interruption_while_drawing_loses_no_picture(run, data, monkeypatch):
     assert all(np.array_equal(again[step], whole[step]) for step in whole)
 
 
-def test_longer_trained_weights_of_the_package_are_good_enough(run, data, tmp_path, monkeypatch):
+def test_longer_trained_weights_of_the_package_are_good_enough(run, data, whole, tmp_path, monkeypatch):
     fit_flow(run, data)
     place = tmp_path / "weights"
     place.mkdir()
@@ -121,6 +152,8 @@ def test_longer_trained_weights_of_the_package_are_good_enough(run, data, tmp_pa
     _, fitted = fit_flow(run, data)
     assert fitted.origin == "shipped" and fitted.config["plans"][0]["steps"] == 4
     assert (run.dir / "generators/flow.safetensors").is_file(), "the command line looks there"
+    _, others = fit_flow(replace(run, dir=tmp_path / "others"), whole)
+    assert others.origin == "shipped", "with whatever other things it was trained"
 
 
 def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_path, monkeypatch):
@@ -158,7 +191,7 @@ def test_the_flow_of_the_package_was_trained_as_it_says_and_shows_how():
 
 
 def test_the_package_knows_any_number_of_classes():
-    net = package_flow(np.zeros((1, 32, 32, 3), np.uint8), 5)
+    net = package_flow(np.zeros((1, 32, 32, 3), np.uint8), tuple("abcde"))
     assert net.tell_class.weight.shape[0] == 7 and net.anything == 6 and net.tell_class.weight.requires_grad
     with torch.no_grad():
         asked = [
@@ -170,6 +203,14 @@ def test_the_package_knows_any_number_of_classes():
         and torch.equal(asked[1], asked[3])
         and not torch.equal(asked[2], asked[3])
     )
+
+
+@pytest.mark.parametrize("side", [16, 40, 64])
+def test_the_package_may_have_seen_photographs_of_its_classes_at_another_size(side):
+    black = np.zeros((1, side, side, 3), np.uint8)
+    assert package_flow(black, ("lamp", "crocodile")) is None
+    assert package_flow(black, ("lamp", "bee")) is not None
+    assert package_flow(np.zeros((1, 32, 32, 3), np.uint8), ("lamp", "crocodile")) is not None
 
 
 def test_weights_for_other_photographs_are_not_taken(run, data, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ that guesses the velocity from x, t and the class can lead any noise to a new pi
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from clockodile.classify.training import AveragedWeights, fast_bfloat16, seeded
 from clockodile.data.augmentation import flip, uniform, warp
 from clockodile.hybrids.unet import UNet
 from clockodile.workspace import pick_device
+
+LOG = logging.getLogger("clockodile").info
 
 
 @dataclass(frozen=True)
@@ -192,8 +195,13 @@ def keep(path: Path, net, averaged, optimiser, generator, losses) -> None:
 
 
 def restore(path: Path, net, averaged, optimiser, generator) -> list[float]:
-    """Put back what `keep` wrote; returns the losses so far."""
-    kept = torch.load(path, map_location="cpu", weights_only=True)
+    """Put back what `keep` wrote; returns the losses so far, none when the file is damaged: it is removed then."""
+    try:
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch has another error for each kind of damage; all mean "train again"
+        LOG(f"{path} is damaged: this training starts anew")
+        path.unlink(missing_ok=True)
+        return []
     net.load_state_dict(kept["net"])
     averaged.model.load_state_dict(kept["averaged"])
     averaged.steps = len(kept["losses"])

@@ -96,20 +96,24 @@ def plans_for(run: Run, plans: dict[str, tuple[FlowPlan, ...]]) -> tuple[FlowPla
     return tuple(replace(plan, steps=run.profile.scaled(plan.steps)) for plan in plans[run.profile.name])
 
 
-def package_flow(photographs: np.ndarray, classes: int) -> UNet | None:
-    """A flow that knows how pictures look, with `classes` classes still to be learned, which as yet mean "anything".
+def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | None:
+    """A flow that knows how pictures look; the C `classes` are still to be learned and as yet mean "anything".
 
     It was trained on photographs of anything beside clocks and crocodiles. photographs: all of a run, uint8
-    (N, S, S, 3). None when it has seen one of them, for it could be one that is held out there; or is not there.
+    (N, S, S, 3). None when it has seen one of them, for that could be held out here; when it may have, which at another
+    size only the name of a class can tell; or when it is not there.
     """
     found = artifacts.load_shipped(NAME, {"net": "flow", "version": VERSION})
     if found is None or np.isin(marks_of(photographs), found.state[SEEN].numpy()).any():
         return None
-    return learn_classes(flow_from(found), classes)
+    same_size = photographs.shape[1] == found.metrics["image_size"]
+    if not same_size and set(classes) & set(found.metrics["classes"]):
+        return None
+    return learn_classes(flow_from(found), len(classes))
 
 
 def marks_of(photographs: np.ndarray) -> np.ndarray:
-    """A number for each photograph, int64 (N,), that only its copies share. photographs: uint8 (N, S, S, 3)."""
+    """A number for each photograph, int64 (N,), shared only by its copies of the same size, uint8 (N, S, S, 3)."""
     marks = [hashlib.blake2b(photograph.tobytes(), digest_size=8).digest() for photograph in photographs]
     return np.frombuffer(bytearray(b"".join(marks)), np.int64)
 
@@ -122,7 +126,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
     many steps) and "beside" (how many photographs of anything were learned from); for what it drew on the way see
     `sheets_of`.
     """
-    train, classes = data.part("train"), len(data.classes)
+    train, background, classes = data.part("train"), data.part("background"), len(data.classes)
     known = train.fold != HELD_OUT
     config = {
         "net": "flow",
@@ -130,17 +134,26 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
         "seed": run.seed,
         "known": artifacts.fingerprint(train.images[known], train.labels[known]),
     }
-    start = package_flow(train.images, classes)
+    start = package_flow(train.images, data.classes)
     plans = plans_for(run, FURTHER if start else PLANS)
-    made_with = {"plans": [asdict(plan) for plan in plans], "start": "package" if start else "nothing"}
-    size, places = train.images.shape[1], []
+    made_with = {
+        "plans": [asdict(plan) for plan in plans],
+        "start": "package" if start else "nothing",
+        # all that other things come from beside the photographs; a key of the material itself would take a second
+        "others": artifacts.fingerprint(background.images, background.labels),
+    }
+    size = train.images.shape[1]
 
     def fit() -> tuple[dict, dict]:
         material = material_of(data, seed=run.seed)
         beside = photographs_beside(run, data) if any(plan.wide for plan in plans) else train.images[:0]
         images = torch.cat([material.images, as_tensor(beside)])
         labels = torch.cat([material.labels, torch.full((len(beside),), classes + 1)])
-        now = config | made_with | {"beside": artifacts.fingerprint(beside, np.zeros(len(beside)))}
+        learned = {
+            "material": material.key,
+            "beside": artifacts.fingerprint(beside, np.zeros(len(beside))),
+        }
+        now = config | made_with | learned
         kept = artifacts.recall(run.dir, SHEETS_FILE, now) or {"steps": np.array([], int), "images": []}
         sheets = dict(zip(kept["steps"].tolist(), kept["images"], strict=True))
         net, losses = start, []
@@ -151,7 +164,6 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
             artifacts.save(run.dir, SHEETS_FILE, arrays, now)
 
         for number, plan in enumerate(plans):
-            places.append(run.dir / "generators" / f"flow-{artifacts.key_of(now)}-{number}.checkpoint")
             net, latest = train_flow(
                 images,
                 labels,
@@ -159,7 +171,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
                 classes=classes,
                 seed=run.seed + number,
                 start=net,
-                checkpoint=places[-1],
+                checkpoint=run.dir / f"{NAME}-{artifacts.key_of(now)}-{number}.checkpoint",
                 every=-(-plan.steps // LOOKS),
                 after=watch,
             )
@@ -182,7 +194,8 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
     fitted = artifacts.fit_or_load(
         NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
     )
-    for place in places:  # not before the weights are stored
+    # not before the weights are stored; those of other trainings were left by a kill
+    for place in run.dir.glob(f"{NAME}-*.checkpoint"):
         place.unlink(missing_ok=True)
     artifacts.forget(run.dir, SHEETS_FILE)
     return flow_from(fitted), fitted
