@@ -83,6 +83,13 @@ def test_an_image_size_without_sense_is_one_line(run, size):
         prepare_dataset(run, image_size=size)
 
 
+@pytest.mark.parametrize("size", [12, 50, 511])
+def test_an_image_size_that_later_nets_cannot_halve_is_refused_at_once(run, size):
+    with pytest.raises(UserError, match=f"'image_size' is {size}; give a multiple of 8$"):
+        prepare_dataset(run, image_size=size)
+    assert not run.dir.exists(), "before anything is written"
+
+
 def test_near_duplicates_share_a_fold(tmp_path):
     photos = write_photos(tmp_path / "photos")
     for copy in range(3):

@@ -14,12 +14,14 @@ from clockodile.data.collection import HYBRID, TEST, TRAIN, Collection
 from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
 from clockodile.data.sources import collect
 from clockodile.data.splits import grouped_folds, split_hash
+from clockodile.errors import UserError
 from clockodile.recipes import DEFAULT_RECIPE
 from clockodile.workspace import Run, check_range
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it when near-duplicates or folds are found in another way: kept splits are then made anew
+SIZE_STEP = 8  # image sizes are multiples of it: notebook 04 has nets that halve the side three times
 OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
 
 
@@ -157,11 +159,13 @@ def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame)
 def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     """Collect the images, find near-duplicates, split, and store all of it in the run folder.
 
-    image_size: pixels a side, 0 for the recipe's. Splits are written once: the same images in the same run folder keep
-    theirs. Raises UserError when the data cannot be used.
+    image_size: pixels a side, a multiple of 8; 0 for the recipe's. Splits are written once: the same images in the same
+    run folder keep theirs. Raises UserError when the data cannot be used.
     """
     size = image_size or run.recipe.image_size
     check_range("image_size", size, 8, 512)
+    if size % SIZE_STEP:
+        raise UserError(f"parameter 'image_size' is {size}; give a multiple of {SIZE_STEP}")
     collection = collect(run, image_size=size, log=log.info)
     config = {
         "images": artifacts.fingerprint(collection.images, collection.labels),
