@@ -58,6 +58,30 @@ def test_the_interval_of_the_kernel_distance_holds_the_truth():
     assert sum(part.low <= large <= part.high for part in found) >= 17
 
 
+def test_the_floor_of_many_photographs_is_that_of_a_random_part(monkeypatch):
+    photographs, rows = normal(600), []
+
+    def watched(features):
+        rows.append(len(features))
+        return cubic_kernel(features)
+
+    monkeypatch.setattr(measures, "cubic_kernel", watched)
+    whole = kid_floor(photographs, (20, 30))
+    monkeypatch.setattr(measures, "MOST", 200)
+    part, larger = kid_floor(photographs, (20, 30)), kid_floor(photographs, (90, 60))
+    assert rows == [600, 200, 300], "never fewer than a draw takes"
+    assert 0.7 < part / whole < 1.4 and part == kid_floor(photographs, (20, 30)) and 0 < larger < part
+    assert kid_floor(photographs[:200], (20, 30)) != part, "not only the first"
+
+
+def test_the_floor_of_up_to_2000_photographs_asks_all():
+    photographs, rng = normal(2000, width=4), np.random.default_rng(0)
+    kernel = cubic_kernel(photographs)
+    orders = [rng.permutation(2000)[:50] for _ in range(measures.DRAWS)]
+    found = [discrepancy(kernel, order[:20], order[20:]) for order in orders]
+    assert kid_floor(photographs, (20, 30)) == np.quantile(found, 0.95)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_a_few_pictures_give_no_false_certainty(count):
     made, real = normal(count), normal(8, seed=1)

@@ -136,8 +136,16 @@ def test_pictures_of_one_class_are_asked_whether_they_are_seen_as_it(run, whole,
     assert page.loc["striped", "memorised"] == 1 and "both at 5 %" not in page
 
 
-def test_the_floor_is_kept_for_the_photographs_it_was_measured_with(run, whole, known):
+def test_the_floor_is_kept_for_the_photographs_it_was_measured_with(run, whole, known, monkeypatch):
+    asked, real = [], quality.kid_floor
+
+    def watched(photographs, sizes, **options):
+        asked.append(sizes)
+        return real(photographs, sizes, **options)
+
+    monkeypatch.setattr(quality, "kid_floor", watched)
     before = known.floor((0, 1), (20, 20))
     assert known.floor((0, 1), (20, 20)) == before != known.floor((0, 1), (10, 20))
+    assert asked == [(20, 20), (10, 20)], "once each"
     other = replace(known, features=known.features * 2)
-    assert other.floor((0, 1), (20, 20)) != before
+    assert other.floor((0, 1), (20, 20)) != before and len(asked) == 3
