@@ -3,7 +3,9 @@ import pytest
 
 from clockodile import artifacts
 from clockodile.errors import UserError
+from clockodile.hybrids import reader
 from clockodile.hybrids.reader import (
+    EARLIER,
     NAME,
     Quiz,
     agreement_with_judge,
@@ -65,6 +67,16 @@ def test_the_judge_answers_in_the_words_of_the_reader():
     assert found.judged.tolist() == [by_hand[tuple(row)] for row in found.evidence]
 
 
+@pytest.mark.parametrize("name", ["both", "neither", "Both"])
+def test_a_class_that_is_called_like_an_answer_stands_in_quotes(name, tmp_path):
+    groups = {"photograph": (np.zeros((4, 8, 8, 3), np.uint8), CORNERS)}
+    quiz = Quiz(tmp_path, choose_questions(groups, ("cat", name)))
+    assert quiz.questions.words == ("cat", f"'{name}'", "both", "neither")
+    answer_all(quiz, quiz.questions.judged)
+    assert len(set(quiz.answers)) == 4 and agreement_with_judge(quiz).share == 1
+    assert Quiz(tmp_path, quiz.questions).done
+
+
 # --- answering ----------------------------------------------------------------------------------------------
 
 
@@ -118,6 +130,17 @@ def test_a_file_edited_by_hand_is_not_overwritten(quiz, tmp_path):
         quiz.answer(1, "cat")
 
 
+def test_answers_of_another_meaning_are_set_aside(quiz, tmp_path, monkeypatch, caplog):
+    quiz.answer(0, "cat")
+    before = (tmp_path / NAME).read_bytes()
+    monkeypatch.setattr(reader, "CONFIG", {"quiz": 2})
+    with caplog.at_level("INFO", "clockodile"):
+        again = Quiz(tmp_path, make_questions())
+    assert again.next == 0 and (tmp_path / EARLIER).read_bytes() == before and EARLIER in caplog.text
+    again.answer(0, "dog")
+    assert Quiz(tmp_path, make_questions()).answers[0] == "dog"
+
+
 def test_answers_are_a_table_that_others_can_read(quiz, tmp_path):
     quiz.answer(3, "neither")
     stored = artifacts.load(tmp_path, NAME)
@@ -159,7 +182,7 @@ def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     quiz = Quiz(tmp_path, make_questions(4))
     box = quiz_widget(quiz)
     line, screen, row, curve = box.children
-    *answers, back = row.children
+    *answers, back, again = row.children
     assert [button.description for button in answers] == list(quiz.questions.words) and back.disabled
     first = bytes(screen.value)
     answers[0].click()
@@ -172,6 +195,11 @@ def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     assert curve.layout.display is None and curve.value, "the reader's own curve"
     back.click()
     assert quiz.next == 3 and not answers[0].disabled and curve.layout.display == "none"
+    assert again.disabled, "not by accident"
+    answers[1].click()
+    again.click()
+    assert "1 of 4" in line.value and quiz.next == 0 and bytes(screen.value) == first
+    assert Quiz(tmp_path, make_questions(4)).next == 0, "in the file as well"
 
 
 def test_a_widget_made_again_goes_on(tmp_path):

@@ -5,6 +5,7 @@ The quiz knows nothing of buttons: `reader_widget` puts them on top. Every answe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.errors import UserError
 from clockodile.hybrids.measures import share_of
 
-NAME = "answers.csv"
+LOG = logging.getLogger("clockodile").info
+NAME, EARLIER = "answers.csv", "answers-earlier.csv"  # the latter for answers of another CONFIG
 CONFIG = {"quiz": 1}  # raise it when the columns change their meaning
 QUESTIONS = 40
 CORNERS = ("first", "second", "both", "neither")
@@ -36,8 +38,9 @@ class Questions:
 
     @property
     def words(self) -> tuple[str, str, str, str]:
-        """The four answers that a reader may give."""
-        return (*self.names, "both", "neither")
+        """The four answers that a reader may give; a class that is called like an answer stands in quotes."""
+        own = (f"'{name}'" if name.lower() in CORNERS[2:] else name for name in self.names)
+        return (*own, *CORNERS[2:])
 
     @property
     def judged(self) -> np.ndarray:
@@ -159,8 +162,16 @@ class Quiz:
         artifacts.save(self.run_dir, NAME, columns, CONFIG)
 
     def _kept(self) -> pd.DataFrame:
-        """All answers in the file. Raises UserError when it is damaged: nobody likes to answer twice."""
-        if not (self.run_dir / NAME).is_file():
+        """All answers in the file; those of another CONFIG are set aside, for they may mean something else.
+
+        Raises UserError when it is damaged: nobody likes to answer twice.
+        """
+        path = self.run_dir / NAME
+        if path.is_file() and artifacts.recorded_config(self.run_dir, NAME, {}) not in (None, CONFIG):
+            path.replace(self.run_dir / EARLIER)
+            artifacts.forget(self.run_dir, NAME)
+            LOG(f"the answers in {path} are of an earlier version; they were moved to {EARLIER}")
+        if not path.is_file():
             return pd.DataFrame(columns=["quiz", "question", "kind", "answer"])
         return artifacts.load(self.run_dir, NAME)
 

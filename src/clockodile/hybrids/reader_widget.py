@@ -15,20 +15,23 @@ SHOWN = 2.2  # inches a side of the picture that is asked about
 
 
 def quiz_widget(quiz: Quiz) -> widgets.VBox:
-    """A picture, a button for each answer, and one to take the last answer back; goes on where the reader stopped.
+    """A picture, a button for each answer, one to take the last answer back; goes on where the reader stopped.
 
-    Once every question is answered, all pictures with both answers, and the reader's curve where pictures have a mix.
+    Once every question is answered, all pictures with both answers, the reader's curve where pictures have a mix, and a
+    way to start again, for the next reader.
     """
     screen, line = widgets.Image(format="png"), widgets.Label()
     curve = widgets.Image(format="png", layout={"display": "none"})
     buttons = [widgets.Button(description=word) for word in quiz.questions.words]
     back = widgets.Button(description="back", icon="undo")
+    again = widgets.Button(description="start again", icon="refresh")
 
     def show() -> None:
         number = quiz.next
         for button in buttons:
             button.disabled = quiz.done
         back.disabled = number == 0
+        again.disabled = not quiz.done  # one click in the middle would cost the answers
         if number is None:
             line.value = "Done, thank you. This is how you and the machines see them:"
             screen.value = picture(quiz_page(quiz))
@@ -49,11 +52,16 @@ def quiz_widget(quiz: Quiz) -> widgets.VBox:
         quiz.take_back()
         show()
 
+    def start_again(_button: widgets.Button) -> None:
+        quiz.start_again()
+        show()
+
     for button in buttons:
         button.on_click(click)
     back.on_click(take_back)
+    again.on_click(start_again)
     show()
-    return widgets.VBox([line, screen, widgets.HBox([*buttons, back]), curve])
+    return widgets.VBox([line, screen, widgets.HBox([*buttons, back, again]), curve])
 
 
 def one_picture(quiz: Quiz, number: int) -> Figure:
