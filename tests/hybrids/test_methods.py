@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_nets import with_short_plans
 
+from clockodile import artifacts
 from clockodile.ambiguous.autoencoders import ConvAutoencoder
 from clockodile.hybrids import earlier
 from clockodile.hybrids.methods import CLASSIC, parent_images, parents
@@ -99,3 +100,16 @@ def test_other_numbers_of_classes_are_fine(short_run, data):
     assert (three.labels[parents(three, (2, 0), range(9), 0)] == (2, 0)).all()
     for method in CLASSIC.values():
         assert method.make(run, three, [1, 2]).shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize("name", NAMES[3:])
+def test_what_could_be_read_is_trained_again_when_asked(name, short_run, data, monkeypatch):
+    asked, usual = [], artifacts.fit_or_load
+
+    def fit_or_load(*words, retrain, **options):
+        asked.append(retrain)
+        return usual(*words, retrain=retrain, **options)
+
+    monkeypatch.setattr(artifacts, "fit_or_load", fit_or_load)
+    pictures = [CLASSIC[name].make(short_run, data, [3], retrain=again) for again in (False, True)]
+    assert asked == [False, True] and torch.equal(*pictures)

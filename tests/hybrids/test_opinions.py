@@ -19,29 +19,25 @@ from clockodile.hybrids.opinions import (
     NETS,
     OLDER,
     WITNESS,
-    Opinion,
-    agreement,
     evidence_by_name,
     labels_for,
     log_mass,
-    of_evidence,
-    of_probability,
     opinion_table,
     opinions,
     probability_of_second,
+    see_both,
+    undecided,
 )
 
 
 def test_undecided_means_near_one_half():
-    found = of_probability(np.array([0.1, 0.26, 0.5, 0.74, 0.9]))
-    assert found.said.tolist() == [False, True, True, True, False] and found.both.argmax() == 2
+    found = undecided(np.array([0.1, 0.26, 0.5, 0.74, 0.9]))
+    assert found.tolist() == [False, True, True, True, False]
 
 
 def test_evidence_for_both_is_not_evidence_for_neither():
-    found = of_evidence(np.array([[0.95, 0.92], [0.5, 0.5], [0.99, 0.1]]), (0, 1))
-    assert found.said.tolist() == [True, False, False] and found.both.tolist() == [0.92, 0.5, 0.1]
-    turned = of_evidence(np.array([[0.99, 0.1]]), (1, 0))
-    assert turned.lean[0] == -found.lean[2] > 0
+    evidence = np.array([[0.95, 0.92], [0.5, 0.5], [0.99, 0.1]])
+    assert see_both(evidence, (0, 1)).tolist() == see_both(evidence, (1, 0)).tolist() == [True, False, False]
 
 
 # --- nets ---------------------------------------------------------------------------------------------------
@@ -110,7 +106,7 @@ def test_names_give_evidence_for_each_class_apart(run, named):
     features = np.array([[0, 0, 3, 3], [0, 0, 3, 0], [0, 0, 0, 3], [0, 0, -3, -3], [9, 9, 0, 0]], np.float32)
     found = evidence_by_name(run, named, features)
     assert (found >= 0).all() and (found <= 1).all()
-    said = of_evidence(found, (0, 1)).said
+    said = see_both(found, (0, 1))
     assert said.tolist() == [True, False, False, False, False]
     assert found[1, 0] > 0.9 > found[1, 1] and found[2, 1] > 0.9 > found[2, 0]
 
@@ -123,30 +119,17 @@ def test_without_names_that_opinion_is_left_out(run, data, named):
     assert list(opinions(run, data, measured, np.full(3, 0.5))) == [JUDGE, NETS]
     older = Judge(np.zeros((1, 2, 4)), np.zeros((1, 2)), np.ones((5, 2)))
     found = opinions(run, data, measured, np.full(3, 0.5), older=older)
-    assert list(found) == [JUDGE, OLDER, NETS] and found[JUDGE].said.all() and not found[OLDER].said.any()
+    assert list(found) == [JUDGE, OLDER, NETS] and found[JUDGE].all() and not found[OLDER].any()
     found = opinions(
         run, data, measured, np.full(3, 0.5), witness=np.array([[0.95, 0.1], [0.95, 0.9], [0.1, 0.1]])
     )
-    assert list(found) == [JUDGE, WITNESS, NETS] and found[WITNESS].said.tolist() == [False, True, False]
+    assert list(found) == [JUDGE, WITNESS, NETS] and found[WITNESS].tolist() == [False, True, False]
 
 
 # --- all of them --------------------------------------------------------------------------------------------
 
 
-def made_up(values):
-    values = np.asarray(values, float)
-    return Opinion(values, values, values > 0.5)
-
-
 def test_the_table_has_a_row_a_method_and_shares_with_intervals():
-    table = opinion_table({"blend": {"a": made_up([0, 1, 1, 1])}, "flow": {"a": made_up([0, 0])}})
+    table = opinion_table({"blend": {"a": np.array([0, 1, 1, 1]) > 0}, "flow": {"a": np.zeros(2, bool)}})
     assert table["method"].tolist() == ["blend", "flow"] and table["a"].tolist() == [0.75, 0]
     assert (table["a low"] <= table["a"]).all() and (table["a"] <= table["a high"]).all()
-
-
-def test_agreement_is_one_with_oneself_and_symmetric():
-    rng = np.random.default_rng(0)
-    values = rng.random(40)
-    said = {"a": made_up(values), "cubed": made_up(values**3), "turned": made_up(1 - values)}
-    found = agreement({"x": said, "y": said}, about="lean").to_numpy()
-    assert np.allclose(found, [[1, 1, -1], [1, 1, -1], [-1, -1, 1]])

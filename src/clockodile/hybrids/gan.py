@@ -8,7 +8,7 @@ changed alike (Zhao et al., 2020).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -179,13 +179,11 @@ def train_gan(
     *,
     classes: int,
     seed: int,
-    after: Callable[[int, nn.Module], None] | None = None,
 ) -> tuple[Generator, list[tuple[float, float]]]:
     """Train both nets in turn, one step each.
 
-    images: float32 (N, 3, S, S) in [0, 1], S a multiple of 8; labels: int64 (N,). after: called after each step with
-    its number and the averaged generator. Returns the averaged generator on the CPU in evaluation mode, and the losses
-    of each step: (telling, drawing).
+    images: float32 (N, 3, S, S) in [0, 1], S a multiple of 8; labels: int64 (N,). Returns the averaged generator on
+    the CPU in evaluation mode, and the losses of each step: (telling, drawing).
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
@@ -199,12 +197,10 @@ def train_gan(
         for net, rate in ((tell, plan.tell_rate), (draw, plan.draw_rate))
     ]
     images, losses = to_signed(images).to(device), []
-    for step in range(plan.steps):
+    for _step in range(plan.steps):
         rows = torch.randint(len(images), (plan.batch,), generator=generator)
         losses.append(gan_step(draw, tell, optimisers, images[rows], labels[rows], generator))
         averaged.update()
-        if after is not None:
-            after(step + 1, averaged.model.eval())
     return averaged.model.cpu().eval(), losses
 
 

@@ -20,7 +20,7 @@ from clockodile.workspace import Run
 Draw = Callable[
     ..., torch.Tensor
 ]  # draw(seeds, *, mix=0.5) -> (N, 3, S, S) in [0, 1]; 0 = first class, 1 = second
-Prepare = Callable[[Run, Dataset], Draw]
+Prepare = Callable[..., Draw]  # prepare(run, data, *, retrain=False)
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class Method:
     name: str  # in tables and files
     title: str  # in figures and sentences
     source: str  # who came up with it, and when
-    prepare: Prepare  # trains or reads what drawing needs
+    prepare: Prepare  # trains or reads what drawing needs; retrain: trains again what could be read
 
-    def make(self, run: Run, data: Dataset, seeds: Sequence[int], *, mix: float = 0.5) -> torch.Tensor:
+    def make(
+        self, run: Run, data: Dataset, seeds: Sequence[int], *, mix: float = 0.5, retrain: bool = False
+    ) -> torch.Tensor:
         """Pictures (N, 3, S, S) in [0, 1], all at once; row i depends on seed i alone. data: all splits."""
-        return self.prepare(run, data)(seeds, mix=mix)
+        return self.prepare(run, data, retrain=retrain)(seeds, mix=mix)
 
 
 def parents(data: Dataset, pair: tuple[int, int], seeds: Sequence[int], seed: int) -> np.ndarray:
@@ -60,27 +62,27 @@ def parent_images(run: Run, data: Dataset, seeds: Sequence[int]) -> tuple[torch.
 def of_parents(blend: Callable) -> Prepare:
     """A method that needs nothing but the two parents: blend(first, second, *, mix)."""
 
-    def prepare(run: Run, data: Dataset) -> Draw:
+    def prepare(run: Run, data: Dataset, *, retrain: bool = False) -> Draw:
         return lambda seeds, *, mix=0.5: blend(*parent_images(run, data, seeds), mix=mix)
 
     return prepare
 
 
 def of_codes(fit: Callable) -> Prepare:
-    """A method that mixes the parents' codes; fit(run, data) -> (autoencoder, record)."""
+    """A method that mixes the parents' codes; fit(run, data, *, retrain) -> (autoencoder, record)."""
 
-    def prepare(run: Run, data: Dataset) -> Draw:
-        net, _ = fit(run, data)
+    def prepare(run: Run, data: Dataset, *, retrain: bool = False) -> Draw:
+        net, _ = fit(run, data, retrain=retrain)
         return lambda seeds, *, mix=0.5: code_blend(net, *parent_images(run, data, seeds), mix=mix)
 
     return prepare
 
 
 def of_nothing(fit: Callable, draw: Callable) -> Prepare:
-    """A method that draws from noise; fit(run, data) -> (net, record), draw(net, seeds, *, pair, mix)."""
+    """A method that draws from noise; fit(run, data, *, retrain) -> (net, record), draw(net, seeds, *, pair, mix)."""
 
-    def prepare(run: Run, data: Dataset) -> Draw:
-        net, _ = fit(run, data)
+    def prepare(run: Run, data: Dataset, *, retrain: bool = False) -> Draw:
+        net, _ = fit(run, data, retrain=retrain)
         return lambda seeds, *, mix=0.5: draw(net, seeds, pair=run.recipe.pair, mix=mix)
 
     return prepare

@@ -9,7 +9,6 @@ though not what they learned to say.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -38,26 +37,14 @@ LABELS = {  # class name -> the ImageNet labels (0..999) that mean the same thin
 }
 
 
-@dataclass(frozen=True)
-class Opinion:
-    """What one way of looking says of N pictures."""
-
-    lean: np.ndarray  # float (N,), higher = more the second class than the first
-    both: np.ndarray  # float (N,) in [0, 1], higher = nearer to "both" (or to "undecided")
-    said: np.ndarray  # bool (N,) counted as such
+def see_both(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    """Which pictures have evidence (N, C) in [0, 1] for both classes, each apart, that 10 % of other things have."""
+    return quadrants(evidence, pair, threshold=LENIENT) == "both"
 
 
-def of_evidence(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float = LENIENT) -> Opinion:
-    """The opinion behind evidence (N, C) in [0, 1] for each class apart: both when both reach the threshold."""
-    first, second = evidence[:, list(pair)].T
-    said = quadrants(evidence, pair, threshold=threshold) == "both"
-    return Opinion(second - first, np.minimum(first, second), said)
-
-
-def of_probability(second: np.ndarray) -> Opinion:
-    """The opinion behind the probability (N,) of the second class against the first: undecided near one half."""
-    said = (second >= UNDECIDED[0]) & (second <= UNDECIDED[1])
-    return Opinion(second, 1 - np.abs(2 * second - 1), said)
+def undecided(second: np.ndarray) -> np.ndarray:
+    """Which pictures have a probability (N,) of the second class against the first that is neither high nor low."""
+    return (second >= UNDECIDED[0]) & (second <= UNDECIDED[1])
 
 
 # --- the nets of notebook 02 --------------------------------------------------------------------------------
@@ -145,26 +132,26 @@ def opinions(
     *,
     witness: np.ndarray | None = None,
     older: Judge | None = None,
-) -> dict[str, Opinion]:
-    """What everybody says of measured pictures, by name of the opinion.
+) -> dict[str, np.ndarray]:
+    """Which of N measured pictures everybody counts as both (or undecided), bool (N,), by name of the opinion.
 
     measured: from quality.measure; second: (N,) from `probability_of_second`, or out of fold for photographs; witness:
     (N, C) the evidence that other eyes see (eyes.Eyes); older: a judge for whom the one class speaks against the other
     (other_judges.judge_of). Without names for both classes, that opinion is left out.
     """
-    found = {JUDGE: of_evidence(measured.evidence, measured.pair)}
+    found = {JUDGE: see_both(measured.evidence, measured.pair)}
     if witness is not None:
-        found[WITNESS] = of_evidence(witness, measured.pair)
+        found[WITNESS] = see_both(witness, measured.pair)
     if older is not None:
-        found[OLDER] = of_evidence(older.evidence(measured.features), measured.pair)
-    found[NETS] = of_probability(second)
+        found[OLDER] = see_both(older.evidence(measured.features), measured.pair)
+    found[NETS] = undecided(second)
     by_name = evidence_by_name(run, data, measured.features)
     if by_name is not None:
-        found[NAMES] = of_evidence(by_name, (0, 1))
+        found[NAMES] = see_both(by_name, (0, 1))
     return found
 
 
-def opinion_table(found: Mapping[str, Mapping[str, Opinion]]) -> pd.DataFrame:
+def opinion_table(found: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
     """Share of pictures, 0..1, counted as both (or undecided): a row a method, three columns an opinion.
 
     found: method -> opinions. Columns are method, then <opinion>, <opinion> low and <opinion> high (Wilson's interval).
@@ -173,17 +160,7 @@ def opinion_table(found: Mapping[str, Mapping[str, Opinion]]) -> pd.DataFrame:
     for method, said in found.items():
         row = {"method": method}
         for name, opinion in said.items():
-            share = share_of(opinion.said)
+            share = share_of(opinion)
             row |= {name: share.value, f"{name} low": share.low, f"{name} high": share.high}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def agreement(found: Mapping[str, Mapping[str, Opinion]], *, about: str = "both") -> pd.DataFrame:
-    """Spearman's rank correlation of every two opinions over the pictures of all methods; a square table, -1..1.
-
-    about: "both", who looks like a hybrid, or "lean", to which side. nan where an opinion never varies.
-    """
-    names = list(next(iter(found.values())))
-    values = {name: np.concatenate([getattr(said[name], about) for said in found.values()]) for name in names}
-    return pd.DataFrame(values).corr(method="spearman")

@@ -103,21 +103,17 @@ def answers_of(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float 
     return flat.reshape(evidence.shape[:2])
 
 
-def answer_shares(
-    mixes: np.ndarray, answers: np.ndarray, second: np.ndarray, probability: np.ndarray | None = None
-) -> pd.DataFrame:
+def answer_shares(mixes: np.ndarray, answers: np.ndarray, second: np.ndarray) -> pd.DataFrame:
     """A row a mix: mix, turned, first, second, both, neither (shares in [0, 1]), each with <name>_low and _high.
 
-    answers: str (M, N); second: float (M, N) in [0, 1], asked to choose ("turned" is its mean); probability: (M, N) of
-    the second class by a classifier, whose mean is a column more. Intervals are Wilson's.
+    answers: str (M, N); second: float (M, N) in [0, 1], asked to choose ("turned" is its mean). Intervals are
+    Wilson's.
     """
     columns = {"turned": second.mean(1)} | {name: (answers == name).mean(1) for name in ANSWERS}
     table = {"mix": mixes}
     for name, share in columns.items():
         low, high = wilson_interval(share, answers.shape[1])
         table |= {name: share, f"{name}_low": low, f"{name}_high": high}
-    if probability is not None:
-        table["probability"] = probability.mean(1)
     return pd.DataFrame(table)
 
 
@@ -127,14 +123,12 @@ def measure_turning(
     pair: tuple[int, int],
     *,
     threshold: float = LENIENT,
-    probability: np.ndarray | None = None,
     seed: int = 0,
 ) -> Psychometric:
     """Shares, fitted curve and region of "both" along a mix.
 
-    mixes: (M,) rising, 0 = first class; evidence: (M, N, C) in [0, 1] of the same N seeds at every mix; probability:
-    (M, N) of the second class by a classifier, or None. Intervals come from resampling seeds, whose pictures at
-    neighbouring mixes are alike.
+    mixes: (M,) rising, 0 = first class; evidence: (M, N, C) in [0, 1] of the same N seeds at every mix. Intervals
+    come from resampling seeds, whose pictures at neighbouring mixes are alike.
     """
     mixes, second = np.asarray(mixes, float), called_second(evidence, pair)
     answers, count = answers_of(evidence, pair, threshold=threshold), evidence.shape[1]
@@ -143,7 +137,7 @@ def measure_turning(
     draws = rng.integers(0, count, (RESAMPLES, count))
     near = (middle, steepness)
     fits = np.array([fit_curve(mixes, second[:, drawn].sum(1), count, near=near) for drawn in draws])
-    shares = answer_shares(mixes, answers, second, probability)
+    shares = answer_shares(mixes, answers, second)
     most = shares.loc[shares["both"].idxmax()]
     return Psychometric(
         shares=shares,
