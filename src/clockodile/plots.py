@@ -198,10 +198,10 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
 
 
 def for_the_page(path: Path) -> bytes:
-    """The picture in 112 well-chosen colours, a quarter of the size, for a notebook. The file keeps them all."""
+    """The picture in 96 well-chosen colours, a quarter of the size, for a notebook. The file keeps them all."""
     picture = PIL.Image.open(path).convert("RGB")
     few = picture.resize((picture.width // 3 or 1, picture.height // 3 or 1), PIL.Image.Resampling.NEAREST)
-    palette = few.quantize(112, kmeans=3)  # the palette from a ninth of the pixels: as good, and quick
+    palette = few.quantize(96, kmeans=3)  # the palette from a ninth of the pixels: as good, and quick
     picture = picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE)
     colours = np.array(picture.getpalette()).reshape(-1, 3)
     colours[colours.min(1) > PAPER] = 255  # means of what is nearly white: on white paper they are seen

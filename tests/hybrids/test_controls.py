@@ -10,11 +10,15 @@ from clockodile.ambiguous.neither import Neither
 from clockodile.data.dataset import as_images
 from clockodile.hybrids import controls
 from clockodile.hybrids.controls import (
-    both_with_other_things,
+    Judged,
+    Tried,
     choosers,
     other_things,
     pasted_with_other_things,
+    photographs_again,
+    put_before_rule,
     rule_against_judge,
+    tried_hybrids,
 )
 from clockodile.hybrids.methods import parents
 
@@ -50,9 +54,9 @@ def test_one_half_is_the_photograph_and_the_other_something_else_of_its_fold(run
     found = pasted_with_other_things(run, data, known, seeds)
     assert list(found) == [f"'{name}' with another thing" for name in data.classes[:2]]
     rows, middle = parents(data, run.recipe.pair, seeds, run.seed), data.images.shape[1] // 2
-    for place, (pictures, fold) in enumerate(found.values()):
+    for place, judged in enumerate(found.values()):
+        pictures = judged.images
         assert pictures.shape == (5, *data.images.shape[1:]) and pictures.dtype == np.uint8
-        assert np.array_equal(fold, data.fold[rows[:, place]])
         frame, inside = pictures[:, 0, 0].astype(int), pictures[:, middle, middle].astype(int)
         thing, photograph = (inside, frame) if place == 0 else (frame, inside)
         where = (0, 0) if place == 0 else (middle, middle)
@@ -60,18 +64,36 @@ def test_one_half_is_the_photograph_and_the_other_something_else_of_its_fold(run
         assert np.ptp(thing, axis=1).max() <= 12, "a grey square has no colour"
         assert thing.max() < 110, "those cut from photographs are brighter, and not taken"
     again = pasted_with_other_things(run, data, known, [3])
-    assert all(np.array_equal(part[0][0], found[name][0][3]) for name, part in again.items())
+    assert all(np.array_equal(part.images[0], found[name].images[3]) for name, part in again.items())
 
 
 def test_they_are_judged_by_the_probe_that_saw_neither_half(run, data, known):
-    shares = both_with_other_things(run, data, known, range(6), threshold=0.0)
-    assert all(found.value == 1 for found in shares.values()), "everything reaches a threshold of 0"
-    rows = parents(data, run.recipe.pair, range(6), run.seed)
-    assert np.array_equal(known.judged.judge.asked, data.fold[rows[:, 1]])
+    found = pasted_with_other_things(run, data, known, range(6))
+    judge, rows = known.judged.judge, parents(data, run.recipe.pair, range(6), run.seed)
+    assert np.array_equal(judge.asked, data.fold[rows[:, 1]]), "the last one asked"
+    assert all(np.array_equal(part.evidence, judge.evidence(part.images)) for part in found.values())
+
+
+def test_photographs_come_as_often_as_asked_each_with_its_own_evidence(data):
+    evidence = np.random.default_rng(2).random((len(data), 2))
+    held_out = np.array([3, 5, 70])
+    yardstick = SimpleNamespace(
+        pair=(0, 1),
+        seed=4,
+        train=data,
+        judged=SimpleNamespace(evidence=evidence),
+        held_out=lambda classes: held_out,
+    )
+    found = photographs_again(yardstick, 40)
+    assert len(found.images) == 40
+    for image, own in zip(found.images, found.evidence, strict=True):
+        (row,) = np.flatnonzero((evidence == own).all(1))
+        assert row in held_out and np.array_equal(image, data.images[row])
 
 
 def test_other_things_come_with_what_probes_without_their_fold_see(known):
-    images, evidence = other_things(known, count=50)
+    found = other_things(known, count=50)
+    images, evidence = found.images, found.evidence
     assert len(images) == 50 and evidence.shape == (50, 2) and 0 <= evidence.min() and evidence.max() <= 1
     rows = images[:, 0, 0, 0].astype(int) - 40
     assert len(set(rows)) == 50
@@ -92,29 +114,45 @@ def test_a_rule_that_knows_all_finds_every_seed_that_can_be_found():
     assert against["chosen"] == 0.25 and against["agreement"] == pytest.approx(-1)
 
 
-def test_only_methods_with_tries_are_compared(data):
-    stored = {"tried_one": data.images[:6], "worth_one": np.random.default_rng(0).random((2, 3))}
-    table = choosers(
-        SimpleNamespace(pair=(0, 1), evidence=Judge().evidence),
-        stored,
-        {"one": "first title", "two": "second title"},
-    )
-    assert table.index.tolist() == ["first title"] and table.index.name == "tries of"
+@pytest.fixture
+def look():
+    """Somebody who sees what the judge sees."""
+    judge = Judge()
+    return lambda images: torch.from_numpy(judge.evidence(as_images(images)))
 
 
-def test_rivals_choose_by_the_same_rule(data):
+def test_only_methods_with_tries_were_tried(data):
     stored = {"tried_one": data.images[:6], "worth_one": np.random.default_rng(0).random((2, 3))}
     judge = Judge()
+    found = tried_hybrids(
+        SimpleNamespace(evidence=judge.evidence), stored, {"one": "first title", "two": "second title"}
+    )
+    assert list(found) == ["first title"] and found["first title"].worth is stored["worth_one"]
+    assert np.array_equal(found["first title"].evidence, judge.evidence(data.images[:6]))
 
-    def all_knowing(images):
-        return torch.from_numpy(judge.evidence(as_images(images)))
+
+def test_the_rule_chooses_among_as_many_as_it_may_and_leaves_the_rest(data, look):
+    judged = {
+        name: Judged(data.images[:count], Judge().evidence(data.images[:count]))
+        for name, count in {"two each": 7, "none": 2}.items()
+    }
+    found = put_before_rule(look, judged, (0, 1), 3)
+    assert list(found) == ["two each"]
+    tried = found["two each"]
+    assert tried.worth.shape == (3, 2) and len(tried.images) == len(tried.evidence) == 6
+    assert np.allclose(tried.worth.ravel(), tried.evidence.min(1), atol=1e-6), "the lesser evidence of each"
+
+
+def test_rivals_choose_by_the_same_rule(data, look):
+    images = data.images[:6]
+    tried = {"title": Tried(images, Judge().evidence(images), np.random.default_rng(0).random((2, 3)))}
 
     def mistaken(images):
-        return -all_knowing(images).amin(1, keepdim=True).expand(-1, 2)
+        return -look(images).amin(1, keepdim=True).expand(-1, 2)
 
-    yardstick = SimpleNamespace(pair=(0, 1), evidence=judge.evidence)
-    found = choosers(yardstick, stored, {"one": "title"}, {"a sage": all_knowing, "a fool": mistaken})
+    found = choosers(tried, (0, 1), {"a sage": look, "a fool": mistaken})
     assert found["a sage: agreement"].item() == pytest.approx(1)
     assert found["a fool: agreement"].item() == pytest.approx(-1)
-    plain = choosers(yardstick, stored, {"one": "title"})
+    plain = choosers(tried, (0, 1))
+    assert plain.index.tolist() == ["title"] and plain.index.name == "tries of"
     assert found[list(plain)].equals(plain), "they change nothing"

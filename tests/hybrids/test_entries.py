@@ -69,6 +69,9 @@ def test_pictures_are_those_of_the_methods_asked_by_themselves(found, short_run,
     assert np.array_equal(of(found, "vae"), as_images(CLASSIC["vae"].make(short_run, whole, range(COUNT))))
     best = mix_best(composer, range(COUNT), tries=TRIES, follow=WALKS["following"])
     assert np.array_equal(of(found, "following_best"), as_images(best.images))
+    even = mix_once(composer, mixing.seeds_of(range(COUNT), 0), lean=mixing.BALANCED)
+    assert np.array_equal(of(found, "balanced"), as_images(even))
+    assert not np.array_equal(of(found, "balanced"), of(found, "equal"))
     second = whole.classes[short_run.recipe.pair[1]]
     noise = mixing.seeds_of(range(ALONE), 0)
     assert np.array_equal(of(found, f"alone_flow_{second}"), as_images(mix_once(composer, noise, mix=1.0)))

@@ -37,7 +37,7 @@ class Row:
 
 
 def picture_rows(
-    rows: Sequence[Row], *, title: str, columns: int, heads: Sequence[str] = (), width: float = 8.4
+    rows: Sequence[Row], *, columns: int, title: str = "", heads: Sequence[str] = (), width: float = 8.4
 ) -> Figure:
     """Rows of tiny pictures that belong together column by column.
 
@@ -48,7 +48,7 @@ def picture_rows(
     right = gaps[0][1]
     inch = (width - LEFT) / (columns * (side + right))  # a pixel's
     high = [side + below for below, _ in gaps]
-    height = sum(high) * inch + ABOVE
+    height = sum(high) * inch + (ABOVE if title or heads else 0.1)
     figure, axes = new_figure(len(rows), width=width, height=height, height_ratios=high, squeeze=False)
     figure.get_layout_engine().set(w_pad=0, h_pad=0.03, hspace=0, rect=(LEFT / width, 0, 1 - LEFT / width, 1))
     figure.suptitle(title, x=0.008, ha="left", fontsize=11)

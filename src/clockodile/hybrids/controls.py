@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,33 +14,38 @@ from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
 from clockodile.ambiguous.judging import features_of
 from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.blends import pyramid_paste
-from clockodile.hybrids.measures import Estimate, both_rate
 from clockodile.hybrids.methods import parents
 from clockodile.hybrids.mixing import in_equal_parts, worth
 from clockodile.hybrids.quality import Yardstick
 from clockodile.workspace import Run
 
+Look = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, S, S) in [0, 1] -> evidence (N, C)
 
-def both_with_other_things(
-    run: Run, data: Dataset, known: Yardstick, seeds: Sequence[int], *, threshold: float = LENIENT
-) -> dict[str, Estimate]:
-    """How often one class pasted together with something else is called both: title -> share with its interval.
 
-    data: all splits. The photographs are those of the same seeds' hybrids; the other half of the pair is replaced. If
-    the share is high, the judge takes any two things in one frame for both classes. Judged by the probe that has seen
-    neither half.
-    """
-    found = {}
-    for title, (pictures, fold) in pasted_with_other_things(run, data, known, seeds).items():
-        evidence = known.judged.judge.evidence(features_of(pictures), fold=fold)
-        found[title] = both_rate(evidence, known.pair, threshold=threshold)
-    return found
+@dataclass(frozen=True)
+class Judged:
+    """Pictures and what the judge says of them."""
+
+    images: np.ndarray  # uint8 (N, S, S, 3)
+    evidence: np.ndarray  # float (N, C) in [0, 1]
+
+
+@dataclass(frozen=True)
+class Tried(Judged):
+    """T tries for each of N seeds, among which a rule chooses: all seeds of the first try first, (T * N, ...)."""
+
+    worth: np.ndarray  # float (T, N) what the rule found in them, see `mixing.worth`
 
 
 def pasted_with_other_things(
     run: Run, data: Dataset, known: Yardstick, seeds: Sequence[int]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The pictures, uint8 (N, S, S, 3), and the fold of both halves, int (N,); nothing is cut from photographs."""
+) -> dict[str, Judged]:
+    """One class of the pair pasted together with something else, which is not cut from a photograph: title -> N.
+
+    data: all splits. The photographs are those of the same seeds' hybrids; the other half of the pair is replaced. If
+    many are called both, the judge takes any two things in one frame for both classes. Judged by the probe that has
+    seen neither half.
+    """
     judged, made = known.judged, {}
     rows = parents(data, run.recipe.pair, seeds, run.seed)
     for place, name in enumerate(data.classes[label] for label in run.recipe.pair):
@@ -50,41 +56,79 @@ def pasted_with_other_things(
             thing[number] = np.random.default_rng([run.seed, seed, 1]).choice(np.flatnonzero(free))
         halves = [as_tensor(data.images[rows[:, place]]), as_tensor(judged.neither.images[thing])]
         pasted = pyramid_paste(*(halves if place == 0 else halves[::-1]))
-        made[f"'{name}' with another thing"] = (as_images(pasted), fold)
+        images = as_images(pasted)
+        made[f"'{name}' with another thing"] = Judged(
+            images, judged.judge.evidence(features_of(images), fold=fold)
+        )
     return made
 
 
-def other_things(known: Yardstick, *, count: int = 100) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of neither class, uint8 (M, S, S, 3), and evidence for the pair, (M, 2), without their fold."""
+def photographs_again(known: Yardstick, count: int) -> Judged:
+    """Held-out photographs of the pair, `count` times one at random, each judged without its fold."""
+    rows = np.random.default_rng(known.seed).choice(known.held_out(known.pair), count)
+    return Judged(known.train.images[rows], known.judged.evidence[rows])
+
+
+def other_things(known: Yardstick, *, count: int = 100) -> Judged:
+    """Pictures of neither class, judged without their fold; at most `count`."""
     judged = known.judged
     some = np.random.default_rng(known.seed).permutation(len(judged.neither.images))[:count]
     evidence = percentile(judged.scores_neither[some], judged.judge.others)
-    return judged.neither.images[some], evidence[:, list(known.pair)]
+    return Judged(judged.neither.images[some], evidence)
+
+
+# --- the rule -----------------------------------------------------------------------------------------------
+
+
+def tried_hybrids(
+    known: Yardstick, stored: Mapping[str, np.ndarray], titles: Mapping[str, str]
+) -> dict[str, Tried]:
+    """The tries of each method for which they are stored ("tried_<name>", "worth_<name>"), by its title."""
+    return {
+        title: Tried(
+            stored[f"tried_{name}"], known.evidence(stored[f"tried_{name}"]), stored[f"worth_{name}"]
+        )
+        for name, title in titles.items()
+        if f"tried_{name}" in stored
+    }
+
+
+@torch.no_grad()
+def put_before_rule(
+    look: Look, pictures: Mapping[str, Judged], pair: tuple[int, int], tries: int
+) -> dict[str, Tried]:
+    """Let the rule choose one of every `tries` pictures, as if they were hybrids; a rest too few for it is left out.
+
+    Left out altogether is what has fewer than `tries`. A rule that finds "both" where there is none only picks
+    accidents.
+    """
+    found = {}
+    for title, judged in pictures.items():
+        if count := len(judged.images) // tries:
+            images = judged.images[: tries * count]
+            theirs = worth(in_equal_parts(look, as_tensor(images))[:, list(pair)], 0.5)
+            found[title] = Tried(
+                images, judged.evidence[: tries * count], theirs.reshape(tries, count).numpy()
+            )
+    return found
 
 
 @torch.no_grad()
 def choosers(
-    known: Yardstick,
-    stored: Mapping[str, np.ndarray],
-    titles: Mapping[str, str],
-    rivals: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] | None = None,
+    tried: Mapping[str, Tried], pair: tuple[int, int], rivals: Mapping[str, Look] | None = None
 ) -> pd.DataFrame:
-    """A row for each method whose tries are stored ("tried_<name>", "worth_<name>"): see `rule_against_judge`.
+    """A row for each that was tried, by its title: see `rule_against_judge`.
 
-    rivals: name -> evidence (N, C) for images (N, 3, S, S), of others who might have chosen by the same rule: what
-    they would have "chosen" and their "agreement" in columns of their own.
+    rivals: others who might have chosen by the same rule: what they would have "chosen" and their "agreement" in
+    columns of their own.
     """
     rows = []
-    for name in titles:
-        if f"tried_{name}" not in stored:
-            continue
-        tried, found = stored[f"tried_{name}"], stored[f"worth_{name}"]
-        evidence = known.evidence(tried)
-        row = {"tries of": titles[name]} | rule_against_judge(evidence, found, known.pair)
+    for title, some in tried.items():
+        row = {"tries of": title} | rule_against_judge(some.evidence, some.worth, pair)
         for rival, look in (rivals or {}).items():
-            seen = in_equal_parts(look, as_tensor(tried))[:, list(known.pair)]
-            theirs = worth(seen, 0.5).reshape(found.shape)
-            measured = rule_against_judge(evidence, theirs.numpy(), known.pair)
+            seen = in_equal_parts(look, as_tensor(some.images))[:, list(pair)]
+            theirs = worth(seen, 0.5).reshape(some.worth.shape)
+            measured = rule_against_judge(some.evidence, theirs.numpy(), pair)
             row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}
         rows.append(row)
     return pd.DataFrame(rows).set_index("tries of")

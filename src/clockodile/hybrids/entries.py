@@ -11,11 +11,11 @@ from clockodile.atomic_files import file_digest
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids import mixing
 from clockodile.hybrids.methods import CLASSIC
-from clockodile.hybrids.mixing import FOLLOW, PART, Mixed, Mixer, keep_best, mix_best, mix_once
+from clockodile.hybrids.mixing import BALANCED, FOLLOW, PART, Mixed, Mixer, keep_best, mix_best, mix_once
 from clockodile.hybrids.sampling import STEPS
 from clockodile.workspace import Run
 
-VERSION = 9  # raise it when other pictures are made: stored ones are then made anew
+VERSION = 10  # raise it when other pictures are made: stored ones are then made anew
 WALKS = {"flow": 0.0, "following": FOLLOW}  # how strongly each is pulled towards what the guides see
 SEARCHED = ("pixel_blend", "pyramid_paste")  # classic methods whose tries the same rule may choose among
 INVENTING = ("vae", "gan", "flow")  # what can be asked for one class alone
@@ -33,7 +33,7 @@ def titles(tries: int) -> dict[str, str]:
     """Every entry of hybrids: name -> title in figures and sentences, in the order in which they are shown."""
     found = {name: method.title for name, method in CLASSIC.items()}
     found |= {f"{name}_best": f"{found[name]}, best of {tries}" for name in SEARCHED}
-    found["alike"] = "flow, everywhere alike"
+    found |= {"equal": "flow, equal weights", "balanced": "flow, balanced"}
     for name in WALKS:
         found |= {name: name, f"{name}_best": f"{name}, best of {tries}"}
     return found
@@ -43,7 +43,7 @@ def config_of(
     run: Run, data: Dataset, losses: Sequence[float], *, count: int, tries: int, alone: int
 ) -> dict:
     """What the entries depend on. losses: of the flow's training; all else as of `gather`; all nets must be there."""
-    ways = [*mixing.COMPOSING, FOLLOW, mixing.GUIDANCE, mixing.GUIDANCE_ALONE, STEPS]
+    ways = [*mixing.COMPOSING, BALANCED, FOLLOW, mixing.GUIDANCE, mixing.GUIDANCE_ALONE, STEPS]
     config = {"data": data.fingerprint, "seed": run.seed, "count": count, "tries": tries, "alone": alone}
     config |= {"version": VERSION, "flow": losses[-1], "ways": ways}
     return config | {name: file_digest(run.dir / f"generators/{name}.safetensors") for name in TRAINED}
@@ -74,7 +74,8 @@ def gather(
     for name in SEARCHED:
         tried_by = tries_by(drawn_by[name])
         enter(f"{name}_best", keep_best, composer, tried_by, seeds, tries=tries, per=filled(count))
-    enter("alike", mix_once, composer, mixing.seeds_of(seeds, 0), per=filled(count))
+    for name, lean in {"equal": 0.0, "balanced": BALANCED}.items():
+        enter(name, mix_once, composer, mixing.seeds_of(seeds, 0), lean=lean, per=filled(count))
     for name, pull in WALKS.items():
         some = mixing.seeds_of(range(PART), 0)
         enter(name, mix_once, composer, some, follow=pull, **mixing.way_of(0), per=PART)

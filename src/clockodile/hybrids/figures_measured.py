@@ -120,17 +120,18 @@ def beside_nearest(
     newness: np.ndarray,
     *,
     ids: Sequence[str],
+    heads: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
     """Made pictures above the known photographs most like them.
 
     images, nearest: uint8 (N, S, S, 3), 6 to 14 of them; newness: (N,) distance between the two, 1 = the median of new
-    photographs to their nearest; ids: (N,) of the photographs.
+    photographs to their nearest; ids: (N,) of the photographs; heads: (N,) words above the columns, or none.
     """
     ratio = [f"{value:.2f}" for value in newness]
     rows = [Row("made", images, ratio), Row("nearest\nknown", nearest, [short_id(name) for name in ids])]
     title = title or "Above: made, and how new (photographs 1, copies 0). Below: nearest known, and its file"
-    return picture_rows(rows, columns=len(images), title=title)
+    return picture_rows(rows, columns=len(images), heads=[shorten(head, 10) for head in heads], title=title)
 
 
 # --- the reader ---------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ COMPOSING = (  # what tries go round: layout, and how much the second class's we
     {"layout": "below", "lean": 0.0},
     {"layout": "below", "lean": 0.1},
 )
+BALANCED = 0.2  # lean by which either class is seen as often when both reign everywhere
 FOLLOW = 0.2  # how strongly a walk follows the guides; a velocity has about 1
 QUIET = 0.25  # weight of a class where the other one reigns
 
