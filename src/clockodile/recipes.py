@@ -91,7 +91,7 @@ PROFILES = {
             autoencoder_epochs=200,
             hybrids=24,
             tries=3,
-            alone=16,
+            alone=8,
             turning=8,
         ),
         Profile(

@@ -77,10 +77,10 @@ def gather(
     for name, lean in {"equal": 0.0, "balanced": BALANCED}.items():
         enter(name, mix_once, composer, mixing.seeds_of(seeds, 0), lean=lean, per=filled(count))
     for name, pull in WALKS.items():
-        some = mixing.seeds_of(range(PART), 0)
-        enter(name, mix_once, composer, some, follow=pull, **mixing.way_of(0), per=PART)
-        enter(f"{name}_best", mix_best, composer, seeds, tries=tries, follow=pull, per=filled(count))
-        made[name] = searched[f"{name}_best"].tried[0]  # the same walks, of all seeds
+        best = f"{name}_best"
+        enter(best, mix_best, composer, seeds, tries=tries, follow=pull, per=filled(count))
+        made[name], mixes[name] = searched[best].tried[0], mixes[best]
+        seconds[name] = searched[best].seconds[0] / filled(count)
     for name in INVENTING:
         for mix, label in zip((0.0, 1.0), run.recipe.pair, strict=True):
             entry = f"alone_{name}_{data.classes[label]}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from clockodile.ambiguous.costs import timed
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.eyes import CHOOSER, Eyes, fit_eyes
 from clockodile.hybrids.flow import to_unit
@@ -68,6 +69,7 @@ class Mixed:
     number: np.ndarray  # int (N,) which try was taken
     tried: torch.Tensor  # (T, N, 3, S, S) all tries
     worth: torch.Tensor  # (T, N) what the rule found in them, see `worth`
+    seconds: tuple[float, ...]  # (T,) that it took to draw all N, without the rule
 
 
 def layouts(size: int) -> dict[str, torch.Tensor]:
@@ -177,14 +179,17 @@ def keep_best(
     tries: int = TRIES,
 ) -> Mixed:
     """The same for pictures of any origin: draw(N seeds of their own, number of the try) -> (N, 3, S, S) in [0, 1]."""
-    tried, found = [], []
+    tried, found, seconds = [], [], []
     for number in range(tries):
-        tried.append(draw(seeds_of(seeds, number), number))
+        drawn, took = timed(draw, seeds_of(seeds, number), number)
+        tried.append(drawn)
+        seconds.append(took)
         evidence = in_equal_parts(mixer.chooser.evidence, tried[-1])[:, list(mixer.pair)]
         found.append(worth(evidence, mix))
     made, found = torch.stack(tried), torch.stack(found)
     chosen = found.argmax(0)
-    return Mixed(made[chosen, torch.arange(len(seeds))], chosen.numpy(), made, found)
+    best = made[chosen, torch.arange(len(seeds))]
+    return Mixed(best, chosen.numpy(), made, found, tuple(seconds))
 
 
 def mix_line(mixer: Mixer, seeds: Sequence[int], mixes: Sequence[float], **options) -> torch.Tensor:
