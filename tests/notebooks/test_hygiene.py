@@ -5,6 +5,8 @@ import re
 import nbformat
 import pytest
 
+from clockodile import notebook_html
+from clockodile.notebook_html import formula
 from clockodile.refresh import refuse_paths, texts_of
 from clockodile.workspace import project_root
 
@@ -35,6 +37,16 @@ def prose(notebook) -> str:
 
 def test_there_are_four_in_order():
     assert [path.stem for path in NOTEBOOKS] == ["01_data", "02_classification", "03_ambiguous", "04_hybrids"]
+
+
+def test_every_formula_is_drawn_in_the_report(notebook, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(notebook_html, "formula", lambda tex: drawn.append(formula(tex)) or "")
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            notebook_html.markdown(cell.source, cell.get("attachments", {}))
+    assert [part for part in drawn if not part.startswith("<svg")] == []
+    assert len(drawn) >= prose(notebook).count("$") // 4, "all were found"
 
 
 def test_executed_from_top_to_bottom(notebook):
