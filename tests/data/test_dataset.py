@@ -5,7 +5,7 @@ import pytest
 import torch
 from made_photos import write_photos
 
-from clockodile import artifacts
+from clockodile import artifacts, atomic_files
 from clockodile.data.dataset import as_images, as_tensor, load_dataset, prepare_dataset
 from clockodile.errors import UserError
 from clockodile.workspace import open_run
@@ -88,6 +88,14 @@ def test_an_image_size_that_later_nets_cannot_halve_is_refused_at_once(run, size
     with pytest.raises(UserError, match=f"'image_size' is {size}; give a multiple of 8$"):
         prepare_dataset(run, image_size=size)
     assert not run.dir.exists(), "before anything is written"
+
+
+def test_a_run_of_an_earlier_version_with_such_a_size_is_told_so(run):
+    prepare_dataset(run, image_size=48)
+    card = atomic_files.read_json(run.dir / "data_card.json")
+    atomic_files.write_json(run.dir / "data_card.json", card | {"image_size": 50})
+    with pytest.raises(UserError, match="50 pixels a side.* notebook 01 again with -p image_size=48"):
+        load_dataset(run)
 
 
 def test_near_duplicates_share_a_fold(tmp_path):

@@ -1,5 +1,7 @@
 """The flow on a run: what it may learn from, kept weights, and sheets of its progress."""
 
+import os
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -91,13 +93,16 @@ def test_other_other_things_train_the_flow_anew_from_its_first_step(run, whole):
     assert fit_flow(run, whole)[1].origin == "trained"
 
 
-def test_what_killed_trainings_left_is_removed(run, data):
+def test_what_killed_trainings_left_is_removed_when_nobody_came_back(run, data):
     fit_flow(run, data)
-    left = [run.dir / "generators" / f"flow-{key}-0.checkpoint" for key in ("0" * 16, "f" * 16)]
+    assert not list(run.dir.rglob("*.checkpoint")), "its own, at once"
+    old, fresh = left = [run.dir / "generators" / f"flow-{key}-0.checkpoint" for key in ("0" * 16, "f" * 16)]
     for path in left:
         path.write_bytes(b"of another effort")
+    week = 8 * 24 * 3600
+    os.utime(old, (time.time() - week,) * 2)
     assert fit_flow(run, data)[1].origin == "run folder"
-    assert not any(path.exists() for path in left)
+    assert not old.exists() and fresh.exists(), "somebody may still go on with it"
 
 
 def test_a_damaged_checkpoint_costs_its_training_and_no_more(run, data, caplog):

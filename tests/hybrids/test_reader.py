@@ -134,11 +134,17 @@ def test_answers_of_another_meaning_are_set_aside(quiz, tmp_path, monkeypatch, c
     quiz.answer(0, "cat")
     before = (tmp_path / NAME).read_bytes()
     monkeypatch.setattr(reader, "CONFIG", {"quiz": 2})
-    with caplog.at_level("INFO", "clockodile"):
+    with caplog.at_level("WARNING", "clockodile"):
         again = Quiz(tmp_path, make_questions())
-    assert again.next == 0 and (tmp_path / EARLIER).read_bytes() == before and EARLIER in caplog.text
+    aside = EARLIER.format(1)
+    assert again.next == 0 and (tmp_path / aside).read_bytes() == before and aside in caplog.text
     again.answer(0, "dog")
     assert Quiz(tmp_path, make_questions()).answers[0] == "dog"
+    monkeypatch.setattr(reader, "CONFIG", {"quiz": 3})
+    assert Quiz(tmp_path, make_questions()).next == 0
+    assert (tmp_path / aside).read_bytes() == before and (tmp_path / EARLIER.format(2)).is_file(), (
+        "none is lost"
+    )
 
 
 def test_answers_are_a_table_that_others_can_read(quiz, tmp_path):

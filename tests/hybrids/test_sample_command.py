@@ -249,7 +249,10 @@ def test_finished_pictures_survive_an_interruption(place, capsys, monkeypatch):
     assert {path.name for path in (place / "new").iterdir()} == {*names, "sample.json"}
     for name in names:
         assert np.array_equal(pixels(place / "new" / name), pixels(place / "whole" / name))
-    assert not atomic_files.read_json(place / "new/sample.json")["finished"]
+    noted = atomic_files.read_json(place / "new/sample.json")
+    assert not noted["finished"] and set(noted["files"]) == set(names), (
+        "it claims no picture that is not there"
+    )
     assert sample(capsys, *words, "new")[0] == 0, "its own pictures may be replaced"
     assert contents(place / "new").keys() == {
         place / "new" / path.name for path in (place / "whole").iterdir()

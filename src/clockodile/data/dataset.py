@@ -209,6 +209,11 @@ def load_dataset(run: Run) -> Dataset:
     Whether a folder's images have changed since is notebook 01's business: run it again after changing them.
     """
     card = atomic_files.read_json(run.dir / "data_card.json")
+    if card is not None and (size := card.get("image_size", 0)) % SIZE_STEP:  # earlier versions allowed it
+        raise UserError(
+            f"{run.dir} was prepared with {size} pixels a side, which is no multiple of {SIZE_STEP}; "
+            f"run notebook 01 again with -p image_size={max(size // SIZE_STEP, 1) * SIZE_STEP}"
+        )
     if card is not None and card.get("request") == request_of(run, card.get("image_size", 0)):
         # both must come from the card's own images: a run killed half-way may have left parts of two data sets
         arrays = artifacts.recall(run.dir, "dataset.npz", card["config"])

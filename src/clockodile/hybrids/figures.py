@@ -8,18 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from clockodile.classify.figures_pictures import Row, picture_rows
+from clockodile.classify.figures_pictures import Row, picture_rows, shorten
 from clockodile.plots import INK, new_figure, show_tiles, tile_gaps
 
 MOMENTS = 3  # of learning that are shown
 PAPER = np.uint8(255)
+FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 14  # letters in a line beside pictures
 
 
 def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
     """One labelled line of pictures for each entry. rows: label -> uint8 (M, H, W, 3)."""
     lines = [Row(textwrap.fill(label, LABEL), images) for label, images in rows.items()]
-    return picture_rows(lines, columns=max(len(images) for images in rows.values()))
+    return picture_rows(lines, columns=max(FEWEST, *(len(images) for images in rows.values())))
 
 
 def learning_figure(
@@ -44,7 +45,7 @@ def learning_figure(
     grid.set_title("The same noise after so many steps", pad=16)
     wide = grid.images[0].get_array().shape[1]
     for place, name in zip((0.25, 0.75), names, strict=True):
-        grid.text(place * wide, -3, name, ha="center", va="bottom", color=INK)
+        grid.text(place * wide, -3, shorten(name), ha="center", va="bottom", color=INK)
     height = drawn[0].shape[1] + tile_gaps(drawn[0].shape[1], ())[0]
     for line, step in enumerate(steps):
         grid.text(-3, (line + 0.5) * height, f"{step}", ha="right", va="center", color=INK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions
 ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
 SHEETS = 5  # pictures of each class drawn while training, always from the same noise
 MEANS = 20  # that are kept of a training's losses, more of a long one
+FORGOTTEN = 7 * 24 * 3600  # seconds after which a checkpoint of a killed training is not waited for any more
 LOOKS = 8  # times that each training is looked at and kept on the way
 PLANS = {  # by profile: trainings one after the other, each goes on from the net before
     "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),
@@ -100,8 +102,8 @@ def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | No
     """A flow that knows how pictures look; the C `classes` are still to be learned and as yet mean "anything".
 
     It was trained on photographs of anything beside clocks and crocodiles. photographs: all of a run, uint8
-    (N, S, S, 3). None when it has seen one of them, for that could be held out here; when it may have, which at another
-    size only the name of a class can tell; or when it is not there.
+    (N, S, S, 3). None when one of them is a clock or crocodile that it has seen, for that could be held out here; when
+    one may be, which at another size only the name of a class can tell; or when it is not there.
     """
     found = artifacts.load_shipped(NAME, {"net": "flow", "version": VERSION})
     if found is None or np.isin(marks_of(photographs), found.state[SEEN].numpy()).any():
@@ -142,7 +144,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
         # all that other things come from beside the photographs; a key of the material itself would take a second
         "others": artifacts.fingerprint(background.images, background.labels),
     }
-    size = train.images.shape[1]
+    size, places = train.images.shape[1], []
 
     def fit() -> tuple[dict, dict]:
         material = material_of(data, seed=run.seed)
@@ -164,6 +166,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
             artifacts.save(run.dir, SHEETS_FILE, arrays, now)
 
         for number, plan in enumerate(plans):
+            places.append(run.dir / f"{NAME}-{artifacts.key_of(now)}-{number}.checkpoint")
             net, latest = train_flow(
                 images,
                 labels,
@@ -171,7 +174,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
                 classes=classes,
                 seed=run.seed + number,
                 start=net,
-                checkpoint=run.dir / f"{NAME}-{artifacts.key_of(now)}-{number}.checkpoint",
+                checkpoint=places[-1],
                 every=-(-plan.steps // LOOKS),
                 after=watch,
             )
@@ -194,9 +197,9 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, a
     fitted = artifacts.fit_or_load(
         NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
     )
-    # not before the weights are stored; those of other trainings were left by a kill
-    for place in run.dir.glob(f"{NAME}-*.checkpoint"):
-        place.unlink(missing_ok=True)
+    for place in run.dir.glob(f"{NAME}-*.checkpoint"):  # not before the weights are stored
+        if place in places or time.time() - place.stat().st_mtime > FORGOTTEN:
+            place.unlink(missing_ok=True)
     artifacts.forget(run.dir, SHEETS_FILE)
     return flow_from(fitted), fitted
 

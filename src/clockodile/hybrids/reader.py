@@ -5,6 +5,7 @@ The quiz knows nothing of buttons: `reader_widget` puts them on top. Every answe
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.errors import UserError
 from clockodile.hybrids.measures import share_of
 
-LOG = logging.getLogger("clockodile").info
-NAME, EARLIER = "answers.csv", "answers-earlier.csv"  # the latter for answers of another CONFIG
+WARN = logging.getLogger("clockodile").warning
+NAME, EARLIER = "answers.csv", "answers-earlier-{}.csv"  # the latter for answers of another CONFIG
 CONFIG = {"quiz": 1}  # raise it when the columns change their meaning
 QUESTIONS = 40
 CORNERS = ("first", "second", "both", "neither")
@@ -168,9 +169,14 @@ class Quiz:
         """
         path = self.run_dir / NAME
         if path.is_file() and artifacts.recorded_config(self.run_dir, NAME, {}) not in (None, CONFIG):
-            path.replace(self.run_dir / EARLIER)
+            aside = next(
+                place
+                for place in (self.run_dir / EARLIER.format(number) for number in itertools.count(1))
+                if not place.exists()
+            )
+            path.replace(aside)
             artifacts.forget(self.run_dir, NAME)
-            LOG(f"the answers in {path} are of an earlier version; they were moved to {EARLIER}")
+            WARN(f"the answers in {path} are of an earlier version; they were moved to {aside.name}")
         if not path.is_file():
             return pd.DataFrame(columns=["quiz", "question", "kind", "answer"])
         return artifacts.load(self.run_dir, NAME)

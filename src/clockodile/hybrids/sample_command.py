@@ -74,17 +74,22 @@ def sample_command(
     folder, names = Path(out), [f"{index:04d}.png" for index in range(count)]
     files = [*names, SHEET, *([GRID] if grid else [])]
     make, classes = maker(run, method)
-    before, written = check_folder(folder, files), 0
+    own, written = check_folder(folder, files), 0
+    before = set(own)
     record = {"method": method, "mix": mix, "seed": seed, "classes": classes}
     try:
         for part in drawn(make, names, mix=mix, seed=seed, grid=grid):
-            if not written:  # before any file: the next call must know which ones it may replace
-                note(folder, record, {*before, *files}, finished=False)
+            own |= part.keys()
+            note(
+                folder, record, own, finished=False
+            )  # before the files: which ones the next call may replace
             for name, pixels in part.items():
                 with atomic_files.atomic(folder / name) as temporary:
                     Image.fromarray(pixels).save(temporary, format="PNG")
                 written += 1
     except KeyboardInterrupt:
+        if own != before:
+            note(folder, record, {name for name in own if (folder / name).exists()}, finished=False)
         kept = min(written, count)
         tell_on_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {folder}")
         return 130
@@ -173,14 +178,16 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
 def mend(folder: Path) -> str:
     """What to do when a run folder lacks something, in words: notebook 04 again, with the options it had there."""
     noted = atomic_files.read_json(folder / "run.json") or {}
+    fourth = noted.get("notebooks", {}).get("04", {})
     asked = (atomic_files.read_json(folder / "data_card.json") or {}).get("request", {})
-    settings = noted.get("settings", {}) | asked
+    settings = (fourth.get("settings") or noted.get("settings", {})) | asked
     words = ["clockodile", "run", "--only", "04", "--out", str(folder)]
     for name in ("recipe", "profile", "seed", "source", "data_dir"):
         if settings.get(name):  # 0 and "" are the defaults
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
-    for name, value in noted.get("notebooks", {}).get("04", {}).get("parameters", {}).items():
-        words += ["-p", f"{name}={value}"]
+    for name, value in fourth.get("parameters", {}).items():
+        if name != "retrain":  # what is there need not be trained again
+            words += ["-p", f"{name}={value}"]
     return f"run notebook 04 (`{shlex.join(words)}`)"
 
 
