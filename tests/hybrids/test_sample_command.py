@@ -14,10 +14,11 @@ from tiny_nets import with_short_plans
 
 from clockodile import artifacts, atomic_files, cli
 from clockodile.data.dataset import as_images, prepare_dataset
-from clockodile.hybrids import sample_command
+from clockodile.hybrids import earlier, sample_command
+from clockodile.hybrids.earlier import AUTOENCODERS, INVENTORS
 from clockodile.hybrids.eyes import CHOOSER, WITNESS
 from clockodile.hybrids.methods import CLASSIC
-from clockodile.hybrids.sample_command import AUTOENCODERS, FROM_NOISE, OF_THE_FLOW
+from clockodile.hybrids.sample_command import OF_THE_FLOW
 from clockodile.workspace import open_run
 
 
@@ -208,15 +209,15 @@ def test_what_a_run_lacks_is_named_with_the_command_that_makes_it(noted, noted_r
     assert code == 2 and "data_card.json is missing" in told and "--profile full" in told
 
 
-@pytest.mark.parametrize("method", [*AUTOENCODERS, *FROM_NOISE])
+@pytest.mark.parametrize("method", [*AUTOENCODERS, *INVENTORS])
 def test_a_net_of_other_photographs_or_another_version_draws_nothing(method, noted_run, capsys, monkeypatch):
-    path, real = noted_run / f"generators/{method}.safetensors", sample_command.known_photographs
+    path, real = noted_run / f"generators/{method}.safetensors", earlier.known_photographs
     for name, other in {
-        "EARLIER_VERSION": 1_000,
+        "VERSION": 1_000,
         "known_photographs": lambda data: real(data).rows(slice(1, None)),
     }.items():
         with monkeypatch.context() as patch:
-            patch.setattr(sample_command, name, other)
+            patch.setattr(earlier, name, other)
             code, told = sample(capsys, noted_run, "--method", method, "--out", "x")
         assert code == 2 and f"{path} is of another version or other data; run notebook 04" in told
 

@@ -94,6 +94,11 @@ def tried_hybrids(
 
 
 @torch.no_grad()
+def worth_to(look: Look, images: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    """What the rule finds in hybrids, uint8 (N, S, S, 3), when it sees with these eyes: float (N,)."""
+    return worth(in_equal_parts(look, as_tensor(images))[:, list(pair)], 0.5).numpy()
+
+
 def put_before_rule(
     look: Look, pictures: Mapping[str, Judged], pair: tuple[int, int], tries: int
 ) -> dict[str, Tried]:
@@ -106,14 +111,11 @@ def put_before_rule(
     for title, judged in pictures.items():
         if count := len(judged.images) // tries:
             images = judged.images[: tries * count]
-            theirs = worth(in_equal_parts(look, as_tensor(images))[:, list(pair)], 0.5)
-            found[title] = Tried(
-                images, judged.evidence[: tries * count], theirs.reshape(tries, count).numpy()
-            )
+            theirs = worth_to(look, images, pair)
+            found[title] = Tried(images, judged.evidence[: tries * count], theirs.reshape(tries, count))
     return found
 
 
-@torch.no_grad()
 def choosers(
     tried: Mapping[str, Tried], pair: tuple[int, int], rivals: Mapping[str, Look] | None = None
 ) -> pd.DataFrame:
@@ -126,9 +128,8 @@ def choosers(
     for title, some in tried.items():
         row = {"tries of": title} | rule_against_judge(some.evidence, some.worth, pair)
         for rival, look in (rivals or {}).items():
-            seen = in_equal_parts(look, as_tensor(some.images))[:, list(pair)]
-            theirs = worth(seen, 0.5).reshape(some.worth.shape)
-            measured = rule_against_judge(some.evidence, theirs.numpy(), pair)
+            theirs = worth_to(look, some.images, pair).reshape(some.worth.shape)
+            measured = rule_against_judge(some.evidence, theirs, pair)
             row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}
         rows.append(row)
     return pd.DataFrame(rows).set_index("tries of")

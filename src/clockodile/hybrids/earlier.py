@@ -11,7 +11,6 @@ from torch import nn
 
 from clockodile import artifacts
 from clockodile.ambiguous.autoencoders import (
-    Autoencoder,
     ConvAutoencoder,
     DenseAutoencoder,
     train_autoencoder,
@@ -44,6 +43,8 @@ class Plans:
     gan: GanPlan  # the slowest of the three
 
 
+AUTOENCODERS = {"dense_autoencoder": DenseAutoencoder, "conv_autoencoder": ConvAutoencoder}
+INVENTORS = {"vae": ConditionalVAE, "gan": Generator}  # draw from noise
 PLANS = {  # by profile
     "quick": Plans(
         AutoencoderPlan(epochs=8, batch=32, learning_rate=2e-3),
@@ -70,7 +71,7 @@ def fit_autoencoder(
     Returns the model in evaluation mode and its record (metrics: "losses", one an epoch).
     """
     plan = AutoencoderPlan(epochs or run.profile.autoencoder_epochs)
-    return _fit_autoencoder("dense_autoencoder", DenseAutoencoder, run, data, plan, retrain=retrain)
+    return _fit_autoencoder("dense_autoencoder", run, data, plan, retrain=retrain)
 
 
 def fit_conv_autoencoder(
@@ -79,7 +80,7 @@ def fit_conv_autoencoder(
     """The convolutional autoencoder, trained now or loaded; arguments and results as of `fit_autoencoder`."""
     usual = PLANS[run.profile.name].conv_autoencoder
     plan = plan or replace(usual, epochs=run.profile.scaled(usual.epochs))
-    return _fit_autoencoder("conv_autoencoder", ConvAutoencoder, run, data, plan, retrain=retrain)
+    return _fit_autoencoder("conv_autoencoder", run, data, plan, retrain=retrain)
 
 
 def fit_vae(
@@ -91,15 +92,11 @@ def fit_vae(
     """
     usual = PLANS[run.profile.name].vae
     plan = plan or replace(usual, steps=run.profile.scaled(usual.steps))
-    shape = {"code": plan.code, "width": plan.width}
 
     def train(images: torch.Tensor, labels: torch.Tensor, classes: int):
         return train_vae(images, labels, plan, classes=classes, seed=run.seed)
 
-    def build(classes: int, size: int) -> ConditionalVAE:
-        return ConditionalVAE(classes=classes, image_size=size, **shape)
-
-    return _fit("vae", run, data, asdict(plan), train, build, retrain=retrain)
+    return _fit("vae", run, data, asdict(plan), train, retrain=retrain)
 
 
 def fit_gan(
@@ -111,35 +108,50 @@ def fit_gan(
     """
     usual = PLANS[run.profile.name].gan
     plan = plan or replace(usual, steps=run.profile.scaled(usual.steps))
-    shape = {"code": plan.code, "width": plan.width}
 
     def train(images: torch.Tensor, labels: torch.Tensor, classes: int):
         return train_gan(images, labels, plan, classes=classes, seed=run.seed)
 
-    def build(classes: int, size: int) -> Generator:
-        return Generator(classes=classes, image_size=size, **shape)
-
-    return _fit("gan", run, data, asdict(plan), train, build, retrain=retrain)
+    return _fit("gan", run, data, asdict(plan), train, retrain=retrain)
 
 
-def _fit_autoencoder(
-    name: str, net: type[Autoencoder], run: Run, data: Dataset, plan: AutoencoderPlan, *, retrain: bool
-):
-    def build(classes: int, size: int) -> Autoencoder:
-        return net(image_size=size)
-
+def _fit_autoencoder(name: str, run: Run, data: Dataset, plan: AutoencoderPlan, *, retrain: bool):
     def train(images: torch.Tensor, labels: torch.Tensor, classes: int):
         return train_autoencoder(
-            lambda: build(classes, images.shape[-1]), images, seed=run.seed, **asdict(plan)
+            lambda: AUTOENCODERS[name](image_size=images.shape[-1]), images, seed=run.seed, **asdict(plan)
         )
 
-    return _fit(name, run, data, asdict(plan), train, build, retrain=retrain)
+    return _fit(name, run, data, asdict(plan), train, retrain=retrain)
+
+
+def config_of(name: str, run: Run, data: Dataset) -> dict:
+    """What the stored net `name` must agree with, however long it was trained. data: all splits."""
+    known = known_photographs(data)
+    return {
+        "net": name,
+        "version": VERSION,
+        "seed": run.seed,
+        # which folds there are is not in the data's name
+        "known": artifacts.fingerprint(known.images, known.labels),
+    }
+
+
+def net_from(name: str, fitted: artifacts.Fitted, data: Dataset) -> nn.Module:
+    """The net `name` in a stored file, in evaluation mode, for the data it was trained on."""
+    size = data.images.shape[1]
+    if name in AUTOENCODERS:
+        net = AUTOENCODERS[name](image_size=size)
+    else:
+        shape = {part: fitted.config["plan"][part] for part in ("code", "width")}
+        net = INVENTORS[name](classes=len(data.classes), image_size=size, **shape)
+    net.load_state_dict(fitted.state)
+    return net.eval()
 
 
 def _fit(
-    name: str, run: Run, data: Dataset, plan: dict, train: Callable, build: Callable, *, retrain: bool
+    name: str, run: Run, data: Dataset, plan: dict, train: Callable, *, retrain: bool
 ) -> tuple[nn.Module, artifacts.Fitted]:
-    """Train or load the net `name`. train(images, labels, C) -> (net, losses); build(C, S) -> that net untrained."""
+    """Train or load the net `name`. train(images, labels, C) -> (net, losses)."""
     known, classes = known_photographs(data), len(data.classes)
 
     def fit() -> tuple[dict, dict]:
@@ -150,15 +162,7 @@ def _fit(
         }
         return state, {"losses": curve(losses)}
 
-    config = {
-        "net": name,
-        "version": VERSION,
-        "seed": run.seed,
-        "plan": plan,
-        "known": artifacts.fingerprint(
-            known.images, known.labels
-        ),  # which folds there are is not in the data's name
-    }
+    config = config_of(name, run, data) | {"plan": plan}
     fitted = artifacts.fit_or_load(
         f"generators/{name}", config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain
     )
@@ -166,9 +170,8 @@ def _fit(
     state = {
         part: value.float() if value.is_floating_point() else value for part, value in fitted.state.items()
     }
-    net = build(classes, data.images.shape[1])
-    net.load_state_dict(state)
-    return net.eval(), replace(fitted, state=state)
+    fitted = replace(fitted, state=state)
+    return net_from(name, fitted, data), fitted
 
 
 def curve(losses: list) -> list:

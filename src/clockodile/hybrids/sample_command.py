@@ -14,14 +14,13 @@ from PIL import Image
 
 from clockodile import artifacts, atomic_files
 from clockodile.ambiguous import judging
-from clockodile.ambiguous.autoencoders import ConvAutoencoder, DenseAutoencoder
 from clockodile.classify.predict_command import is_run, tell_on_stderr
 from clockodile.data.dataset import Dataset, as_images, assemble
 from clockodile.errors import UserError
-from clockodile.hybrids.earlier import VERSION as EARLIER_VERSION
-from clockodile.hybrids.earlier import known_photographs
+from clockodile.hybrids import earlier
+from clockodile.hybrids.earlier import AUTOENCODERS
 from clockodile.hybrids.eyes import CHOOSER, NAMES, Eyes
-from clockodile.hybrids.gan import Generator, gan_hybrids
+from clockodile.hybrids.gan import gan_hybrids
 from clockodile.hybrids.generator import NAME as FLOW
 from clockodile.hybrids.generator import VERSION as FLOW_VERSION
 from clockodile.hybrids.generator import flow_from
@@ -30,7 +29,7 @@ from clockodile.hybrids.guides import VERSION as GUIDES_VERSION
 from clockodile.hybrids.guides import guides_from
 from clockodile.hybrids.methods import CLASSIC, Draw, of_codes, of_nothing
 from clockodile.hybrids.mixing import FOLLOW, TRIES, Mixer, mix_best, mix_line
-from clockodile.hybrids.vae import ConditionalVAE, vae_hybrids
+from clockodile.hybrids.vae import vae_hybrids
 from clockodile.plots import image_sheet
 from clockodile.recipes import get_profile, get_recipe
 from clockodile.workspace import Run
@@ -41,9 +40,7 @@ OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the gu
     "flow_best": (TRIES, 0.0),
     "flow": (1, 0.0),
 }
-# the classic methods that learn, with their nets: some mix two photographs' codes, others draw from noise
-AUTOENCODERS = {"dense_autoencoder": DenseAutoencoder, "conv_autoencoder": ConvAutoencoder}
-FROM_NOISE = {"vae": (ConditionalVAE, vae_hybrids), "gan": (Generator, gan_hybrids)}
+FROM_NOISE = {"vae": vae_hybrids, "gan": gan_hybrids}  # how the nets of earlier.INVENTORS draw
 MOST = 100_000  # pictures a call
 RECORD = "sample.json"  # beside the pictures: how they were made
 SHEET, GRID = "contact_sheet.png", "grid.png"
@@ -80,9 +77,8 @@ def sample_command(
     try:
         for part in drawn(make, names, mix=mix, seed=seed, grid=grid):
             own |= part.keys()
-            note(
-                folder, record, own, finished=False
-            )  # before the files: which ones the next call may replace
+            # before the files: the next call must know which ones it may replace
+            note(folder, record, own, finished=False)
             for name, pixels in part.items():
                 with atomic_files.atomic(folder / name) as temporary:
                     Image.fromarray(pixels).save(temporary, format="PNG")
@@ -199,20 +195,13 @@ def classic_draw(method: str, run: Run, data: Dataset) -> Draw:
     """
     if method not in (*AUTOENCODERS, *FROM_NOISE):
         return CLASSIC[method].prepare(run, data)
-    known, size = known_photographs(data), data.images.shape[1]
-    wanted = {"net": method, "version": EARLIER_VERSION, "seed": run.seed}
-    wanted["known"] = artifacts.fingerprint(known.images, known.labels)
-    fitted = load_part(run.dir / "generators", method, wanted, mend(run.dir))
-    if method in AUTOENCODERS:
-        net = AUTOENCODERS[method](image_size=size)
-        prepare = of_codes(lambda *_, **__: (net, fitted))
-    else:
-        kind, draw = FROM_NOISE[method]
-        shape = {part: fitted.config["plan"][part] for part in ("code", "width")}
-        net = kind(classes=len(data.classes), image_size=size, **shape)
-        prepare = of_nothing(lambda *_, **__: (net, fitted), draw)
-    net.load_state_dict(fitted.state)
-    net.eval()
+
+    def load(run: Run, data: Dataset, *, retrain: bool):
+        wanted = earlier.config_of(method, run, data)
+        fitted = load_part(run.dir / "generators", method, wanted, mend(run.dir))
+        return earlier.net_from(method, fitted, data), fitted
+
+    prepare = of_codes(load) if method in AUTOENCODERS else of_nothing(load, FROM_NOISE[method])
     return prepare(run, data)
 
 
