@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_photos import write_photos
 from PIL import Image
-from tiny_flows import trained_run, use_tiny_plans
+from tiny_flows import calls_counted, trained_run, use_tiny_plans
 from tiny_nets import with_short_plans
 
 from clockodile import artifacts, atomic_files, cli
@@ -225,25 +225,16 @@ def test_a_net_of_other_photographs_or_another_version_draws_nothing(method, not
 # --- interrupted -------------------------------------------------------------------------------------------
 
 
-def stop_after(monkeypatch, parts):
-    """Parts of two pictures, and Ctrl-C instead of the one after so many."""
-    real, made = sample_command.flow_pictures, []
-
-    def draw(*words):
-        if len(made) == parts:
-            raise KeyboardInterrupt
-        made.append(1)
-        return real(*words)
-
+@pytest.fixture
+def parts_of_two(monkeypatch):
     monkeypatch.setattr(sample_command, "PART", 2)
-    monkeypatch.setattr(sample_command, "flow_pictures", draw)
 
 
-def test_finished_pictures_survive_an_interruption(place, capsys, monkeypatch):
+@pytest.mark.usefixtures("parts_of_two")
+def test_finished_pictures_survive_an_interruption(place, capsys):
     words = ["--pretrained", "--n", 5, "--method", "flow", "--out"]
     sample(capsys, *words, "whole")
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2)
+    with calls_counted(sample_command, "flow_pictures", most=2):
         code, told = sample(capsys, *words, "new")
     assert code == 130 and "stopped; 4 of 5 pictures are finished and kept in new" in told
     names = [f"000{i}.png" for i in range(4)]
@@ -260,13 +251,13 @@ def test_finished_pictures_survive_an_interruption(place, capsys, monkeypatch):
     }
 
 
-def test_an_interruption_spares_what_was_there_until_it_is_replaced(place, capsys, monkeypatch):
+@pytest.mark.usefixtures("parts_of_two")
+def test_an_interruption_spares_what_was_there_until_it_is_replaced(place, capsys):
     words = ["--pretrained", "--method", "flow", "--out", "new", "--n"]
     sample(capsys, *words, 6)
     before = contents(place / "new")
     for parts in (0, 1):
-        with monkeypatch.context() as patch:
-            stop_after(patch, parts)
+        with calls_counted(sample_command, "flow_pictures", most=parts):
             assert sample(capsys, *words, 4, "--seed", 50)[0] == 130
         replaced = {path.name for path, content in contents(place / "new").items() if before[path] != content}
         assert replaced == ({"0000.png", "0001.png", "sample.json"} if parts else set())

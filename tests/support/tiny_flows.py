@@ -29,19 +29,24 @@ def use_tiny_plans(monkeypatch) -> None:
 
 
 @contextmanager
-def steps_counted(*, most: int | None = None) -> Iterator[list]:
-    """Yields a list that grows by one with each step of a flow's training, which is interrupted after `most`."""
-    real, done = flow.flow_step, []
+def calls_counted(module, name: str, *, most: int | None = None) -> Iterator[list]:
+    """Yields a list that grows by one with each call of a module's function; Ctrl-C instead of more than `most`."""
+    real, done = getattr(module, name), []
 
-    def step(*words):
+    def call(*words):
         if len(done) == most:
             raise KeyboardInterrupt
         done.append(1)
         return real(*words)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flow, "flow_step", step)
+        patch.setattr(module, name, call)
         yield done
+
+
+def steps_counted(*, most: int | None = None):
+    """The same for the steps of a flow's training."""
+    return calls_counted(flow, "flow_step", most=most)
 
 
 def trained_run(place: Path) -> Run:
