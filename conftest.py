@@ -16,6 +16,8 @@ def pytest_configure(config):
         "CLOCKODILE_HEADLESS": "1",
         "CLOCKODILE_PROFILE": "quick",
         "MPLBACKEND": "agg",
+        "OMP_NUM_THREADS": "1",  # two threads of two test processes wait for each other longer than one takes
+        "MKL_NUM_THREADS": "1",
         "no_proxy": "127.0.0.1,localhost",  # servers of the tests; a machine's proxy does not know them
     }
 

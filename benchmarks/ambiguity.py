@@ -23,15 +23,15 @@ from PIL import Image
 from sklearn.metrics import average_precision_score
 
 from clockodile.ambiguous.embedding import codes_of
-from clockodile.ambiguous.judging import features_of, judge_run
-from clockodile.ambiguous.methods import METHODS, Opinions
-from clockodile.ambiguous.probes import exchange_labels, probe_out_of_fold
+from clockodile.ambiguous.judge import features_of, judge_run
+from clockodile.ambiguous.label_errors import exchange_labels, probe_out_of_fold
+from clockodile.ambiguous.score_table import METHODS, Opinions
 from clockodile.ambiguous.scores import label_quality_doubt
-from clockodile.classify import compact, report_000
-from clockodile.classify.crossval import judge_held_out
-from clockodile.classify.training import train_full_batch
+from clockodile.classify import half_quarter_quarter, own_net
+from clockodile.classify.cross_validation import judge_held_out
+from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
-from clockodile.workspace import Run, open_run
+from clockodile.learn.training import train_full_batch
 
 PLANTINGS, SHARE = 5, 0.05
 
@@ -52,8 +52,8 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
     tensor = torch.cat([train.tensor(), hybrids.tensor()])
     features = np.concatenate([judged.features, features_of(hybrids.images)])
     ours, first, distance = (np.zeros((1, len(labels), 2)) for _ in range(3))
-    make = report_000.net_for(train)
-    for number, (net, _) in enumerate(compact.fold_nets(run, train, 0, epochs=epochs)):
+    make = half_quarter_quarter.net_for(train)
+    for number, (net, _) in enumerate(own_net.fold_nets(run, train, 0, epochs=epochs)):
         known, unseen = torch.from_numpy(train.fold != number), torch.from_numpy(fold == number)
         known = torch.cat([known, torch.zeros(len(hybrids), dtype=torch.bool)])
         pictures, truth = tensor[known], torch.from_numpy(labels)[known]

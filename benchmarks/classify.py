@@ -31,15 +31,15 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
-from clockodile.classify import training
-from clockodile.classify.earlier_nets import ThreeBlockNet
-from clockodile.classify.models import CompactResNet
-from clockodile.classify.training import Plan, evaluate, fast_bfloat16, seeded, train, train_full_batch
-from clockodile.data.anything import ARCHIVE, CLASSES, read_archive
+from clockodile.classify.report_nets import ThreeBlockNet
+from clockodile.core.errors import UserError
+from clockodile.core.recipes import DEFAULT_RECIPE, get_profile
+from clockodile.core.workspace import open_run
+from clockodile.data.cifar10 import ARCHIVE, CLASSES, read_archive
 from clockodile.data.dataset import Dataset, as_tensor, load_dataset
-from clockodile.errors import UserError
-from clockodile.recipes import DEFAULT_RECIPE, get_profile
-from clockodile.workspace import open_run
+from clockodile.learn import training
+from clockodile.learn.models import CompactResNet
+from clockodile.learn.training import Plan, evaluate, fast_bfloat16, seeded, train, train_full_batch
 
 CPU = torch.device("cpu")
 BATCH = 64  # of everything but ours and report 000's

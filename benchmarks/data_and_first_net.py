@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from clockodile.classify.earlier_nets import ThreeBlockNet
-from clockodile.classify.training import train_full_batch
+from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.data.duplicates import find_near_duplicates, grey, pair_correlation
 from clockodile.data.rendered import rendered_collection
+from clockodile.learn.training import train_full_batch
 
 REPEATS = 3
 EPOCHS = 10

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from made_photos import striped_dataset, write_photos
 
+from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset
-from clockodile.workspace import Run, open_run
 
 
 @pytest.fixture

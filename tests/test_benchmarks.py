@@ -10,8 +10,8 @@ import pytest
 from made_photos import write_photos
 from tiny_cifar10 import write_archive
 
-from clockodile.ambiguous.methods import METHODS
-from clockodile.errors import UserError
+from clockodile.ambiguous.score_table import METHODS
+from clockodile.core.errors import UserError
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "classify.py"
 TRAININGS = [

@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from clockodile.memory import keep_freed_memory
+from clockodile.app.memory import keep_freed_memory
 
 keep_freed_memory()  # here, because notebooks, commands and tests all pass here before they compute
 

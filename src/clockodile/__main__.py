@@ -2,6 +2,6 @@
 
 import sys
 
-from clockodile.cli import main
+from clockodile.app.cli import main
 
 sys.exit(main())

@@ -3,8 +3,8 @@
 import plain_features as plain
 import pytest
 
-from clockodile import artifacts
-from clockodile.ambiguous import judging
+from clockodile.ambiguous import judge
+from clockodile.core import store
 
 
 @pytest.fixture
@@ -16,6 +16,6 @@ def plain_features(monkeypatch, tmp_path):
         asked.append(len(images))
         return plain.plain_features(images)
 
-    monkeypatch.setattr(judging, "features_of", features_of)
-    monkeypatch.setattr(artifacts, "shipped_weights", lambda: tmp_path / "none")
+    monkeypatch.setattr(judge, "features_of", features_of)
+    monkeypatch.setattr(store, "shipped_weights", lambda: tmp_path / "none")
     return asked

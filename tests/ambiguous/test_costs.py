@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from clockodile.ambiguous import costs
-from clockodile.ambiguous.methods import METHODS, Opinions
+from clockodile.ambiguous.score_table import METHODS, Opinions
 
 
 def test_every_kind_of_model_is_timed_and_more_nets_take_longer(data, monkeypatch):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clockodile.ambiguous.judging import judge_run
+from clockodile.ambiguous.judge import judge_run
 from clockodile.ambiguous.other_judges import (
     RESAMPLED,
     clusters,

@@ -11,7 +11,7 @@ import pytest
 
 from clockodile.ambiguous import plane_widget
 from clockodile.ambiguous.plane_widget import as_link, browse_corners, browse_plane, pointing_page
-from clockodile.plots import short_id
+from clockodile.show.plots import short_id
 
 
 @pytest.fixture

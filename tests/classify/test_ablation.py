@@ -4,11 +4,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from clockodile.classify import ablation, compact
+from clockodile.classify import ablation, own_net
 from clockodile.classify.ablation import EVERYTHING, VARIANTS, fit_variant
-from clockodile.classify.models import CompactResNet
-from clockodile.classify.training import Plan
-from clockodile.workspace import open_run
+from clockodile.core.workspace import open_run
+from clockodile.learn.models import CompactResNet
+from clockodile.learn.training import Plan
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def trained(monkeypatch):
         return real(partial(CompactResNet, widths=(4, 8)), images, labels, replace(plan, epochs=1), seed=seed)
 
     monkeypatch.setattr(ablation, "train", train)
-    monkeypatch.setattr(compact, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
+    monkeypatch.setattr(own_net, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
     return seen
 
 

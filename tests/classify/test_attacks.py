@@ -13,8 +13,8 @@ from clockodile.classify.attacks import (
     pgd,
     transfer_table,
 )
-from clockodile.classify.training import predict, seeded, train_full_batch
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
+from clockodile.learn.training import predict, seeded, train_full_batch
 
 EPSILON = 4
 ATTACKS = {

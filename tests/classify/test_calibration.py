@@ -8,8 +8,8 @@ from clockodile.classify.calibration import (
     log_loss_at,
     log_mean_probability,
 )
-from clockodile.classify.crossval import mean_probability
-from clockodile.errors import UserError
+from clockodile.classify.cross_validation import mean_probability
+from clockodile.core.errors import UserError
 
 
 def boasting(temperature: float, *, count: int = 4000, classes: int = 2, seed: int = 0):

@@ -4,7 +4,6 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.explanation import (
     METHODS,
     deletion_curve,
@@ -15,8 +14,9 @@ from clockodile.classify.explanation import (
     sanity_check,
     sanity_table,
 )
-from clockodile.classify.training import predict, seeded, train_full_batch
-from clockodile.errors import UserError
+from clockodile.classify.report_nets import ThreeBlockNet
+from clockodile.core.errors import UserError
+from clockodile.learn.training import predict, seeded, train_full_batch
 
 EVERY_METHOD = pytest.mark.parametrize("method", METHODS)
 

@@ -6,7 +6,7 @@ import torch
 from made_photos import striped_dataset
 
 from clockodile.classify import figures_pictures as figures
-from clockodile.plots import class_colour
+from clockodile.show.plots import class_colour
 
 pytestmark = pytest.mark.usefixtures("drawn_and_closed")
 

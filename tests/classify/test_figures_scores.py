@@ -3,10 +3,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clockodile.classify.comparison import summary
 from clockodile.classify.figures_scores import confusion_figure, reliability_figure, results_figure
 from clockodile.classify.metrics import reliability_bins
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
+from clockodile.core.stats import summary
 
 pytestmark = pytest.mark.filterwarnings("error")
 RNG = np.random.default_rng(0)

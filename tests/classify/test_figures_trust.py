@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clockodile.classify import figures_trust as figures
-from clockodile.classify.changes import ORIGINAL
+from clockodile.classify.corruptions import ORIGINAL
 from clockodile.classify.explanation import deletion_curve
 
 pytestmark = pytest.mark.usefixtures("drawn_and_closed")

@@ -10,7 +10,7 @@ from clockodile.classify.metrics import (
     expected_calibration_error,
     reliability_bins,
 )
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("error")
 LABELS = np.array([0, 0, 0, 1, 1])

@@ -9,16 +9,16 @@ from safetensors.torch import load_file, save_file
 from tiny_nets import Brightness, Probed
 from torch import nn
 
-from clockodile.artifacts import shipped_weights
-from clockodile.classify import backbones
 from clockodile.classify import predictor as module
-from clockodile.classify.backbones import Backbone
-from clockodile.classify.earlier_nets import ThreeBlockNet
 from clockodile.classify.predictor import Predictor, load_predictor, save_predictor
-from clockodile.classify.probes import fit_probe
-from clockodile.classify.training import seeded
+from clockodile.classify.report_nets import ThreeBlockNet
+from clockodile.core.errors import UserError
+from clockodile.core.store import shipped_weights
 from clockodile.data.dataset import as_tensor
-from clockodile.errors import UserError
+from clockodile.learn import backbones
+from clockodile.learn.backbones import Backbone
+from clockodile.learn.linear_probe import fit_probe
+from clockodile.learn.training import seeded
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from clockodile.classify.changes import CHANGES, ORIGINAL
+from clockodile.classify.corruptions import CHANGES, ORIGINAL
 from clockodile.classify.robustness import (
     accuracy_under_changes,
     correct_under_changes,
@@ -14,7 +14,7 @@ from clockodile.classify.robustness import (
     out_of_fold_under_changes,
     summarise_changes,
 )
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
 
 
 def pictures(count=4, side=32):

@@ -15,12 +15,12 @@ from filelock import FileLock
 from local_server import send, served, stall
 from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 
-from clockodile.atomic_files import atomic
+from clockodile.core.atomic_files import atomic
+from clockodile.core.download import Limits, Refused
+from clockodile.core.recipes import get_recipe
 from clockodile.data import cifar, rendered, sources
 from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar
 from clockodile.data.collection import Collection, Source
-from clockodile.data.download import Limits, Refused
-from clockodile.recipes import get_recipe
 
 RECIPE = get_recipe("clocks_crocodiles")
 SHORT = Limits(patience=1.0)
@@ -156,7 +156,7 @@ def test_two_processes_with_an_empty_cache_download_once(tmp_path):
     with served(answer) as at:
         code = (
             "import os; from pathlib import Path; from tiny_cifar import SMALL; "
-            "from clockodile.data.cifar import fetch_cifar; from clockodile.data.download import Limits; "
+            "from clockodile.data.cifar import fetch_cifar; from clockodile.core.download import Limits; "
             f"fetch_cifar(Path({str(tmp_path)!r}), url={at.url!r}, dataset=SMALL, "
             "limits=Limits(patience=90), log=lambda line: os.write(1, line.encode() + b'\\n'))"  # whole lines
         )

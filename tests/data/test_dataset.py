@@ -5,10 +5,10 @@ import pytest
 import torch
 from made_photos import write_photos
 
-from clockodile import artifacts, atomic_files
+from clockodile.core import atomic_files, store
+from clockodile.core.errors import UserError
+from clockodile.core.workspace import open_run
 from clockodile.data.dataset import as_images, as_tensor, load_dataset, prepare_dataset
-from clockodile.errors import UserError
-from clockodile.workspace import open_run
 
 
 def test_images_survive_the_way_to_tensors_and_back(data):
@@ -123,7 +123,7 @@ def test_the_stand_in_carries_its_stamp(tmp_path, monkeypatch):
     sizes = {split: len(data.part(split)) for split in ("train", "test", "background", "hybrid")}
     assert sizes == {"train": 1000, "test": 200, "background": 100, "hybrid": 100}
     assert (data.part("hybrid").fold == -1).all() and (data.part("hybrid").labels == -1).all()
-    stored = artifacts.load(tmp_path, "splits.csv")
+    stored = store.load(tmp_path, "splits.csv")
     assert (stored["split"] == "hybrid").sum() == 100
 
 

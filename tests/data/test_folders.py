@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from tiny_folders import ANY, PETS, SIZE, check_contract, pets, photo, put
 
+from clockodile.core.errors import UserError
 from clockodile.data.folders import folder_collection
-from clockodile.errors import UserError
 
 # --- every kind of bad or odd file, one case each -----------------------------------------------------------
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from clockodile.core.errors import UserError
 from clockodile.data import rendered
 from clockodile.data.rendered import rendered_collection
-from clockodile.errors import UserError
 
 SMALL = {"per_class": 6, "test_per_class": 3, "background": 4, "hybrids": 5}
 RENDERERS = (

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tiny_folders import PETS, SIZE, check_contract, pets
 
+from clockodile.core.download import Refused
+from clockodile.core.errors import UserError
 from clockodile.data import rendered, sources
 from clockodile.data.collection import Collection, Source
-from clockodile.data.download import Refused
 from clockodile.data.sources import collect
-from clockodile.errors import UserError
 
 
 def run(recipe=PETS, data_dir=None, source="auto"):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clockodile.core.errors import UserError
 from clockodile.data.splits import grouped_folds, half_quarter_quarter, split_hash, straddling_groups
-from clockodile.errors import UserError
 
 
 @settings(deadline=None, max_examples=30)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from clockodile.ambiguous.neither import Neither
+from clockodile.ambiguous.background import Neither
 from clockodile.data.dataset import as_images
 from clockodile.hybrids import controls
 from clockodile.hybrids.controls import (
@@ -20,7 +20,7 @@ from clockodile.hybrids.controls import (
     rule_against_judge,
     tried_hybrids,
 )
-from clockodile.hybrids.methods import parents
+from clockodile.hybrids.generators.table import parents
 
 
 class Judge:

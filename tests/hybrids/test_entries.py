@@ -7,12 +7,12 @@ import pytest
 from tiny_flows import use_tiny_plans
 from tiny_nets import with_short_plans
 
-from clockodile import artifacts
+from clockodile.core import store
 from clockodile.data.dataset import as_images
 from clockodile.hybrids import entries, mixing
 from clockodile.hybrids.entries import INVENTING, SEARCHED, WALKS, config_of, gather, titles
-from clockodile.hybrids.generator import fit_flow
-from clockodile.hybrids.methods import CLASSIC
+from clockodile.hybrids.generators.flow_of_run import fit_flow
+from clockodile.hybrids.generators.table import CLASSIC
 from clockodile.hybrids.mixing import fit_composer, mix_best, mix_once
 
 COUNT, TRIES, ALONE = 3, 2, 5
@@ -53,7 +53,7 @@ def test_every_title_has_its_pictures_and_every_class_its_own(found, whole, run,
         of_name = found["method"] == name
         mix = alone.index(name) % 2 if name in alone else 0.5
         assert found["seed"][of_name].tolist() == list(range(count)) and (found["mix"][of_name] == mix).all()
-    artifacts.save(tmp_path, "hybrids.npz", found, {})  # fits its schema
+    store.save(tmp_path, "hybrids.npz", found, {})  # fits its schema
 
 
 def test_the_best_are_the_tries_that_the_rule_likes_most(found):
@@ -155,7 +155,7 @@ def test_what_is_stored_is_outdated_when_any_net_or_setting_changes(
         method.prepare(short_run, whole)
 
     def key(losses=losses, **options):
-        return artifacts.key_of(config_of(short_run, whole, losses, **asked | options))
+        return store.key_of(config_of(short_run, whole, losses, **asked | options))
 
     before = key()
     assert before == key()

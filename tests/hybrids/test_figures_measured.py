@@ -14,7 +14,7 @@ from clockodile.hybrids.figures_measured import (
     turning_figure,
 )
 from clockodile.hybrids.psychometrics import measure_turning, psychometric
-from clockodile.hybrids.reader import Quiz, choose_questions
+from clockodile.hybrids.quiz import Quiz, choose_questions
 
 NAMES = ("striped", "dotted")
 

@@ -10,10 +10,10 @@ import PIL.Image
 import pytest
 from made_photos import write_photos
 
-from clockodile import plots
-from clockodile.cli import main
-from clockodile.run import find_notebooks, run_notebooks
-from clockodile.workspace import open_run
+from clockodile.app.cli import main
+from clockodile.app.run import find_notebooks, run_notebooks
+from clockodile.core.workspace import open_run
+from clockodile.show import plots
 
 SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```", re.DOTALL)
 FILES = (

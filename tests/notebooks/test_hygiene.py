@@ -5,10 +5,10 @@ import re
 import nbformat
 import pytest
 
-from clockodile import notebook_html
-from clockodile.notebook_html import formula
-from clockodile.refresh import refuse_paths, texts_of
-from clockodile.workspace import project_root
+from clockodile.app import notebook_html
+from clockodile.app.notebook_html import formula
+from clockodile.app.refresh import refuse_paths, texts_of
+from clockodile.core.workspace import project_root
 
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 FIGURES = project_root() / "images4report"

@@ -8,12 +8,13 @@ import pytest
 from made_photos import striped_dataset, write_photos
 from plain_features import plain_features
 
-from clockodile.ambiguous import judging
-from clockodile.classify.training import Plan
-from clockodile.hybrids import flow, generator, guides
-from clockodile.hybrids.flow import FlowPlan
+from clockodile.ambiguous import judge
+from clockodile.core.workspace import Run, open_run
+from clockodile.hybrids import guidance
+from clockodile.hybrids.generators import flow, flow_of_run
+from clockodile.hybrids.generators.flow import FlowPlan
 from clockodile.hybrids.mixing import fit_composer
-from clockodile.workspace import Run, open_run
+from clockodile.learn.training import Plan
 
 TINY_FLOW = FlowPlan(steps=4, batch=8, widths=(8, 16), depth=1)
 TINY_GUIDES = Plan(epochs=1)
@@ -21,11 +22,11 @@ TINY_GUIDES = Plan(epochs=1)
 
 def use_tiny_plans(monkeypatch) -> None:
     """Both profiles train these, from nothing; networks see what is plain to see."""
-    monkeypatch.setattr(judging, "features_of", plain_features)
-    monkeypatch.setattr(generator, "package_flow", lambda photographs, classes: None)
+    monkeypatch.setattr(judge, "features_of", plain_features)
+    monkeypatch.setattr(flow_of_run, "package_flow", lambda photographs, classes: None)
     for profile in ("quick", "full"):
-        monkeypatch.setitem(generator.PLANS, profile, (TINY_FLOW,))
-        monkeypatch.setitem(guides.PLANS, profile, TINY_GUIDES)
+        monkeypatch.setitem(flow_of_run.PLANS, profile, (TINY_FLOW,))
+        monkeypatch.setitem(guidance.PLANS, profile, TINY_GUIDES)
 
 
 @contextmanager
@@ -55,5 +56,5 @@ def trained_run(place: Path) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
         data = striped_dataset()
-        fit_composer(run, data, generator.fit_flow(run, data)[0])
+        fit_composer(run, data, flow_of_run.fit_flow(run, data)[0])
     return run

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from clockodile.core.recipes import Recipe
 from clockodile.data.collection import Collection
-from clockodile.recipes import Recipe
 
 SIZE = 16
 PETS = Recipe(

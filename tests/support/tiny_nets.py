@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from clockodile.hybrids import earlier
-from clockodile.hybrids.earlier import AutoencoderPlan, Plans
-from clockodile.hybrids.gan import GanPlan
-from clockodile.hybrids.vae import VaePlan
-from clockodile.workspace import Run
+from clockodile.core.workspace import Run
+from clockodile.hybrids.generators import earlier
+from clockodile.hybrids.generators.earlier import AutoencoderPlan, Plans
+from clockodile.hybrids.generators.gan import GanPlan
+from clockodile.hybrids.generators.vae import VaePlan
 
 
 class Brightness(nn.Module):

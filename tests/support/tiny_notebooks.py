@@ -40,7 +40,7 @@ def outputs(path: Path) -> str:
 def command(root: Path, *words: str) -> list[str]:
     """A command line that runs `clockodile` on the notebooks in root/notebooks, in a process of its own."""
     code = (
-        "import sys, pathlib, clockodile.run as run, clockodile.cli as cli\n"
+        "import sys, pathlib, clockodile.app.run as run, clockodile.app.cli as cli\n"
         f"run.project_root = lambda: pathlib.Path({str(root)!r})\n"
         f"sys.exit(cli.main({list(words)!r}))"
     )

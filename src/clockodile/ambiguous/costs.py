@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 from typing import TypeVar
 
 import numpy as np
 from torch import nn
 
-from clockodile.ambiguous.autoencoders import ConvAutoencoder
-from clockodile.ambiguous.judging import features_of
-from clockodile.ambiguous.methods import Opinions
-from clockodile.classify import report_000
-from clockodile.classify.training import predict
+from clockodile.ambiguous.judge import features_of
+from clockodile.ambiguous.score_table import Opinions
+from clockodile.classify import half_quarter_quarter
+from clockodile.core.timing import timed
 from clockodile.data.dataset import Dataset, as_tensor
+from clockodile.learn.autoencoders import ConvAutoencoder
+from clockodile.learn.training import predict
 
 ASKED = 100  # images a measurement
 Made = TypeVar("Made")
@@ -29,7 +29,7 @@ def seconds_per_thousand(
     """
     few = data.images[:ASKED]
     images, side = as_tensor(few), few.shape[1] // 8 * 8
-    first, encoder = report_000.net_for(data)(), ConvAutoencoder(image_size=side)
+    first, encoder = half_quarter_quarter.net_for(data)(), ConvAutoencoder(image_size=side)
     looks: dict[str, Callable[[], object]] = {
         "ours": lambda: [predict(net, images, mirrored=True) for _ in known.logits],
         "first": lambda: [predict(first, images) for _ in known.first_logits],
@@ -40,9 +40,3 @@ def seconds_per_thousand(
         asked: 1000 / len(few) * float(np.median([timed(look)[1] for _ in range(repeats)]))
         for asked, look in looks.items()
     }
-
-
-def timed(make: Callable[..., Made], *words, **options) -> tuple[Made, float]:
-    """What make(*words, **options) returns, and the seconds it took."""
-    start = perf_counter()
-    return make(*words, **options), perf_counter() - start

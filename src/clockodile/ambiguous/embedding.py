@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from clockodile import artifacts
-from clockodile.ambiguous.autoencoders import ConvAutoencoder, train_autoencoder
+from clockodile.core import store
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
-from clockodile.workspace import Run
+from clockodile.learn.autoencoders import ConvAutoencoder, train_autoencoder
 
 COUNT = 2  # autoencoders, from different starts: would the other one have ranked alike?
 PASSES = 25  # steps of report 000's full-batch autoencoder for one look at every image by these, in batches
@@ -30,7 +30,7 @@ def codes_of(run: Run, data: Dataset, *, retrain: bool = False) -> np.ndarray:
         images = data.tensor()[:, :, :side, :side]
         return {"codes": np.stack([one_code(images, epochs, COUNT * run.seed + i) for i in range(COUNT)])}
 
-    return artifacts.remember(run.dir, FILE, config, make, anew=retrain)["codes"]
+    return store.remember(run.dir, FILE, config, make, anew=retrain)["codes"]
 
 
 def one_code(images: torch.Tensor, epochs: int, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from clockodile.data.dataset import Dataset
-from clockodile.plots import INK, class_colour, colour_key, new_figure, short_id, tile_figure
+from clockodile.show.plots import INK, class_colour, colour_key, new_figure, short_id, tile_figure
 
 
 def ranked_sheet(

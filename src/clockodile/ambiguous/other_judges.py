@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clockodile.ambiguous.evidence import LENIENT, STRENGTH, Judge, fit_judge
-from clockodile.ambiguous.judging import Judgement, separation_from_others
+from clockodile.ambiguous.judge import Judgement, separation_from_others
 from clockodile.ambiguous.scores import both
 from clockodile.ambiguous.stability import overlap
 from clockodile.data.dataset import Dataset

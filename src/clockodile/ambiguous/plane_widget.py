@@ -12,11 +12,12 @@ import PIL.Image
 from matplotlib.figure import Figure
 
 from clockodile.ambiguous.evidence import LENIENT, quadrants
-from clockodile.ambiguous.judging import Judgement
+from clockodile.ambiguous.judge import Judgement
+from clockodile.core.results import data_uri
 from clockodile.data.dataset import Dataset
-from clockodile.data_uri import data_uri
-from clockodile.plots import INK, class_colour, short_id
-from clockodile.widgets import PAGE, live_figure, share, tiles
+from clockodile.data.widgets import PAGE, tiles
+from clockodile.show.plots import INK, class_colour, short_id
+from clockodile.show.widgets import live_figure, share
 
 SIDE, EDGE, SHOWN = 480, 40, 192  # pixels on the page: of the plane, of its margin, of the picture beside it
 FINEST, MOST = 64, 2000  # pixels a side, and number, of the pictures that the page holds: 3 kB each at 32

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 import torch
 
-from clockodile import artifacts
-from clockodile.classify.compact import net_for
-from clockodile.classify.training import Plan, predict, train
+from clockodile.classify.own_net import net_for
+from clockodile.core import store
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
-from clockodile.workspace import Run
+from clockodile.learn.training import Plan, predict, train
 
 VERSION = 1  # raise it when a variant changes its meaning: kept predictions are then made anew
 EVERYTHING = "everything"
@@ -62,4 +62,4 @@ def fit_variant(
             zip(("rows", "logits", "mirrored"), map(np.concatenate, zip(*parts, strict=True)), strict=True)
         )
 
-    return artifacts.remember(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make)
+    return store.remember(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make)

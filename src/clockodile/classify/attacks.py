@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clockodile.classify.changes import draw_per_image
-from clockodile.classify.comparison import wilson_interval
-from clockodile.classify.training import predict
-from clockodile.workspace import check_range
+from clockodile.classify.corruptions import draw_per_image
+from clockodile.core.stats import wilson_interval
+from clockodile.core.workspace import check_range
+from clockodile.learn.training import predict
 
 Attack = Callable[..., torch.Tensor]  # attack(model, images, labels, epsilon=...) -> images
 LEVELS = 255  # steps of an 8-bit value from black to white

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax
 
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
 
 RANGE = (
     0.05,

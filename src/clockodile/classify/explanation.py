@@ -16,10 +16,10 @@ from captum.attr import IntegratedGradients, LayerGradCam, Saliency
 from scipy.stats import rankdata
 from torch import nn
 
-from clockodile.classify.changes import draw_per_image, mean_colour
-from clockodile.classify.comparison import NORMAL_95, wilson_interval
-from clockodile.classify.training import predict, seeded
-from clockodile.errors import UserError
+from clockodile.classify.corruptions import draw_per_image, mean_colour
+from clockodile.core.errors import UserError
+from clockodile.core.stats import NORMAL_95, wilson_interval
+from clockodile.learn.training import predict, seeded
 
 METHODS = {  # name -> as people write it
     "gradient": "gradient",

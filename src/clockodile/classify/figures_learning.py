@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clockodile.plots import INK, new_figure
+from clockodile.show.plots import INK, new_figure
 
 BLUE, RED = "#0072B2", "#D55E00"
 PANELS = {  # column of a history -> title of its panel, factor

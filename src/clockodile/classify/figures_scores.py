@@ -14,8 +14,8 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import precision_recall_curve
 
 from clockodile.classify.metrics import at_threshold
-from clockodile.errors import UserError
-from clockodile.plots import INK, PALE, class_colour, new_figure
+from clockodile.core.errors import UserError
+from clockodile.show.plots import INK, PALE, class_colour, new_figure
 
 BLUE, RED, GREY = "#0072B2", "#D55E00", "#5A6266"
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from clockodile.classify.changes import ORIGINAL
+from clockodile.classify.corruptions import ORIGINAL
 from clockodile.classify.explanation import METHODS
-from clockodile.plots import (
+from clockodile.show.plots import (
     INK,
     PALE,
     new_figure,

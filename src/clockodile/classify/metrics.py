@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from clockodile.classify.comparison import wilson_interval
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
+from clockodile.core.stats import wilson_interval
 
 
 def checked(labels: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,19 +19,19 @@ from safetensors.torch import save_file
 from scipy.special import softmax
 from torch import nn
 
-from clockodile.atomic_files import atomic
 from clockodile.classify.calibration import log_mean_probability
-from clockodile.classify.earlier_nets import ThreeBlockNet
-from clockodile.classify.models import CompactResNet
-from clockodile.classify.training import predict, seeded
+from clockodile.classify.report_nets import ThreeBlockNet
+from clockodile.core.atomic_files import atomic
+from clockodile.core.errors import UserError
 from clockodile.data.dataset import as_tensor
-from clockodile.errors import UserError
+from clockodile.learn.models import CompactResNet
+from clockodile.learn.training import predict, seeded
 
 
 def probed_backbone(*, classes: int, image_size: int, backbone: str, side: int, width: int) -> nn.Module:
     """A pretrained backbone, from its installed package, with a probe whose numbers are stored."""
-    from clockodile.classify.backbones import load_backbone  # slow to import, and seldom needed
-    from clockodile.classify.probes import Probe, ProbedBackbone
+    from clockodile.learn.backbones import load_backbone  # slow to import, and seldom needed
+    from clockodile.learn.linear_probe import Probe, ProbedBackbone
 
     probe = Probe(torch.zeros(width), torch.ones(width), torch.zeros(classes, width), torch.zeros(classes))
     return ProbedBackbone(load_backbone(backbone, side=side), probe)

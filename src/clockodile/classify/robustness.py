@@ -11,10 +11,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from clockodile.classify.changes import CHANGES, ORIGINAL, Change
-from clockodile.classify.comparison import NORMAL_95, wilson_interval
-from clockodile.classify.training import predict
-from clockodile.errors import UserError
+from clockodile.classify.corruptions import CHANGES, ORIGINAL, Change
+from clockodile.core.errors import UserError
+from clockodile.core.stats import NORMAL_95, wilson_interval
+from clockodile.learn.training import predict
 
 
 def paired_interval(difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

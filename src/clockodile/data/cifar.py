@@ -17,11 +17,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 from PIL import Image
 
-from clockodile.atomic_files import UNFINISHED
+from clockodile.core.atomic_files import UNFINISHED
+from clockodile.core.download import Limits, Refused, disk_reason, download
+from clockodile.core.recipes import Recipe
 from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, Source
-from clockodile.data.download import Limits, Refused, disk_reason, download
 from clockodile.data.files import to_square
-from clockodile.recipes import Recipe
 
 LOG = logging.getLogger("clockodile").info
 LICENCE = "CIFAR-100 (Krizhevsky, 2009): for research, with citation; the photographs belong to their makers"

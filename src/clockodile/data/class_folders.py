@@ -6,10 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from clockodile.data.files import os_reason
+from clockodile.core.errors import UserError, os_reason
+from clockodile.core.recipes import Recipe
 from clockodile.data.scan import hidden, natural_key, printable
-from clockodile.errors import UserError
-from clockodile.recipes import Recipe
 
 SPLIT_NAMES = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
 

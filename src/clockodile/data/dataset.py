@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clockodile import artifacts, atomic_files
+from clockodile.core import atomic_files, store
+from clockodile.core.errors import UserError
+from clockodile.core.recipes import DEFAULT_RECIPE
+from clockodile.core.workspace import Run, check_range
 from clockodile.data.collection import HYBRID, TEST, TRAIN, Collection
 from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
 from clockodile.data.sources import collect
 from clockodile.data.splits import grouped_folds, split_hash
-from clockodile.errors import UserError
-from clockodile.recipes import DEFAULT_RECIPE
-from clockodile.workspace import Run, check_range
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ class Dataset:
     @property
     def folds_key(self) -> str:
         """Names these very images, in this order, and the fold of each: what out-of-fold predictions depend on."""
-        return artifacts.key_of(
-            {"data": self.fingerprint, "ids": self.ids.tolist(), "fold": self.fold.tolist()}
-        )
+        return store.key_of({"data": self.fingerprint, "ids": self.ids.tolist(), "fold": self.fold.tolist()})
 
     @property
     def stamp(self) -> str:
@@ -151,7 +149,7 @@ def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame)
         "near_duplicates": [
             {**row, "correlation": round(row["correlation"], 3)} for row in named.to_dict("records")
         ],
-        "fingerprint": artifacts.fingerprint(collection.images[train], collection.labels[train]),
+        "fingerprint": store.fingerprint(collection.images[train], collection.labels[train]),
         "split_hash": split_hash(collection.ids[train], splits["fold"].to_numpy()[train]),
     }
 
@@ -168,22 +166,22 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         raise UserError(f"parameter 'image_size' is {size}; give a multiple of {SIZE_STEP}")
     collection = collect(run, image_size=size, log=log.info)
     config = {
-        "images": artifacts.fingerprint(collection.images, collection.labels),
-        "ids": artifacts.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
+        "images": store.fingerprint(collection.images, collection.labels),
+        "ids": store.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
         "folds": run.profile.folds,
         "seed": run.seed,
         "version": VERSION,
     }
     arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
-    artifacts.remember(run.dir, "dataset.npz", config, lambda: arrays)
+    store.remember(run.dir, "dataset.npz", config, lambda: arrays)
     splits, card = (
-        artifacts.recall(run.dir, "splits.csv", config),
+        store.recall(run.dir, "splits.csv", config),
         atomic_files.read_json(run.dir / "data_card.json"),
     )
     if splits is None or card is None or card.get("config") != config:
         splits, pairs = split_table(collection, folds=run.profile.folds, seed=run.seed)
         card = make_card(collection, splits, pairs)
-        artifacts.save(run.dir, "splits.csv", splits, config)
+        store.save(run.dir, "splits.csv", splits, config)
     # source and notes may differ although the images are the same, so the card is always written
     card |= {"source": asdict(collection.source), "notes": [asdict(note) for note in collection.notes]}
     remark = OTHER_IMAGES if run.recipe.name != DEFAULT_RECIPE else ""
@@ -216,8 +214,8 @@ def load_dataset(run: Run) -> Dataset:
         )
     if card is not None and card.get("request") == request_of(run, card.get("image_size", 0)):
         # both must come from the card's own images: a run killed half-way may have left parts of two data sets
-        arrays = artifacts.recall(run.dir, "dataset.npz", card["config"])
-        splits = artifacts.recall(run.dir, "splits.csv", card["config"])
+        arrays = store.recall(run.dir, "dataset.npz", card["config"])
+        splits = store.recall(run.dir, "splits.csv", card["config"])
         if arrays is not None and splits is not None:
             return assemble(arrays, splits, card)
     log.info("no data prepared in %s yet: doing what notebook 01 does", run.dir)

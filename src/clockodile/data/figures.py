@@ -10,9 +10,9 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from clockodile.data.augmentation import AUGMENTATIONS, mixup, upside_down
 from clockodile.data.dataset import Dataset, as_images
-from clockodile.plots import (
+from clockodile.learn.augmentation import AUGMENTATIONS, mixup, upside_down
+from clockodile.show.plots import (
     ALARM,
     INK,
     PALE,

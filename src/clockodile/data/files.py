@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from clockodile.core.errors import os_reason
+
 # A closed list: others of Pillow's readers start programs (EPS) or accept almost any bytes (TGA).
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
 SIGNATURES = {
@@ -47,13 +49,6 @@ class Rejected(Exception):
 
 
 # --- opening one file ---------------------------------------------------------------------------------------
-
-
-def os_reason(error: OSError) -> str:
-    """The operating system's complaint as one short phrase."""
-    if isinstance(error, PermissionError):
-        return "permission denied"
-    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 _header_lock = threading.Lock()

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from clockodile.core.errors import UserError
+from clockodile.core.recipes import Recipe
 from clockodile.data.class_folders import any_classes, folders_in, is_background, named_classes
 from clockodile.data.collection import BACKGROUND, TRAIN, Collection, FileNote, Source
 from clockodile.data.files import read_images
 from clockodile.data.scan import hidden, natural_key, printable, scan_folder
-from clockodile.errors import UserError
-from clockodile.recipes import Recipe
 
 LOG = logging.getLogger("clockodile").info
 UNEQUAL = 5  # times as many images in the largest class as in the smallest, from which on it is noted

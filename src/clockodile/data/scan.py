@@ -7,8 +7,8 @@ import re
 import unicodedata
 from pathlib import Path
 
+from clockodile.core.errors import os_reason
 from clockodile.data.collection import FileNote
-from clockodile.data.files import os_reason
 
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .avif .jp2".split()

@@ -10,12 +10,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from clockodile.core.download import Refused
+from clockodile.core.errors import UserError
+from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.cifar import cifar100_collection
 from clockodile.data.collection import Collection
-from clockodile.data.download import Refused
 from clockodile.data.folders import folder_collection
-from clockodile.errors import UserError
-from clockodile.workspace import Run, cache_dir
 
 LOG = logging.getLogger("clockodile").info
 

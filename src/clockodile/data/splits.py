@@ -11,7 +11,7 @@ import hashlib
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from clockodile.errors import UserError
+from clockodile.core.errors import UserError
 
 
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:

@@ -11,13 +11,13 @@ import torch
 from scipy.stats import spearmanr
 
 from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
-from clockodile.ambiguous.judging import features_of
+from clockodile.ambiguous.judge import features_of
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, as_tensor
-from clockodile.hybrids.blends import pyramid_paste
-from clockodile.hybrids.methods import parents
+from clockodile.hybrids.evaluation import Yardstick
+from clockodile.hybrids.generators.blends import pyramid_paste
+from clockodile.hybrids.generators.table import parents
 from clockodile.hybrids.mixing import in_equal_parts, worth
-from clockodile.hybrids.quality import Yardstick
-from clockodile.workspace import Run
 
 Look = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, S, S) in [0, 1] -> evidence (N, C)
 

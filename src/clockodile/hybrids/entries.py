@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from clockodile.ambiguous.costs import timed
-from clockodile.atomic_files import file_digest
+from clockodile.core.atomic_files import file_digest
+from clockodile.core.timing import timed
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids import mixing
-from clockodile.hybrids.methods import CLASSIC
+from clockodile.hybrids.generators.sampling import STEPS
+from clockodile.hybrids.generators.table import CLASSIC
 from clockodile.hybrids.mixing import BALANCED, FOLLOW, PART, Mixed, Mixer, keep_best, mix_best, mix_once
-from clockodile.hybrids.sampling import STEPS
-from clockodile.workspace import Run
 
 VERSION = 10  # raise it when other pictures are made: stored ones are then made anew
 WALKS = {"flow": 0.0, "following": FOLLOW}  # how strongly each is pulled towards what the guides see

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from clockodile.classify.figures_pictures import Row, picture_rows, shorten
-from clockodile.plots import INK, new_figure, show_tiles, tile_gaps
+from clockodile.show.pictures import Row, picture_rows, shorten
+from clockodile.show.plots import INK, new_figure, show_tiles, tile_gaps
 
 MOMENTS = 3  # of learning that are shown
 PAPER = np.uint8(255)

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clockodile.classify.figures_pictures import Row, picture_rows, shorten
 from clockodile.classify.figures_trust import LINES, QUIET
 from clockodile.hybrids.psychometrics import Psychometric
-from clockodile.hybrids.reader import Agreement, Quiz, agreement_with_judge, curve_of_answers
-from clockodile.plots import PALE, class_colour, new_figure, short_id, tile_figure
+from clockodile.hybrids.quiz import Agreement, Quiz, agreement_with_judge, curve_of_answers
+from clockodile.show.pictures import Row, picture_rows, shorten
+from clockodile.show.plots import PALE, class_colour, new_figure, short_id, tile_figure
 
 MARKERS = "os^Dv"
 SHOWN = ("both_lenient", "kid", "told_apart", "novelty")  # of BARS, by default

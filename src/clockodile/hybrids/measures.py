@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from clockodile.ambiguous.evidence import STRICT, quadrants
-from clockodile.classify.comparison import NORMAL_95, wilson_interval
+from clockodile.core.stats import NORMAL_95, wilson_interval
 
 DRAWS = 200  # random halves, splits or resamples behind an interval
 MOST = 2000  # photographs that `kid_floor` draws from, more for large sets: memory grows with their square

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from clockodile.ambiguous.costs import timed
+from clockodile.core.timing import timed
+from clockodile.core.workspace import Run, pick_device
 from clockodile.data.dataset import Dataset
-from clockodile.hybrids.eyes import CHOOSER, Eyes, fit_eyes
-from clockodile.hybrids.flow import to_unit
-from clockodile.hybrids.guides import Guides, fit_guides
-from clockodile.hybrids.sampling import STEPS, composed_velocity, following, noise_of, walk
-from clockodile.hybrids.unet import UNet
-from clockodile.workspace import Run, pick_device
+from clockodile.hybrids.generators.flow import to_unit
+from clockodile.hybrids.generators.sampling import STEPS, composed_velocity, following, noise_of, walk
+from clockodile.hybrids.generators.unet import UNet
+from clockodile.hybrids.guidance import Guides, fit_guides
+from clockodile.hybrids.selection import CHOOSER, Eyes, fit_eyes
 
 GUIDANCE = 4.0  # how much more of a class than its photographs have, where there are two
 GUIDANCE_ALONE = 3.0  # the same at the ends of the mix: more would only make caricatures

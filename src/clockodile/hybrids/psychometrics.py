@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from clockodile.ambiguous.evidence import LENIENT, quadrants
-from clockodile.classify.comparison import wilson_interval
+from clockodile.core.stats import wilson_interval
 from clockodile.hybrids.measures import Estimate
 
 LAPSES = 0.01  # share of answers at either end that have nothing to do with the picture

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from clockodile.core.errors import UserError
 from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collection, Source
 from clockodile.data.rendered.camera import SUPERSAMPLE, photograph
 from clockodile.data.rendered.clocks import CLOCKS
@@ -17,7 +18,6 @@ from clockodile.data.rendered.colours import Generator, chance, pick
 from clockodile.data.rendered.crocodiles import CROCODILES
 from clockodile.data.rendered.hybrids import HYBRIDS
 from clockodile.data.rendered.neither import BACKGROUNDS
-from clockodile.errors import UserError
 
 Kind = Callable[[Generator, int], Image.Image]
 SPLIT_CODES = {TRAIN: 0, TEST: 1, BACKGROUND: 2, HYBRID: 3}  # part of every image's seed: never renumber

@@ -1,0 +1,177 @@
+"""Every way to rank images by ambiguity, on the opinions of models that did not train on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from clockodile.ambiguous import scores
+from clockodile.ambiguous.judge import Judgement
+from clockodile.ambiguous.stability import halves_of_nets
+from clockodile.classify.calibration import cross_fitted_temperature, log_mean_probability
+from clockodile.core.errors import UserError
+from clockodile.data.dataset import Dataset
+
+Judges = list[tuple[np.ndarray, np.ndarray]]  # evidence (N, C), and bool (N,) the images a judge knows
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What models say of N images that they did not train on; only `out_of_fold` makes one.
+
+    S nets a fold; D features.
+    """
+
+    labels: np.ndarray  # int (N,)
+    fold: np.ndarray  # int (N,)
+    logits: np.ndarray  # float (S, N, C) of our net
+    first_logits: np.ndarray  # float (S, N, C) of report 000's net
+    first_distance: np.ndarray  # float (S, N, C) of its features to the class centres
+    codes: np.ndarray  # float (A, N, D) of autoencoders, which know no labels
+    features: np.ndarray  # float (N, D) of the frozen network
+    evidence: np.ndarray  # float (N, C) in [0, 1]
+    pair: tuple[int, int]
+    allowed: np.ndarray | None = None  # bool (N,) who may be a neighbour, by default all
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Calibrated probabilities (N, C) of our nets together, the temperature fitted on other folds."""
+        return cross_fitted_temperature(log_mean_probability(self.logits), self.labels, self.fold)
+
+    @property
+    def first_probability(self) -> np.ndarray:
+        """The same of report 000's nets."""
+        return cross_fitted_temperature(log_mean_probability(self.first_logits), self.labels, self.fold)
+
+    @property
+    def code_distance(self) -> np.ndarray:
+        """Distance (A, N, C) of each image's code to every class's mean code in other folds."""
+        return np.concatenate([scores.distances_to_centres(c, self.labels, self.fold) for c in self.codes])
+
+    def of_nets(self, asks: str, chosen: np.ndarray) -> Opinions:
+        """The same with only some of the nets a method asks. asks: as in Method; chosen: int (K,) their numbers."""
+        parts = {"ours": ("logits",), "first": ("first_logits", "first_distance"), "codes": ("codes",)}[asks]
+        return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
+
+    def count(self, asks: str) -> int:
+        """How many nets a fold a method asks."""
+        return len({"ours": self.logits, "first": self.first_logits, "codes": self.codes}[asks])
+
+
+def out_of_fold(
+    data: Dataset,
+    ours: dict[str, np.ndarray],
+    first: dict[str, np.ndarray],
+    codes: np.ndarray,
+    judged: Judgement,
+    pair: tuple[int, int],
+) -> Opinions:
+    """Put together what is known of the training images. ours, first: as stored (schemas.OUT_OF_FOLD).
+
+    codes: float (A, N, D), see embedding.codes_of.
+
+    Raises UserError unless both are of exactly these images, each judged by the nets of its own fold: a ranking by nets
+    that know the images would find nothing ambiguous.
+    """
+    for name, stored in {"our net's": ours, "report 000's": first}.items():
+        fits = all(np.array_equal(stored[part], getattr(data, part)) for part in ("ids", "labels", "fold"))
+        if not fits or data.fold.min() < 0:
+            raise UserError(f"{name} predictions are not out of fold for these images; run notebook 02 again")
+    if len(judged.evidence) != len(data):
+        raise UserError(f"the judge spoke about {len(judged.evidence)} images, not about these {len(data)}")
+    return Opinions(
+        data.labels,
+        data.fold,
+        ours["logits"],
+        first["logits"],
+        first["centre_distance"],
+        codes,
+        judged.features,
+        judged.evidence,
+        pair,
+    )
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to rank. score: Opinions -> (N,) in [0, 1], higher = more ambiguous."""
+
+    title: str
+    source: str
+    score: Callable[[Opinions], np.ndarray]
+    asks: str  # whose halves are compared: "ours", "first" or "codes" nets, or "judge", whose halves know other images
+
+
+def two_halves(method: Method, known: Opinions, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What a method says by one half of the models and by the other, for several ways to halve them.
+
+    judges: as from other_judges.halves_of_the_judge. A single net has no halves: an empty list.
+    """
+    if method.asks == "judge":
+        return [tuple(method.score(replace(known, evidence=part, allowed=half)) for part, half in judges)]
+    nets = known.count(method.asks)
+    return (
+        halves_of_nets(lambda chosen: method.score(known.of_nets(method.asks, chosen)), nets)
+        if nets > 1
+        else []
+    )
+
+
+METHODS: dict[str, Method] = {
+    "misclassified": Method(
+        "misclassified",
+        "report 000, first attempt",
+        lambda known: scores.self_doubt(known.first_probability, known.labels),
+        "first",
+    ),
+    "centre_balance": Method(
+        "equally far from both centres",
+        "report 000, second attempt",
+        lambda known: scores.centre_balance(known.first_distance, known.pair),
+        "first",
+    ),
+    "perceptual": Method(
+        "nearer to the other class's mean",
+        "report 001",
+        lambda known: scores.nearness_to_others(known.first_distance, known.labels),
+        "first",
+    ),
+    "autoencoder": Method(
+        "nearer to the other class's mean code",
+        "report 001, autoencoder",
+        lambda known: scores.nearness_to_others(known.code_distance, known.labels),
+        "codes",
+    ),
+    "entropy": Method(
+        "entropy", "uncertainty sampling", lambda known: scores.entropy(known.probability), "ours"
+    ),
+    "margin": Method(
+        "margin", "uncertainty sampling", lambda known: scores.margin(known.probability), "ours"
+    ),
+    "disagreement": Method(
+        "disagreement of the nets",
+        "Depeweg et al., 2018",
+        lambda known: scores.disagreement(known.logits),
+        "ours",
+    ),
+    "label_quality": Method(
+        "label quality",
+        "Northcutt et al., 2021",
+        lambda known: scores.label_quality_doubt(known.probability, known.labels),
+        "ours",
+    ),
+    "neighbour_mix": Method(
+        "mixed neighbours",
+        "nearest neighbours",
+        lambda known: scores.neighbour_mix(known.features, known.labels, known.fold, allowed=known.allowed),
+        "judge",
+    ),
+    "evidence": Method(
+        "evidence for both (headline)",
+        "this notebook",
+        lambda known: scores.both(known.evidence, known.pair),
+        "judge",
+    ),
+}

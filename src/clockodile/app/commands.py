@@ -1,0 +1,310 @@
+"""The subcommands of the command line. To add one, write its two functions and add one line to COMMANDS.
+
+Nothing heavy is imported at the top: `clockodile --help` must not wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clockodile.app.parameters import COMMON, Parameter, convert, parse_assignments
+from clockodile.core.errors import UserError
+from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES, Recipe
+
+TYPES = {"seed": "int"}  # of the common parameters; the others are texts
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand."""
+
+    name: str
+    help: str  # one line for `clockodile --help`; "" hides the command there
+    options: Callable[[argparse.ArgumentParser], None]  # declares its arguments
+    run: Callable[
+        [argparse.Namespace], int
+    ]  # does it and returns the exit code; imports what it needs itself
+
+
+# --- clockodile run ----------------------------------------------------------------------------------------
+
+
+def run_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile run`. Defaults are None so that a value given twice can be noticed."""
+    add = parser.add_argument
+    add("--recipe", metavar="NAME", help=f"what to run on: {', '.join(RECIPES)} (default {DEFAULT_RECIPE})")
+    add("--profile", metavar="NAME", help=f"how much to compute: {', '.join(PROFILES)} (default quick)")
+    add("--source", metavar="NAME", help="where the images come from (default auto: the first that works)")
+    add(
+        "--data-dir",
+        metavar="DIR",
+        help="your images: a folder that holds one folder of images for each class",
+    )
+    add("--seed", metavar="N", help="all randomness derives from it (default 0)")
+    add("--out", metavar="DIR", dest="run_dir", help="run folder (default runs/<recipe>-<profile>)")
+    add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
+    add(
+        "-p",
+        metavar="name=value",
+        dest="parameters",
+        action="append",
+        default=[],
+        help="set a notebook's parameter",
+    )
+    add(
+        "--cell-timeout",
+        metavar="SECONDS",
+        type=seconds,
+        help="longest time for one cell, 0 = no limit (default 7200)",
+    )
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more. ValueError otherwise, which argparse reports."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the notebooks and end with the results table and the path of the report."""
+    settings, own = split_parameters(args)
+    recipe_why = ""
+    if "recipe" not in settings:
+        settings["recipe"], recipe_why = guess_recipe(settings.get("data_dir", ""))
+
+    from clockodile.app.execute import CELL_TIMEOUT, NotebookFailed
+    from clockodile.app.progress import Teller
+    from clockodile.app.report import results_text
+    from clockodile.app.run import run_notebooks
+    from clockodile.core.workspace import open_run
+
+    opened = open_run(**settings)
+    timeout = CELL_TIMEOUT if args.cell_timeout is None else args.cell_timeout
+    try:
+        report = run_notebooks(
+            opened, args.only, own, progress=Teller(opened, recipe_why), cell_timeout=timeout
+        )
+    except NotebookFailed as failure:
+        print(f"clockodile: {failure}", file=sys.stderr)
+        return 1
+    table = results_text(opened.dir)
+    print(f"\n{table}" if table else "\nno notebook has recorded a number")
+    print(f"\nreport: {report}")
+    return 0
+
+
+def split_parameters(args: argparse.Namespace) -> tuple[dict, dict[str, str]]:
+    """What open_run takes, from flags and -p together, and the notebooks' own parameters as texts.
+
+    Raises UserError when a flag and a -p contradict each other.
+    """
+    given = parse_assignments(args.parameters)
+    settings = {}
+    for name in COMMON:
+        flag, assigned = getattr(args, name, None), given.pop(name, None)
+        if flag is not None and assigned is not None and flag != assigned:
+            option = "--out" if name == "run_dir" else "--" + name.replace("_", "-")
+            raise UserError(f"'{name}' is given twice: {option} {flag} and -p {name}={assigned}")
+        value = assigned if flag is None else flag
+        if value is not None:
+            settings[name] = convert(Parameter(name, TYPES.get(name, "str"), None), value)
+    return settings, given
+
+
+def guess_recipe(data_dir: str) -> tuple[str, str]:
+    """The recipe for a data folder when none was named, and why ("" when there was nothing to decide)."""
+    if not data_dir or not Path(data_dir).expanduser().is_dir():
+        return DEFAULT_RECIPE, ""
+    recipe = RECIPES[DEFAULT_RECIPE]
+    wanted = " and ".join(recipe.classes)
+    if holds_classes(Path(data_dir).expanduser(), recipe):
+        return recipe.name, f"chosen because {data_dir} holds {wanted}"
+    return "folder", f"chosen because {data_dir} does not hold {wanted}; --recipe overrides"
+
+
+def holds_classes(folder: Path, recipe: Recipe) -> bool:
+    """Whether all class folders of `recipe` lie in `folder` or in its subfolder of the recipe's name."""
+    return any(
+        all((place / name).is_dir() for name in recipe.classes) for place in (folder, folder / recipe.name)
+    )
+
+
+def run_or_pretrained(
+    parser: argparse.ArgumentParser, paths: str, paths_help: str, shipped: str, usage: str
+) -> None:
+    """Paths that begin with a RUN folder, or --pretrained and no RUN; usage: what follows either of them."""
+    parser.usage = "\n       ".join(f"{parser.prog} {first} {usage}" for first in ("RUN", "--pretrained"))
+    parser.add_argument("paths", metavar=paths, nargs="+", help=paths_help)
+    parser.add_argument(
+        "--pretrained", action="store_true", help=f"use {shipped} with the package; no RUN then"
+    )
+
+
+# --- clockodile predict ------------------------------------------------------------------------------------
+
+
+def predict_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile predict`."""
+    parser.epilog = (
+        "Ends with 0 when every image was judged, 1 when some were refused (each is named on stderr; the others are "
+        "judged), 2 when none could be judged or an argument is wrong. Files in folders that are no images by their "
+        "names are passed over."
+    )
+    add = parser.add_argument
+    run_or_image = (
+        "RUN, a folder that `clockodile run` made, then images or folders of images, with all inside"
+    )
+    run_or_pretrained(
+        parser, "RUN IMAGES", run_or_image, "the best nets that come", "IMAGES... [--csv FILE] [--json]"
+    )
+    add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
+    add("--json", action="store_true", help="print one JSON object instead, refused files included")
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Say which class each image shows, and how sure that is: path, predicted class, calibrated probability.
+
+    The classes are only compared with each other: of an image of something else the numbers cannot say that
+    none of them fits.
+    """
+    from clockodile.app.predict import predict_command
+
+    return predict_command(args.paths, pretrained=args.pretrained, csv_file=args.csv, json=args.json)
+
+
+# --- clockodile rank ---------------------------------------------------------------------------------------
+
+
+def rank_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile rank`."""
+    parser.epilog = (
+        "Ends with 0 when every image was ranked, 1 when some were refused (each is named on stderr), 2 when none "
+        "could be judged or an argument is wrong. A ranking that was interrupted goes on where it was."
+    )
+    add = parser.add_argument
+    run_or_folder = "RUN, a run folder; then the folder of images to rank"
+    usage = "FOLDER [--top K] [--csv FILE] [--html FILE]"
+    run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
+    add(
+        "--top",
+        metavar="K",
+        type=positive,
+        default=24,
+        help="how many to show (default 24); the table holds all",
+    )
+    add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
+    add("--html", metavar="FILE", help="write a page with the first K images in it")
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 or more. ValueError otherwise, which argparse reports."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def rank(args: argparse.Namespace) -> int:
+    """Rank any images by how much they look like both classes; no labels are needed."""
+    from clockodile.app.rank import rank_command
+
+    return rank_command(
+        args.paths, pretrained=args.pretrained, count=args.top, csv_file=args.csv, html_file=args.html
+    )
+
+
+# --- clockodile sample -------------------------------------------------------------------------------------
+
+
+def sample_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile sample`."""
+    parser.usage = (
+        "clockodile sample RUN|--pretrained [--n N] [--mix W] [--method M] [--seed S] --out DIR [--grid]"
+    )
+    parser.epilog = (
+        "Writes 0000.png, 0001.png, ... as they are made, then contact_sheet.png with the first 512. Picture i depends "
+        "on the seed plus i alone, never on how many are made. Ends with 0, or 2 when an argument is wrong."
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", nargs="?", help="a folder that `clockodile run` made")
+    add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
+    add("--n", metavar="N", type=positive, default=24, help="how many pictures (default 24, most 100000)")
+    add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
+    methods = "following_best (default), following, flow_best, flow; with a RUN also pixel_blend and its like"
+    add("--method", metavar="M", default="following_best", help=methods)
+    add("--seed", metavar="S", type=int, default=0, help="of the first picture (default 0)")
+    add("--out", metavar="DIR", required=True, help="folder for the pictures; made when it is not there")
+    add("--grid", action="store_true", help="also grid.png: rows are seeds, columns go from class to class")
+
+
+def sample(args: argparse.Namespace) -> int:
+    """Make new pictures of two classes, or of what lies between them."""
+    from clockodile.app.sample import sample_command
+
+    if args.pretrained == (args.run is not None):
+        raise UserError("give either a RUN folder or --pretrained")
+    return sample_command(
+        args.run,
+        count=args.n,
+        mix=args.mix,
+        method=args.method,
+        seed=args.seed,
+        out=args.out,
+        grid=args.grid,
+    )
+
+
+# --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
+
+
+def no_options(parser: argparse.ArgumentParser) -> None:
+    """For a subcommand without arguments."""
+
+
+def list_recipes(args: argparse.Namespace) -> int:
+    """Print what can be run on and how long it may take."""
+    print("recipes (--recipe)")
+    for recipe in RECIPES.values():
+        classes = ", ".join(recipe.classes) or "every class folder of yours; needs --data-dir"
+        default = " (default)" if recipe.name == DEFAULT_RECIPE else ""
+        print(f"  {recipe.name:<18} {classes}{default}; sources: {', '.join(recipe.sources)}")
+    print("profiles (--profile)")
+    for profile in PROFILES.values():
+        print(f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds")
+    return 0
+
+
+def refresh_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile refresh`, the maintainers' command."""
+    parser.add_argument(
+        "--profile", metavar="NAME", default="full", help="quick is for trying this command out"
+    )
+
+
+def refresh(args: argparse.Namespace) -> int:
+    """Run everything and replace the committed notebooks, figures and tables."""
+    from clockodile.app.execute import NotebookFailed
+    from clockodile.app.refresh import refresh_project
+
+    try:
+        refresh_project(args.profile, tell=lambda line: print(line, flush=True))
+    except NotebookFailed as failure:
+        print(f"clockodile: {failure}\n  nothing was replaced", file=sys.stderr)
+        return 1
+    return 0
+
+
+COMMANDS = (
+    Command("run", "run the notebooks without a browser and write a report", run_options, run),
+    Command("predict", "say which class photographs of yours show", predict_options, predict),
+    Command("rank", "rank photographs of yours by how much they look like both classes", rank_options, rank),
+    Command("sample", "make new pictures of two classes, or of both at once", sample_options, sample),
+    Command("recipes", "list what can be run on, and the profiles", no_options, list_recipes),
+    Command("refresh", "", refresh_options, refresh),
+)

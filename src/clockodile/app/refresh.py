@@ -1,0 +1,194 @@
+"""For maintainers: run everything and replace what is committed of it, namely notebooks, figures and README tables.
+
+Everything new is first made below the run folder and checked; only then is anything replaced.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import nbformat
+
+from clockodile.app.execute import clean, save
+from clockodile.app.progress import Progress, duration
+from clockodile.app.report import results_markdown
+from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
+from clockodile.core.atomic_files import atomic, file_digest, read_json
+from clockodile.core.errors import UserError
+from clockodile.core.store import shipped_weights
+from clockodile.core.workspace import open_run, project_root
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+MARKERS = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- /table:\2 -->)", re.DOTALL)
+
+
+class Watch(Progress):
+    """Tells each notebook's duration and ends the run as soon as the images turn out to be the stand-in."""
+
+    def __init__(self, run_dir: Path, tell: Callable[[str], None]):
+        """tell: receives one line for each notebook."""
+        self.run_dir, self.tell = run_dir, tell
+
+    def finished(self, number: int, total: int, name: str, seconds: float) -> None:
+        """Raises UserError when the images are not photographs."""
+        self.tell(f"[{number}/{total}] {name:<18} {duration(seconds)}")
+        refuse_stand_in(self.run_dir)
+
+
+SHIPPED = (
+    "classifier/predictor-*",
+    "judge",
+    "generators/flow",
+    "generators/guides",
+    "generators/chooser",
+    "generators/witness",
+)
+
+
+def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lambda line: None) -> None:
+    """Run all notebooks on the default recipe and replace the committed notebooks, figures and README tables.
+
+    tell: receives progress, a line at a time. Raises UserError when the images were the stand-in or a result must
+    not be published, NotebookFailed when a notebook fails; nothing was replaced then.
+    """
+    run = open_run(profile=profile)
+    notebooks = find_notebooks()
+    before = [file_digest(path) for path in notebooks]
+    staged = run.dir / "publish"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    env = {
+        "CLOCKODILE_PROFILE": profile,
+        "CLOCKODILE_RUNS": str(run.dir.parent),
+        "CLOCKODILE_PUBLISH": str(staged),
+    }
+    run_notebooks(run, progress=Watch(run.dir, tell), env=env, inject=False)
+    refuse_stand_in(run.dir)
+    texts = {path: publishable(executed_copy(run.dir, path), tell) for path in notebooks}
+    readme = new_readme(project_root() / "README.md", {"results": results_markdown(run.dir)})
+    refuse_edited(notebooks, before)
+    replace(texts, readme, staged, tell)
+    if profile == "full":
+        ship_weights(run.dir, tell)
+
+
+def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
+    """Put predictors, judge, flow, guides and other eyes of a full run among the weights that come with the package."""
+    for path in sorted(path for pattern in SHIPPED for path in run_dir.glob(f"{pattern}.safetensors")):
+        with atomic(shipped_weights() / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+        tell(f"wrote {path.name}, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def replace(
+    notebooks: Mapping[Path, nbformat.NotebookNode],
+    readme: str | None,
+    staged: Path,
+    tell: Callable[[str], None],
+) -> None:
+    """Put everything into its place, each file by a rename."""
+    for path, nb in notebooks.items():
+        save(nb, path)
+        tell(f"wrote {path.name}, {path.stat().st_size / 1000:.0f} kB")
+    images = project_root() / "images4report"
+    images.mkdir(exist_ok=True)
+    fresh = sorted(path for path in staged.glob("*") if path.is_file())
+    for path in fresh:
+        with atomic(images / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+    old = {path.name for path in images.glob("*.png")} - {path.name for path in fresh}
+    tell(f"wrote {len(fresh)} files into {images.name}")
+    if old:
+        tell(f"no notebook writes these any more: {', '.join(sorted(old))}")
+    if readme is not None:
+        with atomic(project_root() / "README.md") as temporary:
+            temporary.write_text(readme, "utf-8")
+        tell("wrote the tables in README.md")
+
+
+# --- what must not be published ---------------------------------------------------------------------------
+
+
+def refuse_stand_in(run_dir: Path) -> None:
+    """Raise UserError when the images of this run are drawn and not photographs."""
+    source = (read_json(run_dir / "data_card.json") or {}).get("source", {})
+    if source.get("stamp"):
+        why = source.get("why", "")
+        raise UserError(f"the images were the {source['stamp']} ({why}); nothing was replaced")
+
+
+def refuse_edited(notebooks: Sequence[Path], before: Sequence[str]) -> None:
+    """Raise UserError when somebody saved a notebook while it ran: replacing it would lose that work."""
+    for path, digest in zip(notebooks, before, strict=True):
+        if file_digest(path) != digest:
+            raise UserError(f"{path.name} was changed while it ran; nothing was replaced, start again")
+
+
+def refuse_paths(nb: nbformat.NotebookNode, name: str) -> None:
+    """Raise UserError when a cell shows a path of this machine."""
+    private = {str(project_root()), str(Path.home())} - {"/"}
+    for index, cell in enumerate(nb.cells, 1):
+        shown = cell.source + "".join(texts_of(output) for output in cell.get("outputs", ()))
+        for path in private:
+            if re.search(re.escape(path) + r"(?![\w.-])", shown):
+                raise UserError(f"{name}, cell {index} shows {path}; nothing was replaced, let it show less")
+
+
+def texts_of(output: nbformat.NotebookNode) -> str:
+    """Everything readable in one output; pictures are not."""
+    data = output.get("data", {})
+    return output.get("text", "") + "".join(str(data[kind]) for kind in data if kind.startswith("text/"))
+
+
+# --- what replaces ----------------------------------------------------------------------------------------
+
+
+def publishable(copy: Path, tell: Callable[[str], None]) -> nbformat.NotebookNode:
+    """An executed copy as it may be committed: outputs, counts and ids kept, nothing of this machine or moment.
+
+    Raises UserError when it has an injected cell, a path of this machine or counts other than 1..n.
+    """
+    nb = clean(nbformat.read(copy, as_version=4))
+    if any("injected-parameters" in cell.metadata.get("tags", ()) for cell in nb.cells):
+        raise UserError(
+            f"{copy.name} has an injected-parameters cell; nothing was replaced, delete that cell"
+        )
+    drop_stderr(nb, copy.name, tell)
+    refuse_paths(nb, copy.name)
+    code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        raise UserError(f"{copy.name} is not counted 1..{len(code)}; nothing was replaced")
+    nb.metadata["kernelspec"] = dict(KERNEL)
+    nb.metadata.get("language_info", {}).pop("version", None)  # would change with every Python patch release
+    nb.metadata.pop("widgets", None)  # live state; a static figure stands beside each widget
+    return nb
+
+
+def drop_stderr(nb: nbformat.NotebookNode, name: str, tell: Callable[[str], None]) -> None:
+    """Remove what cells wrote to stderr, telling the first line of each so that a warning is not lost unseen."""
+    for index, cell in enumerate(nb.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        noise = [output for output in cell.outputs if output.get("name") == "stderr"]
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in noise:
+            tell(f"{name}, cell {index} wrote to stderr: {output.text.strip().partition(chr(10))[0][:90]}")
+
+
+def new_readme(path: Path, tables: Mapping[str, str]) -> str | None:
+    """The text of README.md with each table between its markers made anew; None when there is no README.md.
+
+    Raises UserError for a marker without a table.
+    """
+    if not path.is_file():
+        return None
+
+    def table(match: re.Match) -> str:
+        if match[2] not in tables:
+            raise UserError(f"README.md has a marker for a table '{match[2]}'; known: {', '.join(tables)}")
+        return f"{match[1]}{tables[match[2]]}\n{match[3]}"
+
+    return MARKERS.sub(table, path.read_text("utf-8"))

@@ -1,0 +1,349 @@
+"""Everything notebook 02 compares, one row each: what it sees of an image, how it is fitted, where it comes from.
+
+All are judged alike: fitted on four folds, asked about the fifth, every fold in turn, once for each seed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torchvision
+from scipy.special import softmax
+from torch import nn
+from torchvision.models import list_models
+
+from clockodile.classify import own_net, report_nets
+from clockodile.classify.baselines import BASELINES
+from clockodile.classify.calibration import fit_temperature
+from clockodile.classify.hog import hog_features, make_hog_svm
+from clockodile.classify.metrics import classification_metrics
+from clockodile.classify.predictor import Predictor
+from clockodile.core import recipes, store
+from clockodile.core.workspace import Run
+from clockodile.data.dataset import Dataset, as_tensor
+from clockodile.learn.backbones import OFFLINE, extract_features, load_backbone
+from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_probe
+from clockodile.learn.models import count_parameters
+from clockodile.learn.training import Plan, predict, train, train_full_batch
+
+VERSION = (
+    1  # raise it when a contender or its training changes its meaning: kept predictions are then made anew
+)
+
+Judge = Callable[
+    [Any], np.ndarray
+]  # what `prepare` returned for M images -> log-probabilities or logits (M, C)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to tell the classes apart."""
+
+    title: str  # how tables call it
+    source: str  # the report it is rebuilt from, or what it is
+    prepare: Callable[[np.ndarray], Any]  # uint8 (N, S, S, 3) -> N rows; never sees a label
+    fit: Callable[..., tuple[Judge, int]]  # (rows, labels, classes, image_size, seed) -> judge, parameters
+    quick: bool = False  # also in the quick profile
+    repeats: bool = True  # with every seed; not when luck plays no part or when one fold takes a minute
+    published: str = ""  # what its authors report, in % of their test images
+    recipe: dict | None = None  # what its training depends on (JSON types)
+    slow: bool = False  # whether `prepare` takes so long that its result is kept
+
+
+# --- without a net ---------------------------------------------------------------------------------------------
+
+
+def fit_estimator(make, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+    """A scikit-learn classifier; make(seed) builds it."""
+    model = make(seed).fit(rows, labels)
+    smallest = np.finfo(
+        np.float32
+    ).eps  # a nearest neighbour is never in doubt; its logarithm must stay finite
+    return lambda seen: np.log(np.clip(model.predict_proba(seen), smallest, 1)), 0
+
+
+def baseline(name: str) -> Contender:
+    """A row of baselines.BASELINES."""
+    look, make = BASELINES[name]
+    return Contender(
+        name, "baseline", look, partial(fit_estimator, lambda seed: make()), quick=True, repeats=False
+    )
+
+
+# --- nets trained from nothing ---------------------------------------------------------------------------------
+
+
+def judge_with(model: nn.Module, *, mirrored: bool = False) -> tuple[Judge, int]:
+    """A trained net as a judge, and its number of parameters."""
+    return lambda seen: predict(model, seen, mirrored=mirrored).numpy(), count_parameters(model)
+
+
+def fit_first_report(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+    """Report 000: Adam on all images at once, 100 steps."""
+    make = partial(report_nets.ThreeBlockNet, classes=classes, image_size=image_size)
+    model, _ = train_full_batch(make, rows, torch.from_numpy(labels), seed=seed, epochs=100)
+    return judge_with(model)
+
+
+def fit_net(net, plan: Plan, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+    """A net trained batch by batch."""
+    make = partial(net, classes=classes, image_size=image_size)
+    model, _ = train(make, rows, torch.from_numpy(labels), plan, seed=seed)
+    return judge_with(model)
+
+
+def of_report(net, number: str, title: str, published: str, *, repeats: bool = True, **settings) -> Contender:
+    """A net of an earlier report, trained as far as possible as its author did: none of our refinements."""
+    plain = {
+        "learning_rate": 1e-3,
+        "warm_up": None,
+        "label_smoothing": 0.0,
+        "averaging": 0.0,
+        "mixup": 0.0,
+        "weight_decay": 0.0,
+    }
+    plan = Plan(**plain | settings)
+    return Contender(
+        title,
+        f"report {number}",
+        as_tensor,
+        partial(fit_net, net, plan),
+        published=published,
+        repeats=repeats,
+        recipe=asdict(plan),
+    )
+
+
+# --- pretrained on ImageNet ------------------------------------------------------------------------------------
+
+PROBE_SIDE = 224  # pixels the photographs are enlarged to
+
+
+def backbone_features(images: np.ndarray, *, name: str = OFFLINE, side: int = PROBE_SIDE) -> np.ndarray:
+    """Features (N, D) of a frozen backbone, the mean of an image's and its mirror image's."""
+    network = load_backbone(name, side=side, mirror=True).freeze()
+    return extract_features(network, as_tensor(images)).numpy()
+
+
+def fit_on_features(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+    """Logistic regression on features; counted are the weights that were trained."""
+    probe: Probe = fit_probe(torch.from_numpy(rows), torch.from_numpy(labels), classes=classes)
+    return lambda seen: probe(torch.from_numpy(seen)).numpy(), probe.weight.numel() + probe.bias.numel()
+
+
+def fit_fine_tuned(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+    """All weights of EfficientNet-Lite0 trained on, at 96 pixels."""
+    model, _ = fine_tune(load_backbone, rows, torch.from_numpy(labels), classes=classes, seed=seed)
+    return judge_with(model, mirrored=True)
+
+
+def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Contender:
+    """A pretrained network as it is, with logistic regression on its features."""
+    return Contender(
+        f"{name}, frozen + logistic regression",
+        "transfer",
+        partial(backbone_features, name=name, side=side),
+        fit_on_features,
+        quick=quick,
+        repeats=False,
+        recipe={"side": side},
+        slow=True,
+    )
+
+
+CONTENDERS: dict[str, Contender] = {
+    "majority": baseline("majority class"),
+    "mean_colour": baseline("mean colour + logistic regression"),
+    "nearest_neighbour": baseline("nearest neighbour in pixels"),
+    "hog_svm": Contender(
+        "HOG + SVM", "classic", hog_features, partial(fit_estimator, make_hog_svm), quick=True
+    ),
+    "report_001_shallow": of_report(
+        report_nets.ShallowNet,
+        "001",
+        "four dense layers",
+        "65-75",
+        epochs=40,
+        augmentations=("flip", "crop"),
+    ),
+    "report_000": Contender(
+        "three conv blocks", "report 000", as_tensor, fit_first_report, repeats=False, published="84.4-87.2"
+    ),
+    "report_001_conv": of_report(
+        report_nets.FiveConvNet,
+        "001",
+        "five conv layers",
+        "up to 92",
+        epochs=30,
+        augmentations=("flip", "crop"),
+        repeats=False,
+    ),
+    "report_002": of_report(
+        report_nets.SevenBlockNet,
+        "002",
+        "seven blocks",
+        "81 (faces)",
+        epochs=12,
+        augmentations=("noise", "blur", "colour"),
+        repeats=False,
+    ),
+    "report_004": of_report(
+        report_nets.TwoConvBlockNet,
+        "004",
+        "two-conv blocks",
+        "95 (animals, vehicles)",
+        epochs=20,
+        augmentations=("flip", "crop"),
+        weight_decay=report_nets.TwoConvBlockNet.weight_decay,
+        repeats=False,
+    ),
+    "compact": Contender("compact residual net (ours)", "this notebook", as_tensor, fit_net, quick=True),
+    "frozen": frozen(OFFLINE, quick=True),
+    "fine_tuned": Contender(
+        "efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned, repeats=False
+    ),
+}
+
+
+def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
+    """The rows of a table. names: separated by commas, "" for the profile's; torchvision's backbones go by name too.
+
+    Our own net is always among them: the rest of notebook 02 studies it. Raises UserError for a name that is neither,
+    naming the nearest known one.
+    """
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    if not chosen:
+        return {name: row for name, row in CONTENDERS.items() if row.quick or not quick}
+    zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
+    zoo[OFFLINE] = CONTENDERS["frozen"]
+    return {
+        name: recipes.pick("model", name, zoo | CONTENDERS) for name in dict.fromkeys([*chosen, "compact"])
+    }
+
+
+# --- folds and seeds -------------------------------------------------------------------------------------------
+
+
+def prepared(run: Run, data: Dataset, name: str, contender: Contender) -> tuple[Any, float]:
+    """What a contender sees of all images, and the seconds it took; kept in the run folder when that is long."""
+
+    def make() -> dict[str, Any]:
+        start = time.perf_counter()
+        rows = contender.prepare(data.images)
+        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
+
+    config = {"contender": name, "version": VERSION, "recipe": contender.recipe, "folds": data.folds_key}
+    kept = store.remember(run.dir, f"features/{name}.npz", config, make) if contender.slow else make()
+    return kept["rows"], float(kept["seconds"][0])
+
+
+def cross_validate(
+    run: Run, data: Dataset, name: str, contender: Contender, *, seed: int
+) -> dict[str, np.ndarray]:
+    """Fit on all folds but one and judge that one, for each fold; kept in the run folder and used again.
+
+    data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
+    """
+    config = {"contender": name, "version": VERSION, "recipe": contender.recipe, "seed": seed}
+    config["folds"] = data.folds_key
+
+    def make() -> dict[str, np.ndarray]:
+        rows, preparing = prepared(run, data, name, contender)
+        folds = range(data.fold.max() + 1)
+        logits = np.empty((len(data), len(data.classes)), np.float32)
+        accuracy, seconds = [], []
+        for fold in folds:
+            known, unseen = data.fold != fold, data.fold == fold
+            start = time.perf_counter()
+            judge, parameters = contender.fit(
+                rows[known],
+                data.labels[known],
+                classes=len(data.classes),
+                image_size=data.images.shape[1],
+                seed=seed * len(folds) + fold,
+            )
+            seconds.append(time.perf_counter() - start + preparing)
+            logits[unseen] = judge(rows[unseen])
+            accuracy.append((judge(rows[known]).argmax(1) == data.labels[known]).mean())
+        return {
+            "logits": logits,
+            "train_accuracy": np.array(accuracy),
+            "seconds": np.array(seconds),
+            "parameters": np.array([parameters]),
+        }
+
+    return store.remember(run.dir, f"predictions/{name}-seed{seed}.npz", config, make)
+
+
+def table_of_runs(
+    run: Run, data: Dataset, chosen: dict[str, Contender], *, seeds: list[int], epochs: int = 0, tell=None
+) -> pd.DataFrame:
+    """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
+
+    One that is not repeated gets the first seed only. epochs: of our own net, see own_net.fit_fold.
+    tell: is given a line for each contender and seed.
+    """
+    rows = []
+    for name, contender in chosen.items():
+        for seed in seeds if contender.repeats else seeds[:1]:
+            if name == "compact":  # from its kept weights
+                found = own_net.predictions(run, data, seed, epochs=epochs)
+            else:
+                found = cross_validate(run, data, name, contender, seed=seed)
+            about = {"model": name, "title": contender.title, "source": contender.source, "seed": seed}
+            measured = list(measure_folds(data, found))
+            rows += [about | row for row in measured]
+            if tell is not None:
+                accuracy = np.mean([row["accuracy"] for row in measured])
+                tell(f"{contender.title}, seed {seed}: {100 * accuracy:.1f} %")
+    return pd.DataFrame(rows)
+
+
+def measure_folds(data: Dataset, found: dict[str, np.ndarray]) -> Iterable[dict]:
+    """Measures of each fold's held-out images, one dict a fold. found: as from cross_validate."""
+    parameters = int(found["parameters"][0])
+    probability = softmax(found["logits"].astype(np.float64), axis=1)
+    for fold, (accuracy, seconds) in enumerate(zip(found["train_accuracy"], found["seconds"], strict=True)):
+        unseen = data.fold == fold
+        yield {
+            "fold": fold,
+            "parameters": parameters,
+            "megabytes": 4 * parameters / 1e6,
+            "seconds": float(seconds),
+            "train_accuracy": float(accuracy),
+            **classification_metrics(data.labels[unseen], probability[unseen]),
+        }
+
+
+def scores(runs: pd.DataFrame, model: str, measure: str = "accuracy") -> np.ndarray:
+    """One measure of one contender, (seeds, folds). runs: as from table_of_runs."""
+    return runs[runs["model"] == model].pivot(index="seed", columns="fold", values=measure).to_numpy()
+
+
+def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:
+    """The probe on the frozen backbone as `clockodile predict` uses it: fitted on all training images.
+
+    Its recorded accuracy and its temperature come from the five folds' probes on images they did not see.
+    """
+    found = cross_validate(run, data, "frozen", CONTENDERS["frozen"], seed=seed)
+    features = torch.from_numpy(prepared(run, data, "frozen", CONTENDERS["frozen"])[0])
+    probe = fit_probe(features, torch.from_numpy(data.labels), classes=len(data.classes))
+    return Predictor(
+        name=f"EfficientNet-Lite0 at {PROBE_SIDE} pixels, frozen, with a linear probe",
+        classes=data.classes,
+        image_size=data.images.shape[1],
+        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE), probe).eval()],
+        temperature=fit_temperature(found["logits"], data.labels),
+        note="; ".join(data.remarks),
+        kind="probe",
+        arguments={"backbone": OFFLINE, "side": PROBE_SIDE, "width": features.shape[1]},
+        accuracy=float((found["logits"].argmax(1) == data.labels).mean()),
+        trained_on=f"{len(data)} images of {' and '.join(data.classes)}",
+    )

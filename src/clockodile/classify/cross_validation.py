@@ -1,0 +1,83 @@
+"""Out-of-fold predictions: every image judged by nets that never saw it nor a near-duplicate of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from clockodile.data.dataset import Dataset
+from clockodile.learn.training import predict, train_full_batch
+
+
+def class_centres(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Mean feature vector of each class. features: (N, D); labels: (N,); returns (C, D)."""
+    return torch.stack([features[labels == label].mean(0) for label in range(classes)])
+
+
+def predict_out_of_fold(
+    make_model: Callable[[], nn.Module], data: Dataset, *, seeds: int, epochs: int, first_seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Train one net for each fold and seed on the other folds, and let it judge the fold it did not see.
+
+    make_model: builds an untrained net with a `features` method; data: training images with folds >= 0.
+    Returns the arrays of oof_predictions.npz (see schemas.SCHEMAS): logits (S, N, C), features (S, N, D),
+    centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels, ids.
+    """
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    classes = len(data.classes)
+    judged = [
+        judge_fold(
+            make_model, images, labels, data.fold == fold, classes, seed=first_seed + seed, epochs=epochs
+        )
+        for seed in range(seeds)
+        for fold in range(data.fold.max() + 1)
+    ]
+    order = np.concatenate([np.flatnonzero(data.fold == fold) for fold in range(data.fold.max() + 1)])
+    arrays = {"ids": data.ids, "labels": data.labels, "fold": data.fold}
+    for name in ("logits", "features", "centre_distance"):
+        by_fold = np.concatenate([part[name] for part in judged]).reshape(seeds, len(data), -1)
+        arrays[name] = np.empty_like(by_fold)
+        arrays[name][:, order] = by_fold
+    return arrays
+
+
+def judge_fold(
+    make_model, images, labels, held_out: np.ndarray, classes: int, *, seed: int, epochs: int
+) -> dict:
+    """Logits, features and distances to class centres of the held-out images. held_out: bool (N,)."""
+    known, unseen = torch.from_numpy(~held_out), torch.from_numpy(held_out)
+    model, _ = train_full_batch(make_model, images[known], labels[known], seed=seed, epochs=epochs)
+    return judge_held_out(model, images, labels, known, unseen, classes)
+
+
+@torch.no_grad()
+def judge_held_out(
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    known: torch.Tensor,
+    unseen: torch.Tensor,
+    classes: int,
+    *,
+    mirrored: bool = False,
+) -> dict[str, np.ndarray]:
+    """Logits, features and distances to class centres of the unseen images; centres are those of the known ones.
+
+    known, unseen: bool (N,); mirrored: see training.predict, of which it is a setting for the logits alone.
+    """
+    centres = class_centres(model.features(images[known]), labels[known], classes)
+    features = model.features(images[unseen])
+    return {
+        "logits": predict(model, images[unseen], mirrored=mirrored).numpy(),
+        "features": features.numpy(),
+        "centre_distance": torch.cdist(features, centres).numpy(),
+    }
+
+
+def mean_probability(logits: np.ndarray) -> np.ndarray:
+    """Class probabilities averaged over seeds. logits: (S, N, C); returns (N, C), rows sum to 1."""
+    shifted = np.exp(logits - logits.max(-1, keepdims=True))
+    return (shifted / shifted.sum(-1, keepdims=True)).mean(0)

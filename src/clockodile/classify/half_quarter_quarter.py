@@ -1,0 +1,92 @@
+"""The first report's experiment on the data of a run: its net, its split, and what it says of unseen images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from clockodile.classify.cross_validation import predict_out_of_fold
+from clockodile.classify.report_nets import ThreeBlockNet
+from clockodile.core import store
+from clockodile.core.workspace import Run
+from clockodile.data.dataset import Dataset
+from clockodile.data.splits import half_quarter_quarter
+from clockodile.learn.training import evaluate, train_full_batch
+
+
+def net_for(data: Dataset) -> partial:
+    """Builds an untrained net of the first report, with as many classes and pixels as `data` has."""
+    return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
+
+
+FILE = "report_000_predictions.npz"  # out of fold, for notebook 03
+VERSION = 1  # raise it when net, training or split change their meaning: kept weights are then trained anew
+
+
+def fit_report_000(
+    run: Run, data: Dataset, *, seed: int, epochs: int = 0, retrain: bool = False
+) -> tuple[ThreeBlockNet, store.Fitted, dict[str, np.ndarray]]:
+    """Train on half of the images, or load the net trained so before.
+
+    data: training images; seed: decides both the split and the net; epochs: 0 for the profile's.
+    Returns the net in evaluation mode, the record (its metrics hold "history" and loss and accuracy of each part), and
+    the split as row numbers.
+    """
+    epochs = epochs or run.profile.classifier_epochs
+    split = half_quarter_quarter(data.labels, data.group, seed=seed)
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    parts = {name: (images[rows], labels[rows]) for name, rows in split.items()}
+
+    def fit() -> tuple[dict, dict]:
+        model, history = train_full_batch(
+            net_for(data), *parts["train"], seed=seed, epochs=epochs, validation=parts["validation"]
+        )
+        measured = {name: evaluate(model, *part) for name, part in parts.items()}
+        return model.state_dict(), {"history": history.to_dict("list"), **measured}
+
+    config = {"net": "report_000", "version": VERSION, "seed": seed, "epochs": epochs}
+    # the very images of the training half: a net must never be taken for another half, whose test images it has seen
+    config["half"] = store.fingerprint(data.images[split["train"]], data.labels[split["train"]])
+    name = f"classifier/report_000-seed{seed}-epochs{epochs}"
+    fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    model = net_for(data)()
+    model.load_state_dict(fitted.state)
+    return model.eval(), fitted, split
+
+
+def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]:
+    """The nets that notebook 02 trained, each with its split, however many seeds it was given.
+
+    When it has not been run on these data, the profile's nets are trained now.
+    """
+    config = {"data": data.fingerprint, "seed": run.seed}
+    stored = store.recorded_config(run.dir, "classifier_runs.csv", config) or {}
+    seeds = stored.get("seeds", run.profile.seeds)
+    fits = [fit_report_000(run, data, seed=seed) for seed in range(run.seed, run.seed + seeds)]
+    return [(net, split) for net, _, split in fits]
+
+
+def out_of_fold(
+    run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
+) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions of this net for the training images, made once and stored in FILE.
+
+    epochs: 0 for the profile's; None for whatever is stored, or the profile's.
+    """
+    config = {"net": "report_000", "version": VERSION, "folds": data.folds_key}
+    config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
+    if epochs is None and not retrain:
+        stored = store.recall(run.dir, FILE, config, partly=True)
+        if stored is not None:
+            return stored
+    config["epochs"] = epochs or run.profile.classifier_epochs
+
+    def make() -> dict[str, np.ndarray]:
+        seeds = run.profile.oof_seeds
+        return predict_out_of_fold(
+            net_for(data), data, seeds=seeds, epochs=config["epochs"], first_seed=run.seed
+        )
+
+    return store.remember(run.dir, FILE, config, make, anew=retrain)

@@ -1,0 +1,240 @@
+"""Our net on the data of a run: one for each fold and seed, kept; what they say of images they never saw; all at once.
+
+For the clocks and crocodiles trained nets come with the package, and a run starts with those instead of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+import torch
+
+from clockodile.classify.calibration import fit_temperature
+from clockodile.classify.cross_validation import judge_held_out
+from clockodile.classify.predictor import Predictor, load_predictor, read_record
+from clockodile.core import results, store
+from clockodile.core.errors import UserError
+from clockodile.core.stats import wilson_interval
+from clockodile.core.workspace import Run
+from clockodile.data.dataset import Dataset
+from clockodile.learn.models import CompactResNet, count_parameters
+from clockodile.learn.training import Change, Plan, evaluate, predict, train
+
+VERSION = 3  # raise it when net or training change their meaning: kept weights are then trained anew
+SHIPPED = "predictor-compact.safetensors"  # among the package's weights
+
+
+def plan_for(run: Run, *, epochs: int = 0) -> Plan:
+    """How our net is trained in this run's profile; epochs: 0 for the profile's."""
+    return Plan(epochs=epochs or run.profile.compact_epochs)
+
+
+def net_for(data: Dataset) -> partial:
+    """Builds an untrained net of ours for these classes and pixels."""
+    return partial(CompactResNet, classes=len(data.classes), image_size=data.images.shape[1])
+
+
+def fit_fold(
+    run: Run,
+    data: Dataset,
+    fold: int,
+    seed: int,
+    *,
+    epochs: int = 0,
+    retrain: bool = False,
+    after_epoch: Callable[[dict], None] | None = None,
+) -> tuple[CompactResNet, store.Fitted]:
+    """The net that knows all folds but one: from the run folder, else from the package, else trained now.
+
+    data: training images with folds >= 0. Returns the net in evaluation mode and its record, whose metrics hold
+    "history" and loss and accuracy of "train" and "held_out".
+    """
+    known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    plan = plan_for(run, epochs=epochs)
+    config = {"net": "compact", "version": VERSION, "seed": seed, "fold": fold, "plan": asdict(plan)}
+    # the very images it was trained on: a net must never be taken for another split, whose held-out images it has seen
+    config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
+
+    def fit() -> tuple[dict, dict]:
+        model, history = train(
+            net_for(data),
+            images[known],
+            labels[known],
+            plan,
+            seed=int(seed * (data.fold.max() + 1) + fold),
+            after_epoch=after_epoch,
+        )
+        measured = {
+            "train": evaluate(model, images[known], labels[known]),
+            "held_out": evaluate(model, images[unseen], labels[unseen]),
+        }
+        return model.state_dict(), {"history": history.to_dict("list"), **measured}
+
+    name = f"classifier/compact-fold{fold}-seed{seed}-epochs{plan.epochs}"
+    fitted = None
+    if not (epochs or retrain):  # with a number of epochs a user asks for a net of their own
+        fitted = store.load_fitted(name, config, data.fingerprint, run_dir=run.dir) or shipped_net(config)
+    if fitted is None:
+        fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    model = net_for(data)()
+    model.load_state_dict(fitted.state)
+    return model.eval(), fitted
+
+
+def shipped_net(config: dict) -> store.Fitted | None:
+    """The net with this seed, fold and training images that comes with the package, or None.
+
+    It may have been trained longer than the profile would: better nets that are there need not be trained again.
+    """
+    path = store.shipped_weights() / SHIPPED
+    try:
+        trainings = read_record(path)["trainings"]
+    except UserError:  # missing or damaged: train again
+        return None
+    wanted = {name: config[name] for name in ("net", "version", "seed", "fold", "known")}
+    for number, training in enumerate(trainings):
+        if {name: training["config"].get(name) for name in wanted} == wanted:
+            net = load_predictor(path).models[number]
+            return store.Fitted(
+                net.state_dict(), training["metrics"], training["seconds"], "shipped", training["config"]
+            )
+    return None
+
+
+def fold_nets(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False) -> list:
+    """One (net, record) for each fold, in order. Arguments as of fit_fold."""
+    folds = range(data.fold.max() + 1)
+    return [fit_fold(run, data, fold, seed, epochs=epochs, retrain=retrain) for fold in folds]
+
+
+def out_of_fold(
+    run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
+) -> dict[str, np.ndarray]:
+    """Every image judged by nets that never saw it nor a near-duplicate of it; stored as oof_predictions.npz.
+
+    data: training images. epochs: 0 for the profile's; None for whatever notebook 02 used, or, when it has not been
+    run, a single net a fold: more would be trained for half an hour just to be asked. Returns the arrays of
+    schemas.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of the probabilities of a picture and
+    its mirror image.
+    """
+    config = {"net": "compact", "version": VERSION, "folds": data.folds_key, "seed": run.seed}
+    if epochs is None and not retrain:
+        stored = store.recall(run.dir, "oof_predictions.npz", config, partly=True)
+        if stored is not None:
+            return stored
+    config["seeds"] = 1 if epochs is None else run.profile.oof_seeds
+    config |= {
+        "plan": asdict(plan_for(run, epochs=epochs or 0)),
+        "asked": epochs or 0,  # 0 may mean the package's nets
+    }
+
+    def make() -> dict[str, np.ndarray]:
+        seeds = range(run.seed, run.seed + config["seeds"])
+        judged = [judge_folds(run, data, seed, epochs=epochs or 0, retrain=retrain) for seed in seeds]
+        arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
+        return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
+
+    return store.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
+
+
+def held_apart_row(nets: list, tests: Dataset) -> list[dict]:
+    """Accuracy of all nets together on test images that the source kept apart, as a row of results; [] without any."""
+    if not len(tests):
+        return []
+    together = torch.stack([predict(net, tests.tensor(), mirrored=True).softmax(1) for net in nets]).mean(0)
+    share = float((together.argmax(1).numpy() == tests.labels).mean())
+    low, high = wilson_interval(share, len(tests))
+    note = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    return [results.metric("ours, the source's own test images", share, unit="%", note=note)]
+
+
+def judge_folds(
+    run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
+) -> dict[str, np.ndarray]:
+    """Logits, features and distances to class centres, (N, ...), each image's by the net that did not see it."""
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    classes, found = len(data.classes), {}
+    for fold, (net, _) in enumerate(fold_nets(run, data, seed, epochs=epochs, retrain=retrain)):
+        known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
+        parts = judge_held_out(net, images, labels, known, unseen, classes, mirrored=True)
+        for name, values in parts.items():
+            found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))[data.fold == fold] = (
+                values
+            )
+    return found
+
+
+def predictions(
+    run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
+) -> dict[str, np.ndarray]:
+    """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"]."""
+    records = [record for _, record in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
+    return {
+        "logits": judge_folds(run, data, seed, epochs=epochs)["logits"],
+        "train_accuracy": np.array([record.metrics["train"]["accuracy"] for record in records]),
+        "seconds": np.array([record.seconds for record in records]),
+        "parameters": np.array([count_parameters(net_for(data)())]),
+    }
+
+
+def fit_hardened(
+    run: Run,
+    data: Dataset,
+    fold: int,
+    seed: int,
+    *,
+    hook: Change,
+    epsilon: float,
+    epochs: int = 0,
+    retrain: bool = False,
+) -> CompactResNet:
+    """The net of fit_fold trained on attacked batches, kept in the run folder; epochs: 0 for the profile's.
+
+    hook: changes each batch (see training.train); epsilon: its strength, which names the file.
+    """
+    known = torch.from_numpy(data.fold != fold)
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    plan = plan_for(run, epochs=epochs or run.profile.hardened_epochs)
+    config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
+    attack = getattr(hook, "func", hook)  # of a partial, what it calls
+    config["hook"] = getattr(attack, "__name__", type(attack).__name__)
+    config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
+
+    def fit() -> tuple[dict, dict]:
+        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, change=hook)
+        return model.state_dict(), {"history": history.to_dict("list")}
+
+    name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
+    fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    model = net_for(data)()
+    model.load_state_dict(fitted.state)
+    return model.eval()
+
+
+def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0) -> Predictor:
+    """The nets of all folds together, as `clockodile predict` uses them, with the temperature of their held-out images.
+
+    Its recorded accuracy is that of single nets on images they did not see; together they can only be asked about
+    images that none of them saw, which the data have none of.
+    """
+    nets = fold_nets(run, data, seed, epochs=epochs)
+    logits = judge_folds(run, data, seed, epochs=epochs)["logits"]
+    return Predictor(
+        name=f"compact residual net, {len(nets)} nets",
+        classes=data.classes,
+        image_size=data.images.shape[1],
+        models=[net for net, _ in nets],
+        temperature=fit_temperature(logits, data.labels),
+        note="; ".join(data.remarks),
+        kind="compact",
+        accuracy=float((logits.argmax(1) == data.labels).mean()),
+        trained_on=f"{len(data)} images of {' and '.join(data.classes)}, four fifths of them each net",
+        trainings=[
+            {"config": fitted.config, "metrics": fitted.metrics, "seconds": fitted.seconds}
+            for _, fitted in nets
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Knows nobody: errors, recipes, run folders, the store, results, statistics."""

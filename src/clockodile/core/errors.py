@@ -1,0 +1,16 @@
+"""The one exception that means "the user can mend this": shown as a single line, never as a traceback."""
+
+
+class UserError(Exception):
+    """What is wrong, where, and what to do about it, in one line. The command line turns it into exit code 2."""
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython calls this instead of printing a traceback, so a notebook shows the line alone."""
+        return [f"clockodile: {self}"]
+
+
+def os_reason(error: OSError) -> str:
+    """The operating system's complaint as one short phrase."""
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    return (error.strerror or str(error) or type(error).__name__).lower()

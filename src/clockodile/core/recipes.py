@@ -1,0 +1,133 @@
+"""What to run on (a Recipe for each data set) and how long to take over it (a Profile).
+
+Everything else in the package takes its numbers from here; nothing else knows which data set or profile is in use.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields, replace
+
+from clockodile.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A data set and the question asked of it. Written for any number of classes C >= 2."""
+
+    name: str  # what `--recipe` and the run folder call it
+    title: str  # headline of the report
+    sources: tuple[str, ...]  # tried in this order by source="auto"; names are keys of data.sources.SOURCES
+    classes: tuple[str, ...] = ()  # class folders in label order; () = every folder found, sorted by name
+    pair: tuple[int, int] = (0, 1)  # labels of the two classes that notebooks 03 and 04 compare
+    background: tuple[str, ...] = ("background", "neither", "cifar100_other")  # folders of "neither" images
+    image_size: int = 32  # pixels a side; larger photos are cropped to a centred square and scaled down
+    min_per_class: int = 20  # images; with fewer, five folds leave under four to test on
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much to compute. Quick is for reading along and for tests, full for the committed figures."""
+
+    name: str  # what `--profile` calls it
+    folds: int  # cross-validation folds, each kept whole by near-duplicate group
+    seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
+    oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
+    compact_epochs: int  # how often our own net sees each image
+    ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
+    ablation_epochs: int  # how often each of those nets sees each image
+    hardened_epochs: int  # and the net that is trained on attacks
+    classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
+    autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
+    hybrids: int  # pictures made and measured by each method of notebook 04
+    tries: int  # pictures the flow makes for each one it keeps
+    alone: int  # new pictures of each class alone
+    turning: int  # seeds followed from one class to the other
+    effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
+
+    def scaled(self, usual: int) -> int:
+        """So many epochs or steps as the effort allows, at least one."""
+        return max(1, round(usual * self.effort))
+
+    def with_effort(self, effort: float) -> Profile:
+        """The same, every training as much longer or shorter. effort: > 0, 1 for the usual."""
+        asked = replace(self, effort=effort)
+        trainings = [field.name for field in fields(self) if field.name.endswith("_epochs")]
+        return replace(asked, **{name: asked.scaled(getattr(self, name)) for name in trainings})
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="clocks_crocodiles",
+            title="Clocks or crocodiles?",
+            sources=("folder", "cifar100", "rendered"),
+            classes=("clock", "crocodile"),
+        ),
+        Recipe(
+            name="folder",
+            title="Your own photographs",
+            sources=("folder",),
+        ),
+    )
+}
+
+DEFAULT_RECIPE = next(iter(RECIPES))  # what the notebooks' text is about
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="quick",
+            folds=5,
+            seeds=2,
+            oof_seeds=1,
+            compact_epochs=24,
+            ablation_folds=1,
+            ablation_epochs=8,
+            hardened_epochs=6,
+            classifier_epochs=100,
+            autoencoder_epochs=200,
+            hybrids=24,
+            tries=3,
+            alone=8,
+            turning=8,
+        ),
+        Profile(
+            name="full",
+            folds=5,
+            seeds=10,
+            oof_seeds=3,
+            compact_epochs=80,
+            ablation_folds=2,
+            ablation_epochs=24,
+            hardened_epochs=40,
+            classifier_epochs=100,
+            autoencoder_epochs=600,
+            hybrids=64,
+            tries=16,
+            alone=1000,
+            turning=48,
+        ),
+    )
+}
+
+
+def pick(kind: str, name: str, choices: dict):
+    """Look `name` up among `choices`; a UserError names the nearest known one. `kind` is the word for the message."""
+    if name in choices:
+        return choices[name]
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices)}"
+    raise UserError(f"unknown {kind} '{name}'; {hint}")
+
+
+def get_recipe(name: str) -> Recipe:
+    """The Recipe called `name`. Raises UserError with the nearest name for an unknown one."""
+    return pick("recipe", name, RECIPES)
+
+
+def get_profile(name: str) -> Profile:
+    """The Profile called `name`. Raises UserError with the nearest name for an unknown one."""
+    return pick("profile", name, PROFILES)

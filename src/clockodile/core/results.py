@@ -1,0 +1,55 @@
+"""Headline numbers: each notebook records its own in metrics.json, and they end in the results table."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from clockodile.core.atomic_files import read_json, write_json
+
+
+def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
+    """One row of the results table: mean, standard deviation and count of repeated measurements.
+
+    values: one number, or one per seed or fold; unit: "%" means the values are fractions to be shown as percent.
+    """
+    values = np.atleast_1d(np.asarray(values, dtype=float))
+    spread = float(values.std(ddof=1)) if len(values) > 1 else None
+    return {
+        "name": name,
+        "mean": float(values.mean()),
+        "std": spread,
+        "n": len(values),
+        "unit": unit,
+        "note": note,
+    }
+
+
+def record_metrics(run_dir: Path, notebook: str, rows: list[dict]) -> None:
+    """Replace the rows of one notebook ("01".."04") in metrics.json. Safe when notebooks finish at the same time."""
+    path = Path(run_dir) / "metrics.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(".metrics.lock")):
+        content = read_json(path) or {}
+        write_json(path, {**content, notebook: rows})
+
+
+def format_metric(row: Mapping) -> str:
+    """'86.4 +/- 2.1 %' for a row of `metric`; no more digits than the spread supports."""
+    scale = 100 if row["unit"] == "%" else 1
+    mean, spread = row["mean"] * scale, row["std"]
+    if spread is None:
+        text = f"{mean:.1f}" if scale == 100 else f"{mean:.0f}" if float(mean).is_integer() else f"{mean:.3g}"
+    else:
+        digits = 1 if scale == 100 else max(0, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 2
+        text = f"{mean:.{digits}f} +/- {spread * scale:.{digits}f}"
+    return f"{text} {row['unit']}".strip()
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """The picture itself as an address; kind: its media type, such as image/png."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

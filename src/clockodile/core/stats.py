@@ -1,0 +1,112 @@
+"""Which classifier is better, and how sure are we? Statistics of scores that come from repeated cross-validation.
+
+Scores are arrays (seeds, folds): entry [s, f] is the score of a net with seed s on fold f, trained on the other folds.
+Fold f must hold the same images for every seed, as in `crossval.predict_out_of_fold`. Seeds then repeat one measurement
+on the same images, they add no images: so scores are averaged over seeds first, and the folds are what is counted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from clockodile.core.errors import UserError
+
+NORMAL_95 = 1.96  # a normal variable lies within this many standard deviations in 95 % of cases
+
+
+def fold_means(values: np.ndarray) -> np.ndarray:
+    """Mean over seeds of each fold, (folds,). values: (seeds, folds). Raises UserError for fewer than two folds."""
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < 2:
+        raise UserError(
+            f"scores of shape {values.shape}: give one row a seed and one column a fold, two folds at least"
+        )
+    return values.mean(0)
+
+
+def corrected_error(means: np.ndarray) -> float:
+    """Standard error of the mean over folds that share training images. means: (folds,).
+
+    The variance is multiplied by 1/folds + test/train instead of 1/folds (Nadeau & Bengio 2003); with K folds that
+    second part is 1 / (K - 1).
+    """
+    folds = len(means)
+    return float(means.std(ddof=1) * np.sqrt(1 / folds + 1 / (folds - 1)))
+
+
+def corrected_interval(means: np.ndarray, level: float) -> tuple[float, float]:
+    """Student's interval around the mean of `means` (folds,), with the corrected error and folds - 1 degrees."""
+    margin = stats.t.ppf((1 + level) / 2, len(means) - 1) * corrected_error(means)
+    return float(means.mean() - margin), float(means.mean() + margin)
+
+
+def summary(values: np.ndarray, *, level: float = 0.95) -> dict[str, float]:
+    """Mean, spread and interval of one classifier's scores.
+
+    values: (seeds, folds), of any unit, which the results share. Returns mean; std, the standard deviation over all
+    seeds * folds scores (how much a single score varies, not how uncertain the mean is); low and high, the interval for
+    the expected score of this recipe on other images of the kind (Nadeau & Bengio 2003), which may pass the scale's
+    ends; and count, the number of scores.
+    """
+    means = fold_means(values)
+    low, high = corrected_interval(means, level)
+    return {
+        "mean": float(means.mean()),
+        "std": float(np.std(values, ddof=1)),
+        "low": low,
+        "high": high,
+        "count": int(np.size(values)),
+    }
+
+
+def paired_comparison(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> dict[str, float]:
+    """Difference of two classifiers on the same folds: corrected paired t-test (Nadeau & Bengio 2003).
+
+    first, second: (seeds, folds), the same folds in the same order; the numbers of seeds may differ. Returns difference
+    (first minus second), its interval low and high, and the two-sided p_value (1 when both score the same everywhere).
+    """
+    one, other = fold_means(first), fold_means(second)
+    if len(one) != len(other):
+        raise UserError(f"{len(one)} folds against {len(other)}: compare classifiers on the same folds")
+    gaps = one - other
+    difference, error = float(gaps.mean()), corrected_error(gaps)
+    low, high = corrected_interval(gaps, level)
+    # rounding of equal gaps leaves an error of about 1e-17: neither an exact 0 nor a spread
+    if error < 1e-12:
+        p_value = 1.0 if abs(difference) < 1e-12 else 0.0
+    else:
+        p_value = float(2 * stats.t.sf(abs(difference) / error, len(gaps) - 1))
+    return {"difference": difference, "low": low, "high": high, "p_value": p_value}
+
+
+def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of the 95 % interval of a share (0..1) of `count` independent images (Wilson, 1927).
+
+    For shares averaged over several nets an image it is a little too wide, never too narrow. No images: 0 and 1.
+    """
+    if not count:
+        return np.zeros_like(share), np.ones_like(share)
+    squared = NORMAL_95**2
+    middle = (share + squared / (2 * count)) / (1 + squared / count)
+    inner = share * (1 - share) * squared / count + (squared / (2 * count)) ** 2
+    half = np.sqrt(np.maximum(inner, 0)) / (1 + squared / count)
+    return middle - half, middle + half
+
+
+def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> dict[str, float]:
+    """Do two trained classifiers differ on one set of test images? Exact McNemar test (McNemar 1947).
+
+    first_correct, second_correct: bool (N,), the same images. Only images that one of them gets wrong tell. Returns
+    only_first and only_second (images that only this one gets right) and the two-sided p_value.
+    """
+    first_correct, second_correct = np.asarray(first_correct, bool), np.asarray(second_correct, bool)
+    if first_correct.shape != second_correct.shape:
+        raise UserError(
+            f"{first_correct.size} images against {second_correct.size}: compare on the same images"
+        )
+    only_first = int((first_correct & ~second_correct).sum())
+    only_second = int((second_correct & ~first_correct).sum())
+    told = only_first + only_second
+    p_value = float(stats.binomtest(only_first, told).pvalue) if told else 1.0
+    return {"only_first": only_first, "only_second": only_second, "p_value": p_value}

@@ -1,0 +1,117 @@
+"""Where a run happens: recipe, profile, seed, data folder and run folder, resolved once at the top of a notebook."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from clockodile.core.errors import UserError
+from clockodile.core.recipes import DEFAULT_RECIPE, Profile, Recipe, get_profile, get_recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder and everything that decides what goes into it."""
+
+    dir: Path  # every file the notebooks hand to each other lies below
+    recipe: Recipe
+    profile: Profile
+    seed: int  # all randomness derives from it
+    source: str  # "auto" or one name out of recipe.sources
+    data_dir: Path | None  # folder with class folders; None = none was given
+
+
+def project_root() -> Path:
+    """The checkout this package runs from, or the current folder when it was installed without one."""
+    root = Path(__file__).resolve().parents[3]
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept between runs: $XDG_CACHE_HOME/clockodile, by default ~/.cache/clockodile."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clockodile"
+
+
+def pick_device() -> torch.device:
+    """The GPU if there is one (CUDA or Apple's), else the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def someone_is_watching() -> bool:
+    """True in a notebook that a person has open; headless runs and tests set CLOCKODILE_HEADLESS."""
+    return not os.environ.get("CLOCKODILE_HEADLESS")
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise UserError unless low <= value <= high: parameters of the right type can still make no sense."""
+    if not low <= value <= high:
+        raise UserError(f"parameter '{name}' is {value!r}; give one from {low} to {high}")
+
+
+def find_data_dir(data_dir: str) -> Path | None:
+    """The folder given, else $CLOCKODILE_DATA, else None. Raises UserError when it is not a folder."""
+    given = data_dir or os.environ.get("CLOCKODILE_DATA", "")
+    if not given:
+        return None
+    path = Path(given).expanduser().resolve()
+    if not path.is_dir():
+        origin = "data_dir" if data_dir else "CLOCKODILE_DATA"
+        raise UserError(
+            f"{origin}: there is no folder {given}; give one that holds a folder of images for each class"
+        )
+    return path
+
+
+def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None) -> Path:
+    """runs/<what>-<profile> in $CLOCKODILE_RUNS or the checkout; a folder of one's own gets a run folder of its own."""
+    runs = Path(os.environ.get("CLOCKODILE_RUNS") or project_root() / "runs")
+    what = recipe.name
+    if not recipe.classes and data_dir is not None:  # the recipe for users' own folders
+        place = hashlib.sha256(str(data_dir).encode()).hexdigest()[:6]  # two folders may have the same name
+        what = re.sub(r"[^\w.-]+", "_", data_dir.name) or recipe.name
+        what = f"{what}-{place}"
+    return runs / f"{what}-{profile.name}"
+
+
+def open_run(
+    *,
+    recipe: str = DEFAULT_RECIPE,
+    profile: str = "",
+    seed: int = 0,
+    source: str = "auto",
+    data_dir: str = "",
+    run_dir: str = "",
+    effort: float = 1.0,
+) -> Run:
+    """Resolve a notebook's parameters; empty texts mean the environment's or the default value.
+
+    profile: "quick", "full" or "" for $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none.
+    run_dir: "" for runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. Raises UserError for an
+    unknown name or a folder that is not there.
+    """
+    picked = get_recipe(recipe)
+    profile_picked = get_profile(profile or os.environ.get("CLOCKODILE_PROFILE", "") or "quick")
+    if source not in ("auto", *picked.sources):
+        raise UserError(
+            f"unknown source '{source}' for recipe '{recipe}'; known: auto, {', '.join(picked.sources)}"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise UserError(f"seed is {seed!r}; give a whole number from 0 to {2**31 - 1}")
+    check_range("effort", effort, 0.001, 100)
+    profile_picked = profile_picked.with_effort(effort)
+    folder = find_data_dir(data_dir)
+    if picked.sources == ("folder",) and folder is None:
+        raise UserError(
+            f"recipe '{recipe}' needs your images; give --data-dir (or data_dir) with one folder a class"
+        )
+    place = (
+        Path(run_dir).expanduser().resolve() if run_dir else default_run_dir(picked, profile_picked, folder)
+    )
+    return Run(place, picked, profile_picked, seed, source, folder)

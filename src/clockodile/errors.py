@@ -1,9 +1,0 @@
-"""The one exception that means "the user can mend this": shown as a single line, never as a traceback."""
-
-
-class UserError(Exception):
-    """What is wrong, where, and what to do about it, in one line. The command line turns it into exit code 2."""
-
-    def _render_traceback_(self) -> list[str]:
-        """IPython calls this instead of printing a traceback, so a notebook shows the line alone."""
-        return [f"clockodile: {self}"]

@@ -1,0 +1,1 @@
+"""Notebook 04: the ways to make pictures, one file each."""

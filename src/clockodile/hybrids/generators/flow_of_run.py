@@ -1,0 +1,231 @@
+"""The flow on the data of a run: trained on four folds of five, kept, and shipped for the clocks and crocodiles."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+
+from clockodile.ambiguous.background import pictures_of_neither
+from clockodile.core import store
+from clockodile.core.download import Refused
+from clockodile.core.workspace import Run
+from clockodile.data.cifar10 import photographs_of_anything
+from clockodile.data.dataset import Dataset, as_images, as_tensor
+from clockodile.hybrids.generators.flow import FlowPlan, train_flow
+from clockodile.hybrids.generators.sampling import sample
+from clockodile.hybrids.generators.unet import UNet, learn_classes
+
+LOG = logging.getLogger("clockodile").info
+VERSION = 2  # raise it when net or training change their meaning: kept weights are then trained anew
+NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
+DRAWN, SEEN = "drawn", "seen"  # beside the weights: pictures drawn on the way, marks of known photographs
+HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
+ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
+SHEETS = 5  # pictures of each class drawn while training, always from the same noise
+MEANS = 20  # that are kept of a training's losses, more of a long one
+FORGOTTEN = 7 * 24 * 3600  # seconds after which a checkpoint of a killed training is not waited for any more
+LOOKS = 8  # times that each training is looked at and kept on the way
+PLANS = {  # by profile: trainings one after the other, each goes on from the net before
+    "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),
+    "full": (FlowPlan(steps=2400), FlowPlan(steps=2400, wide=0.8)),
+}
+FURTHER = {  # by profile: how training goes on from the package's flow, for photographs that are not its own
+    "quick": (FlowPlan(steps=100, batch=32, averaging=0.97, label_rate=40.0),),
+    "full": (FlowPlan(steps=1200, label_rate=10.0),),
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a generator may learn from."""
+
+    images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]: known photographs, then other things
+    labels: torch.Tensor  # int64 (N,), C for other things
+    kind: torch.Tensor  # int64 (N,) 0..K-1 which kind of other things; 0 for photographs of a class
+    known: np.ndarray  # bool (M,) which photographs of the data set those are
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of other things, at least 1."""
+        return int(self.kind.max()) + 1
+
+    @property
+    def key(self) -> str:
+        """Changes with any picture, label or kind."""
+        return store.fingerprint(as_images(self.images), (self.labels + self.kind).numpy())
+
+
+def material_of(data: Dataset, *, seed: int) -> Material:
+    """The labelled photographs outside the held-out fold, and pictures of neither. data: all splits."""
+    train, neither = data.part("train"), pictures_of_neither(data, seed=seed)
+    known = train.fold != HELD_OUT
+    free = (neither.origin < 0) | known[neither.origin]  # no pieces of photographs that are held out
+    images = np.concatenate([train.images[known], neither.images[free]])
+    labels = np.concatenate([train.labels[known], np.full(free.sum(), len(data.classes))])
+    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(neither.kinds[free])])
+    return Material(as_tensor(images), torch.from_numpy(labels), torch.from_numpy(kind), known)
+
+
+def numbered_kinds(names: np.ndarray) -> np.ndarray:
+    """A number for each name, 0..K-1, int64 (M,); what there are fewer than ENOUGH_OF_A_KIND of shares one number."""
+    _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
+    few = counts < ENOUGH_OF_A_KIND
+    number = np.where(few, (~few).sum(), np.cumsum(~few) - 1)
+    return number[which].astype(np.int64)
+
+
+def photographs_beside(run: Run, data: Dataset) -> np.ndarray:
+    """Photographs of anything to learn from beside the run's own, uint8 (N, S, S, 3); none where they cannot be had.
+
+    Drawings get none either: photographs would only teach how drawings do not look.
+    """
+    size = data.images.shape[1]
+    if not data.stamp:
+        try:
+            return photographs_of_anything(run, size=size)
+        except Refused as reason:
+            LOG(f"no photographs of anything to learn from: {reason}")
+    return np.zeros((0, size, size, 3), np.uint8)
+
+
+def plans_for(run: Run, plans: dict[str, tuple[FlowPlan, ...]]) -> tuple[FlowPlan, ...]:
+    """How the flow is trained in this run's profile. plans: PLANS or FURTHER."""
+    return tuple(replace(plan, steps=run.profile.scaled(plan.steps)) for plan in plans[run.profile.name])
+
+
+def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | None:
+    """A flow that knows how pictures look; the C `classes` are still to be learned and as yet mean "anything".
+
+    It was trained on photographs of anything beside clocks and crocodiles. photographs: all of a run, uint8
+    (N, S, S, 3). None when one of them is a clock or crocodile that it has seen, for that could be held out here; when
+    one may be, which at another size only the name of a class can tell; or when it is not there.
+    """
+    found = store.load_shipped(NAME, {"net": "flow", "version": VERSION})
+    if found is None or np.isin(marks_of(photographs), found.state[SEEN].numpy()).any():
+        return None
+    same_size = photographs.shape[1] == found.metrics["image_size"]
+    if not same_size and set(classes) & set(found.metrics["classes"]):
+        return None
+    return learn_classes(flow_from(found), len(classes))
+
+
+def marks_of(photographs: np.ndarray) -> np.ndarray:
+    """A number for each photograph, int64 (N,), shared only by its copies of the same size, uint8 (N, S, S, 3)."""
+    marks = [hashlib.blake2b(photograph.tobytes(), digest_size=8).digest() for photograph in photographs]
+    return np.frombuffer(bytearray(b"".join(marks)), np.int64)
+
+
+def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, store.Fitted]:
+    """The trained flow: from the run folder, else from the package, else trained now (resumable).
+
+    Where the package's flow has seen none of the pictures, training goes on from it; elsewhere it starts from nothing.
+    data: all splits. Returns the net in evaluation mode and its record, whose metrics hold "losses" (means of equally
+    many steps) and "beside" (how many photographs of anything were learned from); for what it drew on the way see
+    `sheets_of`.
+    """
+    train, background, classes = data.part("train"), data.part("background"), len(data.classes)
+    known = train.fold != HELD_OUT
+    config = {
+        "net": "flow",
+        "version": VERSION,
+        "seed": run.seed,
+        "known": store.fingerprint(train.images[known], train.labels[known]),
+    }
+    start = package_flow(train.images, data.classes)
+    plans = plans_for(run, FURTHER if start else PLANS)
+    made_with = {
+        "plans": [asdict(plan) for plan in plans],
+        "start": "package" if start else "nothing",
+        # all that other things come from beside the photographs; a key of the material itself would take a second
+        "others": store.fingerprint(background.images, background.labels),
+    }
+    size, places = train.images.shape[1], []
+
+    def fit() -> tuple[dict, dict]:
+        material = material_of(data, seed=run.seed)
+        beside = photographs_beside(run, data) if any(plan.wide for plan in plans) else train.images[:0]
+        images = torch.cat([material.images, as_tensor(beside)])
+        labels = torch.cat([material.labels, torch.full((len(beside),), classes + 1)])
+        learned = {
+            "material": material.key,
+            "beside": store.fingerprint(beside, np.zeros(len(beside))),
+        }
+        now = config | made_with | learned
+        kept = store.recall(run.dir, SHEETS_FILE, now) or {"steps": np.array([], int), "images": []}
+        sheets = dict(zip(kept["steps"].tolist(), kept["images"], strict=True))
+        net, losses = start, []
+
+        def watch(step: int, latest: list[float], net: UNet) -> None:
+            sheets[len(losses) + step] = draw_sheet(net, run.recipe.pair, size)
+            arrays = {"steps": np.array(list(sheets)), "images": np.stack(list(sheets.values()))}
+            store.save(run.dir, SHEETS_FILE, arrays, now)
+
+        for number, plan in enumerate(plans):
+            places.append(run.dir / f"{NAME}-{store.key_of(now)}-{number}.checkpoint")
+            net, latest = train_flow(
+                images,
+                labels,
+                plan,
+                classes=classes,
+                seed=run.seed + number,
+                start=net,
+                checkpoint=places[-1],
+                every=-(-plan.steps // LOOKS),
+                after=watch,
+            )
+            losses += latest
+        if len(losses) not in sheets:  # trained to the end, but another training's sheets were kept since
+            sheets[len(losses)] = draw_sheet(net, run.recipe.pair, size)
+        beyond = {
+            DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),
+            SEEN: torch.from_numpy(marks_of(train.images[known])),
+        }
+        return {name: part.half() for name, part in net.state_dict().items()} | beyond, {
+            "losses": means_of(losses),
+            "drawn_after": list(sheets),
+            "beside": len(beside),
+            "classes": list(data.classes),
+            "pair": list(run.recipe.pair),
+            "image_size": int(size),
+        }
+
+    fitted = store.fit_or_load(
+        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
+    )
+    for place in run.dir.glob(f"{NAME}-*.checkpoint"):  # not before the weights are stored
+        if place in places or time.time() - place.stat().st_mtime > FORGOTTEN:
+            place.unlink(missing_ok=True)
+    store.forget(run.dir, SHEETS_FILE)
+    return flow_from(fitted), fitted
+
+
+def means_of(losses: list[float]) -> list[float]:
+    """Means of equally many steps, at most about a hundred, in their order; of a short training still MEANS of them."""
+    parts = min(len(losses), max(MEANS, len(losses) // 100))
+    return [float(part.mean()) for part in np.array_split(losses, parts)]
+
+
+def draw_sheet(net: UNet, pair: tuple[int, int], size: int) -> np.ndarray:
+    """A line of pictures of each class of a pair, always from the same noise: uint8 (2, SHEETS, S, S, 3)."""
+    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size) for label in pair]
+    return np.stack([as_images(line) for line in lines])
+
+
+def flow_from(fitted: store.Fitted) -> UNet:
+    """The net in a stored file, in evaluation mode."""
+    plan = fitted.config["plans"][0]
+    net = UNet(classes=len(fitted.metrics["classes"]), widths=tuple(plan["widths"]), depth=plan["depth"])
+    net.load_state_dict(
+        {name: part.float() for name, part in fitted.state.items() if name not in (DRAWN, SEEN)}
+    )
+    return net.eval()
+
+
+def sheets_of(fitted: store.Fitted) -> dict[int, np.ndarray]:
+    """What a flow drew on its way: after how many steps -> uint8 (2, SHEETS, S, S, 3), a line a class of the pair."""
+    return dict(zip(fitted.metrics["drawn_after"], fitted.state[DRAWN].numpy(), strict=True))

@@ -1,0 +1,154 @@
+"""An autoencoder whose codes fill a known cloud, so that new codes can be drawn from it (Kingma & Welling, 2014).
+
+Encoder and decoder are told the class (Sohn et al., 2015): the code then holds what the class does not say, such as
+where, how large, in what light. A decoder asked with a class that is half the one and half the other draws what lies
+between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from clockodile.core.workspace import pick_device
+from clockodile.learn.augmentation import crop, flip
+from clockodile.learn.autoencoders import SHRINK, check_side, double, halve
+from clockodile.learn.training import AveragedWeights, fast_bfloat16, one_cycle, seeded
+
+
+@dataclass(frozen=True)
+class VaePlan:
+    """How a variational autoencoder is trained. The defaults are those of the full profile."""
+
+    steps: int  # batches
+    batch: int = 32  # pictures a step
+    code: int = 64  # numbers a picture is squeezed into
+    width: int = 32  # channels where the picture is largest; up to four times as many where it is smallest
+    deviation: float = (
+        0.1  # how far a pixel may be off, 1 = from black to white: less = sharper copies, worse inventions
+    )
+    learning_rate: float = 2e-3  # the highest, for Adam
+    averaging: float = 0.999  # how much of the averaged weights is kept a step
+
+
+def class_weights(
+    count: int, classes: int, *, pair: tuple[int, int] = (0, 1), mix: float = 0.5
+) -> torch.Tensor:
+    """Rows (count, C) with 1 - mix at the pair's first class, mix at its second and 0 elsewhere."""
+    weights = torch.zeros(count, classes)
+    weights[:, pair[0]] += 1 - mix
+    weights[:, pair[1]] += mix
+    return weights
+
+
+def codes_of(seeds: Sequence[int], width: int) -> torch.Tensor:
+    """Gaussian codes (N, width); row i comes from seed i alone, so picture i never depends on its neighbours."""
+    rows = [torch.randn(width, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
+    return torch.stack(rows) if rows else torch.zeros(0, width)
+
+
+class ConditionalVAE(nn.Module):
+    """Pictures and class weights -> mean and spread of a code; codes and class weights -> pictures."""
+
+    def __init__(self, *, classes: int, image_size: int = 32, code: int = 64, width: int = 32):
+        super().__init__()
+        check_side(image_size)
+        self.code, self.classes = code, classes
+        self.start = (4 * width, image_size // SHRINK, image_size // SHRINK)
+        places = self.start[0] * self.start[1] * self.start[2]
+        self.look = nn.Sequential(
+            halve(3, width), halve(width, 2 * width), halve(2 * width, 4 * width), nn.Flatten()
+        )
+        self.squeeze = nn.Linear(places + classes, 2 * code)
+        self.enter = nn.Linear(code + classes, places)
+        self.draw = nn.Sequential(
+            double(4 * width, 4 * width),
+            double(4 * width, 2 * width),
+            double(2 * width, width),
+            nn.Conv2d(width, 3, 3, padding=1),
+            nn.Sigmoid(),
+        )
+
+    def encode(self, images: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-variance, both (N, code), of images (N, 3, S, S) in [0, 1] with class weights (N, C)."""
+        check_side(images.shape[-1])
+        return tuple(self.squeeze(torch.cat([self.look(images), weights], 1)).float().chunk(2, 1))
+
+    def decode(self, codes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, S, S) in [0, 1] of codes (N, code) and class weights (N, C), rows summing to 1."""
+        x = F.silu(self.enter(torch.cat([codes, weights], 1))).unflatten(1, self.start)
+        return self.draw(x).float()
+
+
+def vae_loss(
+    redrawn: torch.Tensor,
+    images: torch.Tensor,
+    mean: torch.Tensor,
+    log_variance: torch.Tensor,
+    *,
+    deviation: float,
+) -> torch.Tensor:
+    """Nats a picture: what the copy is off, and what its code tells beyond a standard Gaussian (eq. 10 of the paper).
+
+    redrawn, images: (N, 3, S, S) in [0, 1]; mean, log_variance: (N, code); deviation of a pixel weighs the one against
+    the other. Lower is better.
+    """
+    off = (redrawn - images).square().sum((1, 2, 3)) / (2 * deviation**2)
+    told = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+    return (off + told).mean()
+
+
+def train_vae(
+    images: torch.Tensor, labels: torch.Tensor, plan: VaePlan, *, classes: int, seed: int
+) -> tuple[ConditionalVAE, list[float]]:
+    """Fit with Adam on mirrored and shifted pictures.
+
+    images: float32 (N, 3, S, S) in [0, 1], S a multiple of 8; labels: int64 (N,). Returns the averaged model on the CPU
+    in evaluation mode, and the loss of each step.
+    """
+    device, generator = pick_device(), torch.Generator().manual_seed(seed)
+    with seeded(seed):
+        model = ConditionalVAE(classes=classes, image_size=images.shape[-1], code=plan.code, width=plan.width)
+    model.to(device, memory_format=torch.channels_last)
+    averaged = AveragedWeights(model, plan.averaging)
+    optimiser = torch.optim.Adam(model.parameters(), lr=plan.learning_rate, fused=True)
+    images, losses = images.to(device), []
+    for step in range(plan.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = plan.learning_rate * one_cycle(step, plan.steps, warm_up=0.1)
+        rows = torch.randint(len(images), (plan.batch,), generator=generator)
+        losses.append(vae_step(model, optimiser, images[rows], labels[rows], plan, generator))
+        averaged.update()
+    return averaged.model.cpu().eval(), losses
+
+
+def vae_step(model, optimiser, images, labels, plan: VaePlan, generator) -> float:
+    """One step on a random batch; returns its loss."""
+    images = crop(flip(images, generator), generator).contiguous(memory_format=torch.channels_last)
+    weights = F.one_hot(labels, model.classes).float().to(images.device)
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=fast_bfloat16(images.device)):
+        mean, log_variance = model.encode(images, weights)
+        noise = torch.randn(mean.shape, generator=generator).to(images.device)
+        redrawn = model.decode(mean + (log_variance / 2).exp() * noise, weights)
+    loss = vae_loss(redrawn, images, mean, log_variance, deviation=plan.deviation)
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 100.0)  # the loss sums over pixels, and so do its gradients
+    optimiser.step()
+    return loss.item()
+
+
+@torch.no_grad()
+def vae_hybrids(
+    model: ConditionalVAE, seeds: Sequence[int], *, pair: tuple[int, int] = (0, 1), mix: float = 0.5
+) -> torch.Tensor:
+    """Pictures (N, 3, S, S) in [0, 1] drawn with 1 - mix of the pair's first class and mix of the second.
+
+    Picture i depends on seed i alone. Codes are drawn from the standard Gaussian that training pulls them to.
+    """
+    weights = class_weights(len(seeds), model.classes, pair=pair, mix=mix)
+    return model.decode(codes_of(seeds, model.code), weights)

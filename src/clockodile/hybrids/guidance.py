@@ -1,0 +1,118 @@
+"""Small nets that steer a walk: what would you have to see to find both classes? They choose and judge nothing.
+
+They must tell clock and crocodile from every *kind* of other thing (apples, lizards, trains), not from one heap of
+them: only then do they learn what a crocodile has that a lizard has not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import torch
+from torch import nn
+
+from clockodile.core import store
+from clockodile.core.workspace import Run
+from clockodile.data.dataset import Dataset
+from clockodile.hybrids.generators.flow_of_run import Material, material_of
+from clockodile.learn.models import CompactResNet
+from clockodile.learn.training import Plan, predict, train
+
+NAME = "generators/guides"
+VERSION = 3  # raise it when guides or training change their meaning: kept weights are then trained anew
+PLANS = {"quick": Plan(epochs=6), "full": Plan(epochs=20)}  # by profile
+COUNT = {"quick": 1, "full": 2}  # nets; together they are harder to fool than one
+LEAST = 0.01  # log-odds between other things and a typical photograph; what tells less is not divided by
+
+
+class Guides(nn.Module):
+    """Evidence for each of C classes by nets of C + K outputs, for C classes and K kinds of other things."""
+
+    def __init__(self, nets: list[nn.Module], *, classes: int):
+        super().__init__()
+        self.classes, self.nets = classes, nn.ModuleList(nets)
+        self.register_buffer("zero", torch.zeros(classes))  # what other things get
+        self.register_buffer("one", torch.ones(classes))  # what a typical photograph of the class gets
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Log-odds of each class against other things (N, C); images (N, 3, S, S) in [0, 1]."""
+        logits = torch.stack([net(images) for net in self.nets]).log_softmax(2)
+        others = logits[..., self.classes :].logsumexp(2, keepdim=True)
+        return (logits[..., : self.classes] - others).mean(0)
+
+    def evidence(self, images: torch.Tensor) -> torch.Tensor:
+        """How much of each class there is, (N, C): 0 = as in other things, 1 = as in a typical photograph of it."""
+        return (self(images) - self.zero) / (self.one - self.zero)
+
+    @torch.no_grad()
+    def calibrate(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        """Set the scale of `evidence`; labels: int64 (N,), C for other things. Without it a dial, which is easier to
+        recognise than a crocodile, would seem to be the greater part of every hybrid.
+        """
+        found, labels = predict(self, torch.cat([images, images.flip(3)])), labels.repeat(2)
+        self.zero.copy_(found[labels == self.classes].mean(0))
+        typical = [found[labels == label, label].median() for label in range(self.classes)]
+        self.one.copy_(torch.maximum(torch.stack(typical), self.zero + LEAST))
+
+
+def plan_for(run: Run) -> Plan:
+    """How a guide's net is trained in this run's profile."""
+    plan = PLANS[run.profile.name]
+    return replace(plan, epochs=run.profile.scaled(plan.epochs))
+
+
+def fit_guides(run: Run, data: Dataset, *, plan: Plan | None = None, retrain: bool = False) -> Guides:
+    """The guides of a run: from the run folder, else from the package, else trained now on what the flow is trained on.
+
+    data: all splits.
+    """
+    plan, count = plan or plan_for(run), COUNT[run.profile.name]
+    material, classes, size = material_of(data, seed=run.seed), len(data.classes), data.images.shape[1]
+    config = {"net": "guides", "version": VERSION, "seed": run.seed, "known": material.key}
+    made_with = {"count": count, "plan": asdict(plan)}
+
+    def fit() -> tuple[dict, dict]:
+        guides = train_guides(
+            material, classes, plan, seeds=[1000 * (run.seed + 1) + i for i in range(count)]
+        )
+        state = {
+            name: part.half() if name.startswith("nets") else part
+            for name, part in guides.state_dict().items()
+        }
+        return state, {
+            "classes": list(data.classes),
+            "image_size": int(size),
+            "count": count,
+            "outputs": material.kinds + classes,
+        }
+
+    fitted = store.fit_or_load(
+        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
+    )
+    return guides_from(fitted)
+
+
+def train_guides(material: Material, classes: int, plan: Plan, *, seeds: list[int]) -> Guides:
+    """Guides that know `material`, one net for each of the seeds."""
+    size = material.images.shape[2]
+
+    def make() -> CompactResNet:
+        return CompactResNet(classes=classes + material.kinds, image_size=size)
+
+    nets = [
+        train(make, material.images, material.labels + material.kind, plan, seed=seed)[0] for seed in seeds
+    ]
+    guides = Guides(nets, classes=classes).eval()
+    guides.calibrate(material.images, material.labels)
+    return guides
+
+
+def guides_from(fitted: store.Fitted) -> Guides:
+    """The guides in a stored file, in evaluation mode."""
+    about = fitted.metrics
+    nets = [
+        CompactResNet(classes=about["outputs"], image_size=about["image_size"]) for _ in range(about["count"])
+    ]
+    guides = Guides(nets, classes=len(about["classes"]))
+    guides.load_state_dict({name: part.float() for name, part in fitted.state.items()})
+    return guides.eval()

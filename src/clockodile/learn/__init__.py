@@ -1,0 +1,1 @@
+"""The PyTorch toolbox that several rooms use."""

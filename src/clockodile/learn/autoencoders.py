@@ -1,0 +1,141 @@
+"""Squeeze images through a short code and redraw them: without labels, what is alike gets codes that are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from clockodile.core.workspace import pick_device
+from clockodile.learn.training import seeded
+
+SHRINK = 8  # three halvings: how much smaller the side is where a convolutional net is deepest
+
+
+def check_side(side: int) -> None:
+    """Raise ValueError unless three halvings and doublings lead back to the same side."""
+    if side < SHRINK or side % SHRINK:
+        raise ValueError(f"pictures of {side} pixels a side; give a multiple of {SHRINK}")
+
+
+class DenseAutoencoder(nn.Module):
+    """Pixels -> hidden -> code -> hidden -> pixels, all dense layers."""
+
+    def __init__(self, *, image_size: int = 32, hidden: int = 256, code: int = 64):
+        super().__init__()
+        self.shape = (3, image_size, image_size)
+        pixels = 3 * image_size * image_size
+        self.encoder = nn.Sequential(
+            nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, code)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(code, hidden), nn.ReLU(), nn.Linear(hidden, pixels), nn.Sigmoid()
+        )
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Codes (N, code) of images (N, 3, S, S) in [0, 1]."""
+        return self.encoder(images)
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, S, S) in [0, 1] of codes (N, code)."""
+        return self.decoder(codes).unflatten(1, self.shape)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images squeezed through the code: same shape and range."""
+        return self.decode(self.encode(images))
+
+
+def halve(inputs: int, outputs: int) -> nn.Sequential:
+    """A step down: half the side."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.GroupNorm(8, outputs), nn.SiLU()
+    )
+
+
+def double(inputs: int, outputs: int) -> nn.Sequential:
+    """A step up: twice the side."""
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2.0),
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.GroupNorm(8, outputs),
+        nn.SiLU(),
+    )
+
+
+class ConvAutoencoder(nn.Module):
+    """Three halvings of the side and three doublings (Masci et al., 2011). The code is a tiny picture of 16 channels.
+
+    A dense layer learns for every pixel anew how pictures look, a convolution once for all of them: with as few numbers
+    as the dense net has (code=4) it is still off by only half as much on new photographs of clocks and crocodiles.
+    """
+
+    def __init__(self, *, image_size: int = 32, width: int = 32, code: int = 16):
+        super().__init__()
+        check_side(image_size)
+        self.encoder = nn.Sequential(
+            halve(3, width),
+            halve(width, 2 * width),
+            halve(2 * width, 2 * width),
+            nn.Conv2d(2 * width, code, 1),
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv2d(code, 2 * width, 1),
+            double(2 * width, 2 * width),
+            double(2 * width, width),
+            double(width, width),
+            nn.Conv2d(width, 3, 3, padding=1),
+            nn.Sigmoid(),
+        )
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Codes (N, code, S / 8, S / 8) of images (N, 3, S, S) in [0, 1]; S is a multiple of 8."""
+        check_side(images.shape[-1])
+        return self.encoder(images)
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, S, S) in [0, 1] of codes (N, code, S / 8, S / 8)."""
+        return self.decoder(codes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images squeezed through the code: same shape and range."""
+        return self.decode(self.encode(images))
+
+
+Autoencoder = DenseAutoencoder | ConvAutoencoder
+
+
+def train_autoencoder(
+    make_model: Callable[[], Autoencoder],
+    images: torch.Tensor,
+    *,
+    seed: int,
+    epochs: int,
+    learning_rate: float = 1e-3,
+    batch: int | None = None,
+) -> tuple[Autoencoder, list[float]]:
+    """Fit by mean squared error with Adam. images: float32 (N, 3, S, S) in [0, 1].
+
+    batch: images a step; None for all of them in every step, as report 000 does. Returns the model on the CPU in
+    evaluation mode, and the mean loss of each epoch.
+    """
+    device, order = pick_device(), torch.Generator().manual_seed(seed)
+    with seeded(seed):
+        model = make_model().to(device)
+    images = images.to(device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    losses = []
+    for _ in range(epochs):
+        batches = torch.randperm(len(images), generator=order).split(batch or len(images))
+        losses.append(sum(train_step(model, optimiser, images[rows]) for rows in batches) / len(batches))
+    return model.cpu().eval(), losses
+
+
+def train_step(model: Autoencoder, optimiser: torch.optim.Optimizer, images: torch.Tensor) -> float:
+    """One step on one batch; returns its mean squared error."""
+    loss = F.mse_loss(model(images), images)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.item()

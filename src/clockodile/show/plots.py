@@ -1,0 +1,221 @@
+"""Figures: one look for all of them, and the one function that writes them to disk.
+
+Class A is always amber and class B always dark teal: they differ in lightness too, so a colour-blind reader or a grey
+print tells them apart. Tiny images are enlarged without smoothing: a smoothed 32x32 image hides what a net sees.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import PIL.Image
+from IPython.display import Image
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from clockodile.core import atomic_files
+from clockodile.core.workspace import Run
+
+CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F")
+COLOUR_WORDS = ("orange", "green", "light blue", "pink", "blue", "brown")  # the same, as people say them
+INK, PALE, ALARM = "#22282B", "#C9CFD1", "#B3261E"
+DPI = 110  # dots per inch: readable on a page, and four notebooks stay under their size limit
+STYLE = {
+    "axes.edgecolor": "#8A9296",
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "figure.facecolor": "white",
+    "figure.titlesize": 12.5,
+    "figure.titleweight": "bold",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in somebody's file name is not a formula
+}
+PAPER = 244  # on a page, brighter values of all three colours become white
+ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
+
+
+# once, on import: titles and labels take their look when they are set, not when they are drawn
+plt.rcParams.update(STYLE)
+
+
+def class_colour(label: int) -> str:
+    """Colour of a class by its number; grey for images without a class (-1)."""
+    return CLASS_COLOURS[label % len(CLASS_COLOURS)] if label >= 0 else "#8A9296"
+
+
+def colour_key(classes: Sequence[str]) -> str:
+    """What the colours mean, in words: "orange: clock, green: crocodile"."""
+    words = (COLOUR_WORDS[label % len(COLOUR_WORDS)] for label in range(len(classes)))
+    return ", ".join(f"{word}: {name}" for word, name in zip(words, classes, strict=True))
+
+
+def colour_values(name: str) -> tuple[int, int, int]:
+    """Red, green and blue (0..255) of a colour written as #rrggbb."""
+    return tuple(int(name[start : start + 2], 16) for start in (1, 3, 5))
+
+
+def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.4, height: float = 3.2, **options):
+    """Figure and array of axes in the project's style; width and height in inches."""
+    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
+
+
+# --- tiny images ----------------------------------------------------------------------------------------------
+
+
+def image_sheet(
+    images: np.ndarray, columns: int, *, gaps: tuple[int, int] = (2, 2), paper: int = 255
+) -> np.ndarray:
+    """Images side by side in rows of `columns`, as one picture.
+
+    images: uint8 (N, H, W, 3); gaps: pixels below and to the right of each. Missing places are filled with `paper`.
+    Returns uint8 (rows * (H + gaps[0]), columns * (W + gaps[1]), 3).
+    """
+    count, height, width, _ = images.shape
+    rows, high, wide = -(-count // columns), height + gaps[0], width + gaps[1]
+    sheet = np.full((rows * columns, high, wide, 3), paper, np.uint8)
+    sheet[:count, :height, :width] = images
+    return sheet.reshape(rows, columns, high, wide, 3).swapaxes(1, 2).reshape(rows * high, columns * wide, 3)
+
+
+def tile_gaps(height: int, captions: Sequence[str]) -> tuple[int, int]:
+    """Pixels below (room for a caption) and to the right of a tile of this height."""
+    return max(2, round(height * (0.36 if len(captions) else 0.08))), max(2, round(height * 0.12))
+
+
+def sheet_height(
+    count: int, columns: int, shape: tuple[int, int], captions: Sequence[str], width: float
+) -> float:
+    """Inches that `count` tiles of (H, W) pixels need in height on a figure `width` inches wide."""
+    below, right = tile_gaps(shape[0], captions)
+    return -(-count // columns) * (shape[0] + below) / (columns * (shape[1] + right)) * width
+
+
+def short_id(name: str) -> str:
+    """The last part of an id, which is enough beside a class name: clock/10092 -> 10092."""
+    text = str(name).rsplit("/", 1)[-1]
+    return text if len(text) <= 12 else f"{text[:5]}…{text[-6:]}"
+
+
+def show_tiles(
+    ax: Axes,
+    images: np.ndarray,
+    *,
+    columns: int,
+    captions: Sequence[str] = (),
+    colours: Sequence[str] = (),
+    title: str = "",
+    size: float = 6.5,
+) -> None:
+    """Draw images as a grid into `ax`, each with a small caption below it and a coloured bar for its class.
+
+    images: uint8 (N, H, W, 3); captions and colours: (N,) or empty; size: points.
+    """
+    height, width = images.shape[1:3]
+    gaps = tile_gaps(height, captions)
+    high, wide = height + gaps[0], width + gaps[1]
+    ax.imshow(image_sheet(images, columns, gaps=gaps), interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(title)
+    for index, caption in enumerate(captions):
+        row, column = divmod(index, columns)
+        x, y = column * wide + width / 2 - 0.5, row * high + height + gaps[0] * 0.45
+        ax.text(x, y, caption, ha="center", va="center", fontsize=size, color=INK, parse_math=False)
+    for index, colour in enumerate(colours):
+        row, column = divmod(index, columns)
+        x, y = column * wide - 0.5, row * high + height - 0.5
+        ax.plot(
+            [x, x + width],
+            [y, y],
+            color=colour,
+            linewidth=2,
+            solid_capstyle="butt",
+            scalex=False,
+            scaley=False,
+        )
+
+
+def tile_figure(
+    images: np.ndarray, *, columns: int, width: float = 8.4, title: str = "", **options
+) -> Figure:
+    """A figure that holds nothing but a grid of tiny images; `options` as for `show_tiles`."""
+    height = sheet_height(len(images), columns, images.shape[1:3], options.get("captions", ()), width)
+    figure, ax = new_figure(width=width, height=height + (0.35 if title else 0.1))
+    show_tiles(ax, images, columns=columns, title=title, **options)
+    return figure
+
+
+# --- saving ---------------------------------------------------------------------------------------------------
+
+
+def stamp_of(run: Run) -> str:
+    """Words that every figure of this run must carry, from its data card: "rendered stand-in" or nothing."""
+    card = atomic_files.read_json(run.dir / "data_card.json") or {}
+    return card.get("source", {}).get("stamp", "")
+
+
+def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, notebook: str) -> Image:
+    """Write a figure into the run folder, close it, and return it for display with its alternative text.
+
+    name: file name without suffix; title: the one message of the figure, its headline in the report; alt: what a reader
+    who cannot see it should know, up to 300 characters; notebook: "01".."04". While the committed notebooks are being
+    refreshed ($CLOCKODILE_PUBLISH names images4report) the picture is written there as well.
+    """
+    if len(alt) > ALT_LIMIT:
+        raise ValueError(f"alt text of '{name}' has {len(alt)} characters; {ALT_LIMIT} at most")
+    stamp = stamp_of(run)
+    if stamp:
+        # the layout engine makes room for this label, so it never covers a part of the figure
+        label = figure.supxlabel(f" {stamp} ", x=0.99, ha="right", fontsize=8, color="white")
+        label.set_bbox({"facecolor": ALARM, "edgecolor": "none", "pad": 2})
+    path = run.dir / "figures" / f"{name}.png"
+    with atomic_files.atomic(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
+    plt.close(figure)
+    atomic_files.write_json(
+        path.with_suffix(".json"),
+        {"title": title, "alt": alt, "notebook": notebook, "order": figure_order(run, name, notebook)},
+    )
+    publish = os.environ.get("CLOCKODILE_PUBLISH")
+    if publish and not stamp:
+        shutil.copyfile(path, Path(publish) / path.name)
+    return Image(data=for_the_page(path), format="png", alt=alt, width=int(figure.get_figwidth() * 96))
+
+
+def for_the_page(path: Path) -> bytes:
+    """The picture in 96 well-chosen colours, a quarter of the size, for a notebook. The file keeps them all."""
+    picture = PIL.Image.open(path).convert("RGB")
+    few = picture.resize((picture.width // 3 or 1, picture.height // 3 or 1), PIL.Image.Resampling.NEAREST)
+    palette = few.quantize(96, kmeans=3)  # the palette from a ninth of the pixels: as good, and quick
+    picture = picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE)
+    colours = np.array(picture.getpalette()).reshape(-1, 3)
+    colours[colours.min(1) > PAPER] = 255  # means of what is nearly white: on white paper they are seen
+    picture.putpalette(colours.astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def figure_order(run: Run, name: str, notebook: str) -> int:
+    """Place of a figure within its notebook: where it was before, or after the last one."""
+    orders = {}
+    for path in (run.dir / "figures").glob("*.json"):
+        about = json.loads(path.read_text("utf-8"))
+        if about["notebook"] == notebook:
+            orders[path.stem] = about["order"]
+    return orders.get(name, max(orders.values(), default=0) + 1)

@@ -1,0 +1,172 @@
+"""The command line: exit codes, one line for a mistake, and a quick --help."""
+
+import subprocess
+import sys
+
+import pytest
+from tiny_notebooks import DATA, make_notebook
+
+from clockodile.app import cli, commands, run
+from clockodile.core.atomic_files import write_json
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with two tiny notebooks that the command line finds."""
+    make_notebook(tmp_path / "notebooks" / "01_data.ipynb", DATA, own="image_size: int = 0\n")
+    make_notebook(
+        tmp_path / "notebooks" / "02_classification.ipynb", "print(epochs)", own="epochs: int = 0\n"
+    )
+    monkeypatch.setattr(run, "project_root", lambda: tmp_path)
+    monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
+    return tmp_path
+
+
+def mistake(capsys, *words: str) -> str:
+    """What a command line with a mistake says; it must be one line, exit code 2, and nothing on stdout."""
+    assert cli.main([str(word) for word in words]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1 and told.err.startswith("clockodile: ")
+    return told.err.removeprefix("clockodile: ").strip()
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys, clockodile.app.cli as cli; cli.main(['--help']); cli.main(['run', '--help']);"
+        "cli.main(['predict', '--help']);"
+        "assert not {'torch', 'papermill', 'numpy'} & set(sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "--data-dir" in told and "recipes" in told and "refresh" not in told
+    assert "--pretrained" in told and "something else" in told  # what the numbers cannot say
+
+
+def test_version_and_recipes(capsys):
+    assert cli.main(["--version"]) == 0
+    assert cli.main(["recipes"]) == 0
+    told = capsys.readouterr().out
+    assert "clockodile " in told and "clocks_crocodiles" in told and "quick" in told
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ([], "name a command"),
+        (["rum"], "did you mean 'run'"),
+        (["run", "--profil", "quick"], "did you mean '--profile'"),
+        (["run", "--out"], "expected one argument"),
+        (["run", "--cell-timeout", "-3"], "--cell-timeout"),
+        (["run", "--recipe", "clock_crocodiles"], "did you mean 'clocks_crocodiles'"),
+        (["run", "--profile", "fast"], "unknown profile 'fast'"),
+        (["run", "--source", "web"], "unknown source 'web'"),
+        (["run", "--seed", "x"], "parameter 'seed' wants int, got 'x'"),
+        (["run", "--seed", "-1"], "seed is -1"),
+        (["run", "--data-dir", "/no/such/folder"], "there is no folder"),
+        (["run", "--recipe", "folder"], "--data-dir"),
+        (["run", "--only", "09"], "unknown notebook '09'"),
+        (["run", "-p", "epochs"], "name=value"),
+        (["run", "-p", "epoch=3"], "unknown parameter 'epoch'; did you mean 'epochs'?"),
+        (["run", "-p", "epochs=ten"], "parameter 'epochs' wants int, got 'ten'"),
+        (["run", "-p", "epochs=1", "-p", "epochs=2"], "given twice"),
+        (["run", "--seed", "1", "-p", "seed=2"], "--seed 1 and -p seed=2"),
+        (["run", "--only", "01", "-p", "epochs=1"], "belongs to notebook 02_classification"),
+    ],
+)
+def test_mistakes_are_one_line(project, capsys, words, told):
+    assert told in mistake(capsys, *words, *(["-p", f"run_dir={project / 'run'}"] if words[1:] else []))
+    assert not (project / "run").exists()
+
+
+def test_out_that_is_a_file(project, capsys):
+    (project / "file").write_text("")
+    assert "it is a file" in mistake(capsys, "run", "--out", project / "file")
+
+
+def test_a_locked_folder(project, capsys):
+    (project / "run").mkdir()
+    with run.only_run_in(project / "run"):
+        assert "another run is writing" in mistake(capsys, "run", "--out", project / "run")
+
+
+def test_a_subcommand_is_one_entry(capsys):
+    def options(parser):
+        parser.add_argument("photo")
+
+    def enlarge(args):
+        """Make a photo larger."""
+        return 7 if args.photo == "a.png" else 0
+
+    command = commands.Command("enlarge", "make a photo larger", options, enlarge)
+    args = cli.parse(["enlarge", "a.png"], (*commands.COMMANDS, command))
+    assert args.command.run(args) == 7
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run a b --json --csv c",
+        "--json --csv c run a b",
+        "run --json a --csv=c b",
+        "run --csv c a --json -- b",
+    ],
+)
+def test_images_and_options_may_come_in_any_order(words):
+    args = cli.parse(["predict", *words.split()])
+    assert (args.paths, args.csv, args.json, args.pretrained) == (["run", "a", "b"], "c", True, False)
+
+
+def test_after_two_dashes_everything_is_a_path():
+    assert cli.parse(["predict", "run", "--json", "--", "-a.png", "--csv"]).paths == [
+        "run",
+        "-a.png",
+        "--csv",
+    ]
+
+
+def test_a_mistyped_option_between_images_is_named(capsys):
+    assert "did you mean '--json'" in mistake(capsys, "predict", "run", "a.png", "--jsn", "b.png")
+
+
+@pytest.mark.slow
+def test_a_run_prints_a_line_a_notebook_the_source_and_the_table(project, capsys):
+    assert cli.main(["run", "--out", str(project / "run"), "-p", "epochs=3", "-p", "seed=5"]) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert lines[1] == "profile  quick, seed 5"
+    assert [line[:23].strip() for line in lines[3:6]] == [
+        "[1/2] 01_data",
+        "images   folder: it was",
+        "[2/2] 02_classification",
+    ]
+    assert "  images  5" in lines
+    assert lines[-1] == f"report: {project / 'run' / 'report.html'}"
+    assert told.err == ""
+
+
+@pytest.mark.slow
+def test_the_stand_in_is_told_loudly_and_a_failure_ends_with_1(project, capsys):
+    stamped = DATA.replace('"stamp": ""', '"stamp": "rendered stand-in"')
+    make_notebook(project / "notebooks" / "01_data.ipynb", stamped)
+    make_notebook(project / "notebooks" / "02_classification.ipynb", "1 / 0")
+    assert cli.main(["run", "--out", str(project / "run")]) == 1
+    told = capsys.readouterr()
+    assert "NOTE: rendered stand-in images, not photographs: it was given" in told.out
+    assert "[2/2] 02_classification  stopped after" in told.out
+    assert told.err.count("\n") == 4 and "ZeroDivisionError: division by zero" in told.err
+    assert "did not run to its end" in (project / "run" / "report.html").read_text()
+
+
+def test_a_full_disk_is_one_line(project, capsys, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run, "note", full)
+    assert cli.main(["run", "--out", str(project / "run")]) == 1
+    assert capsys.readouterr().err == "clockodile: [Errno 28] No space left on device\n"
+
+
+def test_the_runner_writes_what_the_table_reads(tmp_path):
+    from clockodile.app.report import results_text
+
+    write_json(tmp_path / "metrics.json", {})
+    assert results_text(tmp_path) == ""

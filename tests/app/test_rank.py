@@ -1,0 +1,253 @@
+import csv
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_nets import Brightness
+
+from clockodile.app import cli, rank_pages, rank_store, ranker
+from clockodile.classify import predictor as predictors
+from clockodile.classify.predictor import Predictor, save_predictor
+from clockodile.core import store
+from clockodile.data.files import Rejected
+
+RED, BLUE, PURPLE, BLACK = (255, 0, 0), (0, 0, 255), (200, 0, 200), (0, 0, 0)
+PHOTOS = {"b": BLUE, "r": RED, "sub/p": PURPLE, "k": BLACK}
+asked = []  # how many pictures were looked at, a number a batch
+
+
+def paint(path, colour) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (12, 10), colour).save(path)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A run folder whose judge finds evidence for "red" and "blue" in these colours, and photographs of both."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(predictors.ARCHITECTURES, "compact", Brightness)
+    asked.clear()
+
+    def features_of(images):
+        asked.append(len(images))
+        return images.mean((1, 2)) / 255
+
+    monkeypatch.setattr(ranker, "features_of", features_of)
+
+    def judge():
+        weight = torch.tensor([[[1.0, 0, 0], [0, 0, 1.0]]])
+        others = torch.linspace(0, 1, 100)[:, None].expand(100, 2)
+        state = {"weight": weight, "bias": torch.zeros(1, 2), "others": others}
+        return state, {"classes": ["red", "blue"], "pair": [0, 1], "image_size": 8, "note": "made for a test"}
+
+    store.fit_or_load("judge", {}, "f", judge, run_dir=tmp_path / "run")
+    nets = Predictor("brightness", ("red", "blue"), 8, [Brightness()], kind="compact")
+    save_predictor(tmp_path / "run/classifier/predictor-compact.safetensors", nets)
+    for name, colour in PHOTOS.items():
+        paint(f"photos/{name}.png", colour)
+    return tmp_path
+
+
+def rank(capsys, *words):
+    code = cli.main(["rank", *words])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_most_of_both_comes_first(capsys):
+    code, out, err = rank(capsys, "run", "photos", "--top", "2")
+    first, second = out.splitlines()
+    assert code == 0 and "sub/p.png" in first and first.split()[2] == "neither" and len(out.splitlines()) == 2
+    assert "4 ranked" in err and "made for a test" in err
+
+
+def test_the_table_has_every_image_and_every_class(capsys):
+    assert rank(capsys, "run", "photos", "--csv", "out.csv")[0] == 0
+    table = rows("out.csv")
+    assert list(table[0]) == [
+        *("path", "rank", "score", "quadrant", "reason"),
+        *("p_red", "p_blue", "evidence_red", "evidence_blue"),
+    ]
+    assert [line["rank"] for line in table] == ["1", "2", "3", "4"]
+    by_name = {Path(line["path"]).stem: line for line in table}
+    assert by_name["r"]["quadrant"] == "red" and by_name["b"]["quadrant"] == "blue"
+    assert float(by_name["p"]["score"]) == pytest.approx(200 / 255, abs=0.01)
+    assert float(by_name["p"]["evidence_red"]) == float(by_name["p"]["score"])
+    assert float(by_name["r"]["p_red"]) + float(by_name["r"]["p_blue"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_table_on_stdout_is_that_of_the_file(capsys):
+    rank(capsys, "run", "photos", "--csv", "out.csv")
+    assert rank(capsys, "run", "photos", "--csv", "-")[1] == Path("out.csv").read_text()
+
+
+def test_the_page_holds_the_pictures_and_escapes_names(capsys):
+    paint("photos/<b>.png", PURPLE)
+    assert rank(capsys, "run", "photos", "--html", "page.html", "--top", "3")[0] == 0
+    page = Path("page.html").read_text()
+    assert page.count("data:image/png;base64,") == 3 and "&lt;b&gt;.png" in page and "<b>.png" not in page
+
+
+def test_images_are_judged_once_and_again_when_they_change(capsys):
+    rank(capsys, "run", "photos")
+    assert sum(asked) == 4
+    paint("photos/new.png", PURPLE)
+    paint("photos/r.png", (250, 9, 9))
+    Path("photos/k.png").unlink()
+    code, out, err = rank(capsys, "run", "photos", "--csv", "-")
+    assert sum(asked) == 6 and code == 0 and "2 of 4 images were judged before" in err
+    assert "k.png" not in out and "new.png" in out
+
+
+def test_an_interrupted_ranking_goes_on(capsys, monkeypatch):
+    monkeypatch.setattr(rank_store, "BATCH", 2)
+    whole = rank(capsys, "run", "photos", "--csv", "-")[1]
+    for path in Path("run/ranking").iterdir():
+        path.unlink()
+    asked.clear()
+    real = ranker.features_of
+
+    def interrupted(images):
+        if asked:
+            raise KeyboardInterrupt
+        return real(images)
+
+    monkeypatch.setattr(ranker, "features_of", interrupted)
+    code, out, err = rank(capsys, "run", "photos", "--csv", "-")
+    assert code == 130 and not out and "stopped after 2" in err
+    monkeypatch.setattr(ranker, "features_of", real)
+    asked.clear()
+    assert rank(capsys, "run", "photos", "--csv", "-")[1] == whole and sum(asked) == 2
+
+
+def test_bad_files_are_named_and_the_rest_is_ranked(capsys):
+    Path("photos/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    code, out, err = rank(capsys, "run", "photos")
+    assert code == 1 and "refused: photos/broken.png" in err and "4 ranked; 1 refused" in err
+
+
+def test_a_mended_file_is_read_again(capsys):
+    good = Path("photos/r.png").read_bytes()
+    Path("photos/r.png").write_bytes(b"x" * len(good))
+    changed = Path("photos/r.png").stat().st_mtime_ns
+    assert rank(capsys, "run", "photos")[0] == 1
+    Path("photos/r.png").write_bytes(good)
+    os.utime("photos/r.png", ns=(changed, changed))
+    assert rank(capsys, "run", "photos")[0] == 0
+
+
+def test_equal_scores_keep_their_order_when_some_are_known(capsys):
+    for name in "acegi":
+        paint(f"same/{name}.png", PURPLE)
+    before = rank(capsys, "run", "same", "--csv", "-")[1]
+    paint("same/c.png", BLACK)
+    rank(capsys, "run", "same")
+    paint("same/c.png", PURPLE)
+    assert rank(capsys, "run", "same", "--csv", "-")[1] == before
+    assert rank(capsys, "run", "same", "--csv", "-")[1] == before
+
+
+def test_a_store_that_another_ranking_holds_is_left_alone(capsys, monkeypatch):
+    rank(capsys, "run", "photos")
+    (path,) = Path("run/ranking").iterdir()
+    real = sqlite3.connect
+    monkeypatch.setattr(rank_store.sqlite3, "connect", lambda path: real(path, timeout=0.1))
+    with closing(real(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        code, _, err = rank(capsys, "run", "photos")
+        other.rollback()
+        assert code == 2 and "locked" in err and err.count("\n") == 2  # the judge's note comes first
+        assert other.execute("SELECT COUNT(*) FROM images").fetchone() == (4,)
+
+
+def test_a_picture_that_went_away_meanwhile_is_blank_on_the_page(capsys, monkeypatch):
+    monkeypatch.setattr(rank_pages, "read_image", rejected)
+    assert rank(capsys, "run", "photos", "--html", "page.html")[0] == 0
+    assert Path("page.html").read_text().count("data:image/png;base64,") == 4
+
+
+def rejected(path, size):
+    raise Rejected("gone")
+
+
+def test_progress_counts_only_what_had_to_be_judged():
+    assert rank_store.progress(600, 500, 700, 60) == "600 of 700 images, about 1 min left"
+    assert rank_store.progress(50, 50, 700, 9) == "50 of 700 images"
+
+
+def test_a_damaged_store_is_begun_anew(capsys):
+    before = rank(capsys, "run", "photos", "--csv", "-")[1]
+    (store,) = Path("run/ranking").iterdir()
+    store.write_bytes(b"no database at all" * 100)
+    assert rank(capsys, "run", "photos", "--csv", "-")[:2] == (0, before)
+
+
+def test_a_name_that_is_no_text(capsys):
+    try:
+        Path("photos/p.png").rename(b"photos/caf\xe9.png".decode("utf-8", "surrogateescape"))
+    except FileNotFoundError:
+        Path("photos/sub/p.png").rename(b"photos/caf\xe9.png".decode("utf-8", "surrogateescape"))
+    code, out, err = rank(capsys, "run", "photos", "--csv", "out.csv")
+    assert code == 0 and b"caf" in Path("out.csv").read_bytes()
+
+
+def test_what_came_with_the_package_ranks_without_a_run(capsys, place, monkeypatch):
+    (place / "weights").mkdir()
+    for name in ("judge.safetensors", "classifier/predictor-compact.safetensors"):
+        (place / "run" / name).rename(place / "weights" / Path(name).name)
+    monkeypatch.setattr(ranker, "shipped_weights", lambda: place / "weights")
+    code, out, err = rank(capsys, "--pretrained", "photos")
+    assert code == 0 and "sub/p.png" in out.splitlines()[0]
+    assert list((place / "cache").rglob("*.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere", "photos"], "nowhere"),
+        (["run"], "folder to rank"),
+        (["run", "missing"], "missing"),
+        (["run", "photos", "--top", "0"], "--top"),
+        (["run", "photos", "--csv", "photos/r.png"], "image's name"),
+        (["run", "photos", "--html", "no/where/page.html"], "cannot write"),
+        (["run", "photos", "--html", "page.png"], "--html page.png: this is an image's name"),
+        (["run", "photos", "--html", "-"], "--html"),
+        (["run", "photos", "--csv", "out", "--html", "./out"], "both want"),
+        (["--pretrained", "run", "photos"], "not both"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, words, said):
+    code, out, err = rank(capsys, *words)
+    assert code == 2 and not out and err.count("\n") == 1 and said in err and not asked
+
+
+def test_a_run_without_a_judge_says_what_makes_one(capsys):
+    Path("run/judge.safetensors").unlink()
+    code, _, err = rank(capsys, "run", "photos")
+    assert code == 2 and "--only 03" in err
+
+
+def test_a_judge_of_other_classes_is_refused(capsys):
+    nets = Predictor("other", ("cat", "dog"), 8, [Brightness()], kind="compact")
+    save_predictor(Path("run/classifier/predictor-compact.safetensors"), nets)
+    code, _, err = rank(capsys, "run", "photos")
+    assert code == 2 and "different classes" in err
+
+
+def test_the_store_can_be_read_by_others(capsys):
+    rank(capsys, "run", "photos")
+    (store,) = Path("run/ranking").iterdir()
+    with sqlite3.connect(store) as opened:
+        assert opened.execute("SELECT COUNT(*) FROM images").fetchone() == (4,)
+    assert np.isclose(opened.execute("SELECT MAX(score) FROM images").fetchone()[0], 200 / 255, atol=0.01)

@@ -1,0 +1,146 @@
+"""Refreshing what is committed: all of it or nothing."""
+
+import nbformat
+import pytest
+from tiny_notebooks import make_notebook
+
+from clockodile.app import refresh, run
+from clockodile.app.execute import NotebookFailed
+from clockodile.core.atomic_files import write_json
+from clockodile.core.errors import UserError
+from clockodile.core.results import metric, record_metrics
+
+PUBLISH = """import os, sys, pathlib
+from clockodile import results, workspace
+from clockodile.core.atomic_files import write_json
+run = workspace.open_run(recipe=recipe, profile=profile, run_dir=run_dir)
+write_json(run.dir / "data_card.json", {"source": {"stamp": os.environ.get("STAMP", ""), "why": "offline"}})
+results.record_metrics(run.dir, "01", [results.metric("images", 1000)])
+(pathlib.Path(os.environ["CLOCKODILE_PUBLISH"]) / "a.png").write_bytes(b"new")
+print("profile", run.profile.name)
+print("noise", file=sys.stderr)"""
+README = "# x\n<!-- table:results -->\nold\n<!-- /table:results -->\nend\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A checkout with one notebook, a README and an old figure."""
+    root = tmp_path / "checkout"
+    make_notebook(root / "notebooks" / "01_data.ipynb", PUBLISH)
+    (root / "README.md").write_text(README)
+    (root / "images4report").mkdir()
+    (root / "images4report" / "a.png").write_bytes(b"old")
+    for module in (refresh, run):
+        monkeypatch.setattr(module, "project_root", lambda: root)
+    monkeypatch.setenv("CLOCKODILE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
+    return root
+
+
+def contents(root) -> dict:
+    return {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.slow
+def test_everything_is_replaced_and_clean(project):
+    before = nbformat.read(project / "notebooks" / "01_data.ipynb", as_version=4)
+    told = []
+    refresh.refresh_project("quick", tell=told.append)
+    after = nbformat.read(project / "notebooks" / "01_data.ipynb", as_version=4)
+    assert [cell.id for cell in after.cells] == [cell.id for cell in before.cells]
+    assert [cell.source for cell in after.cells] == [cell.source for cell in before.cells]
+    assert [cell.execution_count for cell in after.cells if cell.cell_type == "code"] == [1, 2]
+    assert [output.text for output in after.cells[2].outputs] == ["profile quick\n"]
+    assert after.metadata.kernelspec.name == "python3" and "version" not in after.metadata.language_info
+    assert "papermill" not in (project / "notebooks" / "01_data.ipynb").read_text()
+    assert (project / "images4report" / "a.png").read_bytes() == b"new"
+    readme = (project / "README.md").read_text()
+    assert "| 01 | images | 1000 |" in readme and "old" not in readme and readme.endswith("\nend\n")
+    assert any("wrote to stderr: noise" in line for line in told)
+
+
+@pytest.mark.slow
+def test_nothing_is_replaced_when_a_later_notebook_fails(project):
+    make_notebook(project / "notebooks" / "02_x.ipynb", "1 / 0")
+    before = contents(project)
+    with pytest.raises(NotebookFailed):
+        refresh.refresh_project("quick")
+    assert contents(project) == before
+
+
+@pytest.mark.slow
+def test_the_stand_in_is_refused_after_the_first_notebook(project, monkeypatch):
+    monkeypatch.setenv("STAMP", "rendered stand-in")
+    make_notebook(project / "notebooks" / "02_x.ipynb", "1 / 0")
+    before = contents(project)
+    with pytest.raises(UserError, match="rendered stand-in .offline.; nothing was replaced"):
+        refresh.refresh_project("quick")
+    assert contents(project) == before
+
+
+def copy_with(tmp_path, **changes):
+    """An executed copy whose one code cell has these parts."""
+    cell = nbformat.v4.new_code_cell("x", execution_count=1)
+    cell.update(changes)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "01_x.ipynb")
+    return tmp_path / "01_x.ipynb"
+
+
+def quiet(line: str) -> None:
+    """Nobody to tell."""
+
+
+def test_what_must_not_be_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh, "project_root", lambda: tmp_path)
+    shows = nbformat.v4.new_output("stream", text=f"wrote {tmp_path}/runs/x")
+    assert refresh.publishable(copy_with(tmp_path), quiet).metadata.kernelspec.name == "python3"
+    for changes, told in (
+        ({"outputs": [shows]}, "cell 1 shows"),
+        ({"execution_count": 2}, "not counted 1..1"),
+        ({"metadata": nbformat.from_dict({"tags": ["injected-parameters"]})}, "injected-parameters"),
+    ):
+        with pytest.raises(UserError, match=told):
+            refresh.publishable(copy_with(tmp_path, **changes), quiet)
+
+
+def test_an_edit_made_meanwhile_is_kept(tmp_path):
+    path = copy_with(tmp_path)
+    with pytest.raises(UserError, match="changed while it ran"):
+        refresh.refuse_edited([path], ["another digest"])
+
+
+def test_unknown_tables_and_missing_readme(tmp_path):
+    assert refresh.new_readme(tmp_path / "README.md", {}) is None
+    (tmp_path / "README.md").write_text("<!-- table:speed -->\n<!-- /table:speed -->")
+    with pytest.raises(UserError, match="'speed'"):
+        refresh.new_readme(tmp_path / "README.md", {"results": ""})
+
+
+def test_photographs_are_not_refused(tmp_path):
+    refresh.refuse_stand_in(tmp_path)
+    write_json(tmp_path / "data_card.json", {"source": {"stamp": ""}})
+    record_metrics(tmp_path, "01", [metric("images", 1)])
+    refresh.refuse_stand_in(tmp_path)
+
+
+def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
+    names = [
+        "classifier/predictor-compact.safetensors",
+        "judge.safetensors",
+        "generators/flow.safetensors",
+        "generators/guides.safetensors",
+        "generators/chooser.safetensors",
+        "generators/witness.safetensors",
+        "generators/gan.safetensors",
+        "classifier/compact-fold0.safetensors",
+    ]
+    for name in names:
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr(refresh, "shipped_weights", lambda: tmp_path / "weights")
+    told = []
+    refresh.ship_weights(tmp_path / "run", told.append)
+    shipped = {path.name: path.read_text() for path in (tmp_path / "weights").iterdir()}
+    assert shipped == {name.rpartition("/")[2]: name for name in names[:6]} and len(told) == 6

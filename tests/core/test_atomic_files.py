@@ -1,0 +1,39 @@
+import os
+
+import pytest
+
+from clockodile.core import atomic_files
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result.json"
+    atomic_files.write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError), atomic_files.atomic(path) as temporary:
+        temporary.write_text("half a res")
+        raise RuntimeError
+    assert atomic_files.read_json(path) == {"a": 1}
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_results_are_readable_by_whom_the_umask_allows(tmp_path):
+    atomic_files.write_json(tmp_path / "result.json", {})
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "result.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_only_old_unfinished_files_are_swept(tmp_path):
+    young, old, result = (tmp_path / name for name in (".unfinished-a", "b/.unfinished-c", "result.json"))
+    old.parent.mkdir()
+    for path in (young, old, result):
+        path.touch()
+    for path in (old, result):
+        os.utime(path, (0, 0))
+    atomic_files.sweep(tmp_path)
+    assert young.exists() and result.exists() and not old.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_a_damaged_file_reads_as_none(tmp_path, content):
+    (tmp_path / "result.json").write_text(content)
+    assert atomic_files.read_json(tmp_path / "result.json") is None
+    assert atomic_files.read_json(tmp_path / "missing.json") is None

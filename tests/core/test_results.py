@@ -1,0 +1,28 @@
+import json
+
+import pytest
+
+from clockodile.core import results
+
+
+def test_notebooks_keep_each_others_metrics(tmp_path):
+    results.record_metrics(tmp_path, "01", [results.metric("images", 10)])
+    results.record_metrics(tmp_path, "02", [results.metric("accuracy", [0.8, 0.9], unit="%")])
+    results.record_metrics(tmp_path, "01", [results.metric("images", 20)])
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["01"][0]["mean"] == 20 and len(content["01"]) == 1 and "02" in content
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "text"),
+    [
+        (1000, "", "1000"),
+        (0.125, "%", "12.5 %"),
+        (0.02, "%", "2.0 %"),
+        ([0.84, 0.86], "%", "85.0 +/- 1.4 %"),
+        ([0.5, 0.5], "%", "50.0 +/- 0.0 %"),
+        ([1.0, 1.5], "s", "1.25 +/- 0.35 s"),
+    ],
+)
+def test_a_metric_reads_as_a_person_would_write_it(values, unit, text):
+    assert results.format_metric(results.metric("m", values, unit=unit)) == text

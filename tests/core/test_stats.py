@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from clockodile.core.errors import UserError
+from clockodile.core.stats import mcnemar, paired_comparison, summary, wilson_interval
+
+pytestmark = pytest.mark.filterwarnings("error")
+FIRST = np.array([[0.91, 0.94, 0.90, 0.95, 0.93], [0.92, 0.93, 0.91, 0.97, 0.92]])
+SECOND = np.array([[0.88, 0.93, 0.89, 0.91, 0.92], [0.89, 0.91, 0.90, 0.93, 0.90]])
+
+
+def repeated_cross_validation(rng, *, images=200, folds=5, seeds=3) -> np.ndarray:
+    """Accuracies (seeds, folds) of a noisy nearest-centre classifier on a fresh draw of images of two classes."""
+    labels = np.repeat([0, 1], images // 2)
+    points = rng.normal(size=(images, 6)) + np.where(labels[:, None] == 1, 0.4, -0.4)
+    fold, scores = rng.permutation(images) % folds, np.empty((seeds, folds))
+    for seed in range(seeds):
+        for number in range(folds):
+            known = fold != number
+            direction = points[known & (labels == 1)].mean(0) - points[known & (labels == 0)].mean(0)
+            direction += rng.normal(size=6) * 0.2
+            scores[seed, number] = ((points[~known] @ direction > 0) == labels[~known]).mean()
+    return scores
+
+
+def test_mean_spread_and_interval():
+    found = summary(FIRST)
+    assert found["mean"] == pytest.approx(FIRST.mean()) and found["std"] == pytest.approx(FIRST.std(ddof=1))
+    assert found["low"] < found["mean"] < found["high"] and found["count"] == 10
+    wider = summary(FIRST, level=0.99)
+    assert wider["low"] < found["low"] and wider["high"] > found["high"]
+
+
+def test_the_interval_is_wider_than_students_by_the_published_factor():
+    found, means = summary(FIRST), FIRST.mean(0)
+    plain = stats.t.interval(0.95, 4, means.mean(), stats.sem(means))
+    # 1/5 + 1/4 in place of 1/5
+    assert found["high"] - found["low"] == pytest.approx((plain[1] - plain[0]) * 1.5)
+
+
+def test_repeating_the_same_scores_adds_no_knowledge():
+    once, often = summary(FIRST), summary(np.tile(FIRST, (50, 1)))
+    assert often["low"] == pytest.approx(once["low"]) and often["high"] == pytest.approx(once["high"])
+
+
+def test_equal_scores_have_an_interval_without_width():
+    found = summary(np.full((2, 5), 0.9))
+    assert (found["low"], found["mean"], found["high"]) == pytest.approx((0.9, 0.9, 0.9)) and found[
+        "std"
+    ] < 1e-12
+
+
+def test_the_interval_covers_the_expected_score_and_the_naive_one_does_not():
+    rng = np.random.default_rng(0)
+    runs = np.array([repeated_cross_validation(rng) for _ in range(300)])
+    truth = runs.mean()
+    covered = [found["low"] <= truth <= found["high"] for found in map(summary, runs)]
+    naive = [abs(run.mean() - truth) < stats.t.ppf(0.975, 14) * stats.sem(run, axis=None) for run in runs]
+    assert np.mean(covered) >= 0.95 > 0.9 > np.mean(naive)
+
+
+def test_the_paired_difference_and_its_p_value():
+    found = paired_comparison(FIRST, SECOND)
+    plain = stats.ttest_rel(FIRST.mean(0), SECOND.mean(0))
+    assert found["difference"] == pytest.approx((FIRST - SECOND).mean())
+    assert found["p_value"] == pytest.approx(2 * stats.t.sf(plain.statistic / 1.5, 4))
+    assert plain.pvalue < found["p_value"]
+
+
+def test_swapping_flips_the_sign_alone():
+    one, other = paired_comparison(FIRST, SECOND), paired_comparison(SECOND, FIRST)
+    assert one["difference"] == -other["difference"] and one["p_value"] == other["p_value"]
+    assert (one["low"], one["high"]) == pytest.approx((-other["high"], -other["low"]))
+
+
+def test_p_value_and_interval_agree_on_zero():
+    p_value = paired_comparison(FIRST, SECOND)["p_value"]
+    edge = paired_comparison(FIRST, SECOND, level=1 - p_value)
+    assert edge["low"] == pytest.approx(0, abs=1e-9)
+
+
+def test_identical_scores_are_no_difference():
+    found = paired_comparison(FIRST, FIRST)
+    assert found == {"difference": 0, "low": 0, "high": 0, "p_value": 1}
+
+
+def test_the_same_gap_everywhere_is_a_sure_difference():
+    assert paired_comparison(FIRST, FIRST - 0.02)["p_value"] < 1e-6
+
+
+def test_equal_classifiers_are_seldom_called_different():
+    rng = np.random.default_rng(1)
+    runs = [repeated_cross_validation(rng) for _ in range(300)]
+    found = [paired_comparison(*pair)["p_value"] for pair in zip(runs[::2], runs[1::2], strict=True)]
+    assert np.mean(np.array(found) < 0.05) <= 0.07
+
+
+@pytest.mark.parametrize("values", [np.ones(5), np.ones((3, 1)), np.ones((0, 5))])
+def test_scores_of_another_shape_are_refused_in_words(values):
+    with pytest.raises(UserError, match="fold"):
+        summary(values)
+
+
+def test_different_folds_cannot_be_paired():
+    with pytest.raises(UserError, match="same folds"):
+        paired_comparison(FIRST, SECOND[:, :4])
+
+
+def test_wilson_known_values():
+    assert wilson_interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    low, high = wilson_interval(1.0, 100)
+    assert high == pytest.approx(1) and low == pytest.approx(0.9630, abs=1e-4)
+    assert wilson_interval(0.0, 0) == (0, 1)
+
+
+def test_wilson_is_symmetric_and_narrows_with_images():
+    low, high = wilson_interval(3 / 40, 40)
+    assert wilson_interval(37 / 40, 40) == pytest.approx((1 - high, 1 - low))
+    assert np.ptp(wilson_interval(300 / 4000, 4000)) < np.ptp((low, high))
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 20), (20, 20), (37, 50), (880, 1000)])
+def test_intervals_are_those_of_scipy(right, count):
+    expected = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(right / count, count) == pytest.approx(tuple(expected), abs=1e-4)
+
+
+def test_mcnemar_by_hand():
+    first = np.array([True] * 8 + [False] * 2 + [True] * 50 + [False] * 5)
+    second = np.array([False] * 8 + [True] * 2 + [True] * 50 + [False] * 5)
+    found = mcnemar(first, second)
+    assert found == {"only_first": 8, "only_second": 2, "p_value": pytest.approx(2 * (1 + 10 + 45) / 1024)}
+    assert mcnemar(second, first)["p_value"] == found["p_value"]
+
+
+def test_mcnemar_without_any_difference():
+    assert mcnemar(np.ones(9), np.ones(9)) == {"only_first": 0, "only_second": 0, "p_value": 1}
+    with pytest.raises(UserError, match="same images"):
+        mcnemar(np.ones(9), np.ones(8))

@@ -1,0 +1,233 @@
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clockodile.core import atomic_files, store
+from clockodile.core.errors import UserError
+
+SPLITS = pd.DataFrame(
+    {"id": ["a/1", "b/2"], "label": [0, 1], "group": [0, 1], "fold": [0, 1], "split": ["train"] * 2}
+)
+
+
+def test_what_was_saved_comes_back(tmp_path):
+    store.save(tmp_path, "splits.csv", SPLITS, {"seed": 0})
+    pd.testing.assert_frame_equal(store.load(tmp_path, "splits.csv"), SPLITS, check_dtype=False)
+
+
+def test_ids_that_look_like_numbers_or_gaps_stay_text(tmp_path):
+    table = SPLITS.assign(id=["007", "NA"])
+    store.save(tmp_path, "splits.csv", table, {})
+    assert store.load(tmp_path, "splits.csv")["id"].tolist() == ["007", "NA"]
+
+
+def test_a_missing_or_mistyped_part_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'fold' is missing"):
+        store.save(tmp_path, "splits.csv", SPLITS.drop(columns="fold"), {})
+    with pytest.raises(ValueError, match="'label' should be kind i"):
+        store.save(tmp_path, "splits.csv", SPLITS.assign(label=0.5), {})
+    assert not (tmp_path / "splits.csv").exists()
+
+
+PREDICTIONS = {
+    "logits": np.zeros((4, 2), np.float32),
+    "train_accuracy": np.ones(2),
+    "seconds": np.ones(2),
+    "parameters": np.array([7]),
+}
+
+
+def test_files_of_a_folder_are_checked_by_its_schema(tmp_path):
+    for name in ("predictions/one.npz", "predictions/two.npz"):
+        store.save(tmp_path, name, PREDICTIONS, {"name": name})
+    with pytest.raises(ValueError, match="'logits' should be kind f with 2 dimensions"):
+        store.save(tmp_path, "predictions/three.npz", PREDICTIONS | {"logits": np.zeros(4)}, {})
+    assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == ["one.npz", "two.npz"]
+
+
+def test_what_was_saved_in_a_folder_comes_back_each_by_its_own_configuration(tmp_path):
+    for name in ("one", "two"):
+        store.save(
+            tmp_path, f"predictions/{name}.npz", PREDICTIONS | {"train_accuracy": np.ones(3)}, {"name": name}
+        )
+        found = store.recall(tmp_path, f"predictions/{name}.npz", {"name": name})
+        assert found["train_accuracy"].tolist() == [1, 1, 1] and found["logits"].dtype == np.float32
+    assert store.recall(tmp_path, "predictions/one.npz", {"name": "two"}) is None
+
+
+def test_a_table_or_array_without_a_schema_is_never_written(tmp_path):
+    for name, content in (("other.csv", SPLITS), ("other/one.npz", PREDICTIONS)):
+        with pytest.raises(KeyError, match="other"):
+            store.save(tmp_path, name, content, {})
+    assert not list(tmp_path.iterdir())
+    store.save(tmp_path, "other.json", {"a": 1}, {})
+    assert store.load(tmp_path, "other.json") == {"a": 1}
+
+
+def test_what_is_forgotten_is_gone_and_may_be_forgotten_twice(tmp_path):
+    store.save(tmp_path, "splits.csv", SPLITS, {})
+    for _ in range(2):
+        store.forget(tmp_path, "splits.csv")
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_remember_makes_once_for_each_configuration(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return SPLITS
+
+    for seed in (0, 0, 1):
+        store.remember(tmp_path, "splits.csv", {"seed": seed}, make)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("damage", ["edit", "truncate", "delete", "provenance"])
+def test_remember_makes_damaged_files_anew(tmp_path, damage):
+    store.save(tmp_path, "splits.csv", SPLITS, {"seed": 0})
+    path, record = tmp_path / "splits.csv", tmp_path / "provenance" / "splits.csv.json"
+    {
+        "edit": lambda: path.write_text(path.read_text().replace("a/1", "a/9")),
+        "truncate": lambda: path.write_bytes(path.read_bytes()[:10]),
+        "delete": path.unlink,
+        "provenance": lambda: record.write_text("{"),
+    }[damage]()
+    with pytest.raises(UserError, match="splits.csv"):
+        store.load(tmp_path, "splits.csv")
+    again = store.remember(tmp_path, "splits.csv", {"seed": 0}, lambda: SPLITS)
+    assert again["id"].tolist() == ["a/1", "b/2"]
+
+
+def test_recall_partly_ignores_what_was_not_asked(tmp_path):
+    store.save(tmp_path, "splits.csv", SPLITS, {"seed": 0, "epochs": 5})
+    assert store.recall(tmp_path, "splits.csv", {"seed": 0}, partly=True) is not None
+    assert store.recall(tmp_path, "splits.csv", {"seed": 1}, partly=True) is None
+    assert store.recall(tmp_path, "splits.csv", {"seed": 0}) is None
+    assert store.recall(tmp_path, "splits.csv", {"seed": 0, "net": "x"}, partly=True) is None
+
+
+def test_the_fingerprint_names_images_not_their_order(data):
+    order = np.random.default_rng(0).permutation(len(data))
+    name = store.fingerprint(data.images, data.labels)
+    assert store.fingerprint(data.images[order], data.labels[order]) == name
+    assert store.fingerprint(data.images, 1 - data.labels) != name
+    changed = data.images.copy()
+    changed[0, 0, 0, 0] ^= 1
+    assert store.fingerprint(changed, data.labels) != name
+
+
+def fit_counting(calls):
+    def fit():
+        calls.append(1)
+        return {"weight": torch.arange(3.0)}, {"accuracy": 0.5}
+
+    return fit
+
+
+def test_fit_or_load_trains_once_and_says_where_weights_come_from(tmp_path):
+    calls = []
+
+    def get(**options):
+        return store.fit_or_load(
+            "nets/a", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path, **options
+        )
+
+    first, second, third = get(), get(), get(retrain=True)
+    assert [first.origin, second.origin, third.origin] == ["trained", "run folder", "trained"]
+    assert len(calls) == 2
+    assert torch.equal(second.state["weight"], first.state["weight"])
+    assert second.metrics == {"accuracy": 0.5}
+    assert first.config == second.config == third.config == {"seed": 0}
+
+
+def test_other_settings_or_data_or_damage_train_again(tmp_path):
+    calls = []
+    for config, data in (({"seed": 0}, "a"), ({"seed": 1}, "a"), ({"seed": 1}, "b")):
+        store.fit_or_load("net", config, data, fit_counting(calls), run_dir=tmp_path)
+    (tmp_path / "net.safetensors").write_bytes(b"not weights")
+    store.fit_or_load("net", {"seed": 1}, "b", fit_counting(calls), run_dir=tmp_path)
+    assert len(calls) == 4
+
+
+def test_shipped_weights_are_used_when_the_data_match(tmp_path, monkeypatch):
+    calls, shipped = [], tmp_path / "shipped"
+    store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=shipped)
+    monkeypatch.setattr(store, "shipped_weights", lambda: shipped)
+    fitted = store.fit_or_load("a/net", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path / "run")
+    assert (fitted.origin, len(calls)) == ("shipped", 1)
+    assert fitted.config == {"seed": 0} and fitted.metrics == {"accuracy": 0.5}
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5))
+def test_the_key_ignores_the_order_of_entries(config):
+    assert store.key_of(config) == store.key_of(dict(reversed(config.items())))
+
+
+KILLED = """
+    import os, sys
+    from clockodile.classify.half_quarter_quarter import fit_report_000, out_of_fold
+    from clockodile.data.dataset import prepare_dataset
+    from clockodile.core.workspace import open_run
+
+    left, replace = int(sys.argv[3]), os.replace
+
+    def counting(*paths):  # the process dies, without any clean-up, instead of its n-th rename
+        global left
+        left -= 1
+        if left == 0:
+            os._exit(9)
+        replace(*paths)
+
+    os.replace = counting
+    run = open_run(recipe="folder", data_dir=sys.argv[1], run_dir=sys.argv[2])
+    data = prepare_dataset(run).part("train")
+    for seed in range(2):
+        fit_report_000(run, data, seed=seed, epochs=3)
+    out_of_fold(run, data, epochs=3)
+"""
+
+
+def contents(folder):
+    """Everything that counts in a run folder, comparable: bytes of tables and weights, arrays of .npz."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".npz":
+            with np.load(path) as arrays:
+                found |= {f"{name}:{part}": arrays[part].tobytes() for part in arrays.files}
+        elif path.suffix == ".safetensors":
+            state = store.read_weights(path, lambda record: "key" in record, "").state
+            found |= {f"{name}:{part}": value.numpy().tobytes() for part, value in state.items()}
+        elif path.suffix == ".csv":
+            found[name] = path.read_bytes()
+    return found
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_write_ends_like_an_undisturbed_one(tmp_path, photos):
+    def start(out, die_at):
+        command = [sys.executable, "-c", textwrap.dedent(KILLED), str(photos), str(out), str(die_at)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    whole = start(tmp_path / "whole", 0)
+    assert whole.returncode == 0, whole.stderr
+    expected = contents(tmp_path / "whole")
+    assert len(expected) > 10
+    deaths = 0
+    for die_at in range(1, 30):  # each start dies one write later than the one before, until one survives
+        result = start(tmp_path / "killed", die_at)
+        if result.returncode == 0:
+            break
+        assert result.returncode == 9, result.stderr
+        deaths += 1
+    assert deaths >= 4 and result.returncode == 0
+    atomic_files.sweep(tmp_path / "killed", older_than=0)
+    assert contents(tmp_path / "killed") == expected

@@ -1,0 +1,57 @@
+import pytest
+
+from clockodile.core.errors import UserError
+from clockodile.core.workspace import check_range, open_run
+
+
+def test_profile_and_folders_come_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLOCKODILE_PROFILE", "full")
+    monkeypatch.setenv("CLOCKODILE_DATA", str(tmp_path))
+    monkeypatch.setenv("CLOCKODILE_RUNS", str(tmp_path / "runs"))
+    run = open_run()
+    assert run.profile.name == "full"
+    assert run.data_dir == tmp_path
+    assert run.dir == tmp_path / "runs" / "clocks_crocodiles-full"
+
+
+def test_what_is_given_beats_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLOCKODILE_PROFILE", "full")
+    assert open_run(profile="quick").profile.name == "quick"
+
+
+def test_two_users_folders_get_two_run_folders(tmp_path):
+    names = ("a/cats and dogs", "b/cats and dogs", "b/cars")
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+    runs = [open_run(recipe="folder", data_dir=str(tmp_path / name)).dir.name for name in names]
+    assert len(set(runs)) == 3
+    assert runs[0].startswith("cats_and_dogs-") and runs[2].startswith("cars-")
+
+
+def test_numbers_out_of_range_are_one_line():
+    check_range("tolerance", 0.2, 0, 1)
+    with pytest.raises(UserError, match="parameter 'epochs' is -1; give one from 0 to 10"):
+        check_range("epochs", -1, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"recipe": "clock"}, "unknown recipe 'clock'"),
+        ({"profile": "quik"}, "did you mean 'quick'"),
+        ({"source": "web"}, "unknown source 'web'"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"data_dir": "/nowhere/at/all"}, "data_dir: there is no folder"),
+        ({"recipe": "folder"}, "needs your images"),
+    ],
+)
+def test_mistakes_are_one_line(given, line, monkeypatch):
+    monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
+    with pytest.raises(UserError, match=line) as caught:
+        open_run(**given)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_notebook_shows_the_line_without_a_traceback():
+    assert UserError("what is wrong")._render_traceback_() == ["clockodile: what is wrong"]

@@ -1,0 +1,157 @@
+"""Blends: between their parents, exactly the parents at the ends, and no opinion about which parent comes first."""
+
+import pytest
+import torch
+
+from clockodile.hybrids.generators.blends import (
+    collapse,
+    frequency_hybrid,
+    laplacian_pyramid,
+    low_pass,
+    pixel_blend,
+    pyramid_paste,
+    soft_disc,
+)
+
+BLENDS = [pixel_blend, frequency_hybrid, pyramid_paste]
+
+
+@pytest.fixture(params=[(16, 16), (32, 32), (24, 40)], ids=str)
+def parents(request):
+    return torch.rand(2, 5, 3, *request.param, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+def test_the_ends_are_the_parents(blend, parents):
+    first, second = parents
+    assert torch.allclose(blend(first, second, mix=0), first, atol=1e-6)
+    assert torch.allclose(blend(first, second, mix=1), second, atol=1e-6)
+
+
+@pytest.mark.parametrize("blend", [pixel_blend, frequency_hybrid])
+def test_some_ends_are_the_parents_to_the_last_digit(blend, parents):
+    first, second = parents
+    assert torch.equal(blend(first, second, mix=0), first)
+    assert torch.equal(blend(first, second, mix=1), second)
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+@pytest.mark.parametrize("mix", [0.2, 0.5, 0.9])
+def test_pictures_stay_pictures_and_do_not_know_their_neighbours(blend, mix, parents):
+    first, second = parents
+    blended = blend(first, second, mix=mix)
+    assert blended.shape == first.shape
+    assert 0 <= blended.min() and blended.max() <= 1
+    assert torch.allclose(blend(first[2:3], second[2:3], mix=mix), blended[2:3], atol=1e-6)
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+def test_two_equal_parents_have_an_equal_child(blend, parents):
+    assert torch.allclose(blend(parents[0], parents[0]), parents[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+def test_parents_of_two_sizes_are_refused(blend):
+    with pytest.raises(ValueError, match="shapes"):
+        blend(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 32, 32))
+    with pytest.raises(ValueError, match="shapes"):
+        blend(torch.rand(1, 16, 16, 3), torch.rand(1, 16, 16, 3))
+
+
+@pytest.mark.parametrize("mix", [0.0, 0.3, 1.0])
+def test_a_double_exposure_is_symmetric_and_lies_between_its_parents(mix, parents):
+    first, second = parents
+    blend = pixel_blend(first, second, mix=mix)
+    assert torch.allclose(blend, pixel_blend(second, first, mix=1 - mix), atol=1e-6)
+    assert (blend >= torch.minimum(first, second) - 1e-6).all()
+    assert (blend <= torch.maximum(first, second) + 1e-6).all()
+
+
+# --- frequencies ------------------------------------------------------------------------------------------------
+
+
+def wave(count: float, *, side: int = 64) -> torch.Tensor:
+    """Upright stripes, `count` of them."""
+    place = torch.arange(side) / side
+    return (0.5 + 0.2 * torch.sin(2 * torch.pi * count * place)).expand(1, 3, side, side)
+
+
+def test_the_cutoff_keeps_half():
+    kept = (low_pass(wave(6), 6)[..., 20:44] - 0.5).std() / (wave(6)[..., 20:44] - 0.5).std()
+    assert kept.item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_blurring_keeps_what_is_flat_up_to_the_rim():
+    flat = torch.full((1, 3, 16, 24), 0.7)
+    assert torch.allclose(low_pass(flat, 2), flat, atol=1e-6)
+
+
+def test_the_middle_is_coarse_of_the_first_and_fine_of_the_second():
+    coarse, fine = wave(1), wave(16)
+    both = frequency_hybrid(coarse, fine)
+    assert torch.allclose(both, coarse + fine - 0.5, atol=0.03)
+    assert (frequency_hybrid(fine, coarse) - 0.5).std() < 0.03  # and nothing is left the other way round
+
+
+def test_the_balance_moves_without_a_jump(parents):
+    first, second = (0.3 + 0.4 * images for images in parents)
+    before, after = (frequency_hybrid(first, second, mix=mix) for mix in (0.4999, 0.5001))
+    assert (before - after).abs().max() < 1e-3
+    assert torch.allclose(
+        frequency_hybrid(first, second, mix=0.2) + frequency_hybrid(second, first, mix=0.8),
+        2 * first
+        + 0.4 * ((second - low_pass(second, 5)) - (first - low_pass(first, 5)))
+        + 0.4 * (low_pass(second, 5) - low_pass(first, 5)),
+        atol=1e-5,
+    )
+
+
+def test_a_cutoff_of_nothing_is_refused(parents):
+    with pytest.raises(ValueError, match="cutoff"):
+        frequency_hybrid(*parents, cutoff=0)
+
+
+# --- pyramids ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", [1, 3, 9])
+def test_a_pyramid_can_be_put_together_again(levels, parents):
+    assert torch.allclose(collapse(laplacian_pyramid(parents[0], levels)), parents[0], atol=1e-5)
+
+
+def test_pasting_is_symmetric_in_the_mask(parents):
+    first, second = parents
+    mask = torch.rand(5, 1, *first.shape[2:])
+    assert torch.allclose(
+        pyramid_paste(first, second, mask), pyramid_paste(second, first, 1 - mask), atol=1e-5
+    )
+
+
+def test_with_one_level_it_is_a_plain_paste(parents):
+    first, second = parents
+    mask = (torch.rand(1, 1, *first.shape[2:]) < 0.5).float()
+    assert torch.allclose(pyramid_paste(first, second, mask, levels=1), torch.where(mask > 0, second, first))
+
+
+def test_a_paste_has_no_seam():
+    black, white = torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32)
+    mask = (torch.arange(32) >= 16).float().expand(1, 1, 32, 32)
+    row = pyramid_paste(black, white, mask)[0, 0, 16]
+    assert row[0] < 0.2 and row[-1] > 0.8
+    assert row.diff().max() < 0.3  # the plain paste jumps by 1
+
+
+@pytest.mark.parametrize("size", [(16, 16), (32, 48)])
+def test_the_disc_grows_from_nothing_to_everything(size):
+    shares = [soft_disc(size, mix).mean().item() for mix in (0, 0.1, 0.3, 0.5, 0.7, 0.9, 1)]
+    assert shares[0] == 0 and shares[-1] == 1
+    assert shares == sorted(shares) and shares[3] == pytest.approx(0.5, abs=0.02)
+    disc = soft_disc(size, 0.3)[0, 0]
+    assert disc[size[0] // 2, size[1] // 2] == 1 and disc[0, 0] == 0
+
+
+def test_masks_and_levels_that_make_no_sense_are_refused(parents):
+    with pytest.raises(ValueError, match="mask"):
+        pyramid_paste(*parents, torch.ones(1, 1, 8, 8))
+    with pytest.raises(ValueError, match="levels"):
+        pyramid_paste(*parents, levels=0)

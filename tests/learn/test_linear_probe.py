@@ -1,0 +1,210 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from skimage.data import chelsea
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from clockodile.core.errors import UserError
+from clockodile.data.dataset import as_tensor
+from clockodile.learn import linear_probe
+from clockodile.learn.backbones import Backbone
+from clockodile.learn.linear_probe import (
+    Probe,
+    ProbedBackbone,
+    bfloat16_pays,
+    fine_tune,
+    fit_probe,
+    imagenet_labels,
+    imagenet_probabilities,
+    load_imagenet_classifier,
+    zero_shot_logits,
+)
+from clockodile.learn.training import evaluate, predict
+
+CATS, CLOCKS = [281, 282, 283, 284, 285], [409, 530, 892]
+
+
+def tiny_backbone():
+    body = nn.Sequential(
+        nn.Conv2d(3, 8, 5, stride=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 3),
+        nn.AdaptiveMaxPool2d(1),
+    )
+    return Backbone(body, name="tiny", side=32, mean=[0.5] * 3, std=[0.25] * 3)
+
+
+def clouds(classes, count=40, width=6, distance=6.0):
+    """Features in clouds, one for each class: far apart or on top of each other."""
+    generator = torch.Generator().manual_seed(classes)
+    labels = torch.arange(classes).repeat_interleave(count)
+    centres = distance * torch.randn(classes, width, generator=generator)
+    noise = torch.randn(len(labels), width, generator=generator)
+    return 100 + 7 * (centres[labels] + noise), labels  # far from standardised
+
+
+# --- zero-shot ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cat():
+    """A photograph of a cat, and what EfficientNet-Lite0 says about it."""
+    image = as_tensor(chelsea()[None, :, 75:375])
+    classifier = load_imagenet_classifier(side=96)
+    return classifier, image, imagenet_probabilities(classifier, image)
+
+
+def test_a_cat_is_a_cat(cat):
+    probability = cat[2][0]
+    assert probability.shape == (1000,) and abs(probability.sum() - 1) < 1e-5
+    assert imagenet_labels()[probability.argmax()] == "Egyptian cat"
+    assert probability[CATS].sum() > 0.95
+
+
+def test_classes_of_our_own_are_sums_of_imagenets(cat):
+    classifier, image, probability = cat
+    logits = zero_shot_logits(classifier, image, [CLOCKS, CATS])
+    assert logits.shape == (1, 2) and logits.argmax(1) == 1
+    torch.testing.assert_close(logits.exp()[:, 1], probability[:, CATS].sum(1))
+    swapped = zero_shot_logits(classifier, image, [CATS, CLOCKS])
+    assert torch.equal(swapped, logits.flip(1))
+
+
+def test_labels_stand_in_the_order_of_the_logits():
+    labels = imagenet_labels()
+    assert len(labels) == 1000 and all("clock" in labels[index] for index in CLOCKS)
+    assert (labels[281], labels[285]) == ("tabby", "Egyptian cat")
+
+
+# --- the probe ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", (2, 3, 5))
+@pytest.mark.parametrize("distance", (0.3, 6.0))
+def test_a_probe_decides_as_scikit_learn_does(classes, distance):
+    features, labels = clouds(classes, distance=distance)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as not having converged
+        probe = fit_probe(features, labels, classes=classes, strength=2.0)
+    peer = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=10_000, tol=1e-6))
+    peer.fit(features.double().numpy(), labels.numpy())
+    expected = torch.from_numpy(peer.predict_proba(features.double().numpy())).float()
+    logits = probe(features)
+    assert logits.shape == (len(labels), classes) and logits.dtype == torch.float32
+    torch.testing.assert_close(logits.softmax(1), expected, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("classes", (2, 3))
+def test_a_probe_separates_what_can_be_separated(classes):
+    features, labels = clouds(classes)
+    assert (fit_probe(features, labels, classes=classes)(features).argmax(1) == labels).all()
+
+
+def test_swapping_the_classes_swaps_the_logits():
+    features, labels = clouds(2, distance=0.5)
+    logits = fit_probe(features, labels, classes=2)(features)
+    swapped = fit_probe(features, 1 - labels, classes=2)(features)
+    torch.testing.assert_close(swapped, logits.flip(1), atol=1e-3, rtol=1e-3)
+
+
+def test_a_stronger_penalty_makes_it_less_sure():
+    features, labels = clouds(2, distance=0.5)
+    sure = [
+        fit_probe(features, labels, classes=2, strength=strength)(features).softmax(1).amax(1).mean()
+        for strength in (0.1, 10, 1000)
+    ]
+    assert sure[0] > sure[1] > sure[2]
+
+
+def test_a_feature_that_never_changes_is_no_obstacle():
+    features, labels = clouds(2)
+    features[:, 0] = 3.0
+    assert fit_probe(features, labels, classes=2)(features).isfinite().all()
+
+
+def test_a_class_without_images_is_named():
+    features, labels = clouds(2)
+    with pytest.raises(UserError, match=r"3 classes needs images of each; there are \[40, 40, 0\]"):
+        fit_probe(features, labels, classes=3)
+    with pytest.raises(UserError, match="2 classes needs images"):
+        fit_probe(features, labels + 1, classes=2)
+
+
+def test_a_probe_is_rebuilt_from_its_state():
+    features, labels = clouds(3)
+    probe = fit_probe(features, labels, classes=3)
+    assert torch.equal(Probe(**probe.state_dict())(features), probe(features))
+
+
+def test_a_probed_backbone_is_a_classifier(data):
+    backbone = tiny_backbone()
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+    with torch.no_grad():
+        features = backbone(images)
+    model = ProbedBackbone(backbone, fit_probe(features, labels, classes=2))
+    logits = predict(model, images)
+    assert logits.shape == (len(images), 2)
+    torch.testing.assert_close(model.features(images), features)
+    torch.testing.assert_close(logits, model.head(features))
+
+
+# --- fine-tuning --------------------------------------------------------------------------------------------
+
+
+def tuned(data, *, seed=0, epochs=3, rows=slice(None), **options):
+    labels = torch.from_numpy(data.labels)[rows]
+    options = {"side": 24, "learning_rate": 3e-3} | options
+    return fine_tune(
+        tiny_backbone, data.tensor()[rows], labels, classes=2, seed=seed, epochs=epochs, **options
+    )
+
+
+def test_fine_tuning_is_decided_by_its_seed(data):
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    (one, first), (same, second), (other, _) = (tuned(data, seed=seed) for seed in (4, 4, 5))
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
+    assert first.equals(second)
+    assert not torch.equal(one.head.weight, other.head.weight)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_fine_tuning_learns_and_says_how(data):
+    model, history = tuned(data, epochs=12, batch=16)
+    assert list(history.columns) == ["epoch", "loss", "accuracy"] and len(history) == 12
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    assert evaluate(model, data.tensor(), torch.from_numpy(data.labels))["accuracy"] > 0.8
+    assert not model.training and model.backbone.side == 24
+    assert next(model.parameters()).dtype == torch.float32
+
+
+def test_every_weight_is_trained_but_no_statistics(data):
+    model, _ = tuned(data, epochs=1)
+    body = model.backbone.body
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        fresh = tiny_backbone().body
+    assert torch.equal(body[1].running_mean, fresh[1].running_mean)
+    changed = [not torch.equal(a, b) for a, b in zip(body.parameters(), fresh.parameters(), strict=True)]
+    assert all(changed)
+
+
+@pytest.mark.parametrize("count", (1, 2, 17))
+def test_few_images_are_enough_to_run(data, count):
+    rows = np.linspace(0, len(data) - 1, count).astype(int)
+    _, history = tuned(data, rows=rows, epochs=1, batch=16)
+    assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.parametrize("fast", (False, True))
+def test_depthwise_networks_are_not_slowed_down_by_bfloat16(monkeypatch, fast):
+    monkeypatch.setattr(linear_probe, "fast_bfloat16", lambda device: fast)
+    device = torch.device("cpu")
+    assert not bfloat16_pays(nn.Sequential(nn.Conv2d(4, 4, 3, groups=4)), device)
+    assert bfloat16_pays(nn.Conv2d(4, 4, 3), device) is fast

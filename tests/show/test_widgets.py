@@ -1,0 +1,94 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from clockodile.ambiguous.widgets import choose_tolerance
+from clockodile.classify import widgets as watched
+from clockodile.data import widgets as data_widgets
+from clockodile.show import widgets
+from clockodile.show.plots import tile_figure
+
+
+def controls(box):
+    """The controls of a widget by their labels, and its picture."""
+    row, screen = box.children
+    return {control.description: control for control in row.children}, screen
+
+
+def test_moving_a_control_draws_a_new_picture(data):
+    found, screen = controls(data_widgets.browse_classes(data))
+    first = bytes(screen.value)
+    found["page"].value = 2
+    second = bytes(screen.value)
+    found["class"].value = 1
+    assert first.startswith(b"\x89PNG") and len({first, second, bytes(screen.value)}) == 3
+
+
+def test_pages_follow_the_class(data):
+    uneven = data.rows(np.r_[0:60, 60:70])
+    found, _ = controls(data_widgets.browse_classes(uneven))
+    assert found["page"].max == 3
+    found["page"].value = 3
+    found["class"].value = 1
+    assert found["page"].max == found["page"].value == 1
+
+
+def test_augmentation_shows_what_was_chosen(data):
+    found, screen = controls(data_widgets.play_with_augmentation(data))
+    first = bytes(screen.value)
+    found["apply"].value = ("noise",)
+    found["seed"].value = 5
+    assert bytes(screen.value) != first
+    found["apply"].value = ()
+    assert bytes(screen.value).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("tolerance", [0.01, 0.5])
+def test_any_tolerance_can_be_drawn_even_if_nothing_passes(data, tolerance):
+    found, screen = controls(choose_tolerance(data, np.full(len(data), 0.7)))
+    found["tolerance"].value = tolerance
+    assert bytes(screen.value).startswith(b"\x89PNG")
+
+
+def test_no_figures_pile_up(data):
+    before = len(plt.get_fignums())
+    slider = widgets.whole_number("n", 1, 4)
+    found, _ = controls(widgets.live_figure(lambda n: tile_figure(data.images[:n], columns=4), n=slider))
+    for value in (2, 3, 4):
+        found["n"].value = value
+    assert len(plt.get_fignums()) == before
+
+
+def test_without_a_person_a_widget_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("CLOCKODILE_HEADLESS", "1")
+    widgets.show_widget(widgets.whole_number("n", 1, 4))
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+ROWS = [
+    {"epoch": epoch, "learning_rate": 1e-3, "loss": 1 / (1 + epoch), "accuracy": 0.5} for epoch in range(3)
+]
+
+
+def test_training_is_watched_as_a_growing_picture(monkeypatch):
+    shown = []
+    monkeypatch.delenv("CLOCKODILE_HEADLESS", raising=False)
+    monkeypatch.setattr(watched, "display", shown.append)
+    after_epoch = watched.watch_training(len(ROWS))
+    pictures = []
+    for row in ROWS:
+        after_epoch(row)
+        pictures.append(bytes(shown[0].value))
+    assert pictures[0].startswith(b"\x89PNG") and pictures[-1] != pictures[0]
+
+
+def test_training_without_a_person_prints_a_line_an_epoch(monkeypatch, capsys):
+    monkeypatch.setenv("CLOCKODILE_HEADLESS", "1")
+    after_epoch = watched.watch_training(len(ROWS))
+    for row in ROWS:
+        after_epoch(row)
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["epoch", "1:"],
+        ["epoch", "2:"],
+        ["epoch", "3:"],
+    ]
