@@ -25,10 +25,10 @@ from sklearn.metrics import average_precision_score
 from clockodile.ambiguous.embedding import codes_of
 from clockodile.ambiguous.judge import features_of, judge_run
 from clockodile.ambiguous.label_errors import exchange_labels, probe_out_of_fold
-from clockodile.ambiguous.score_table import METHODS, Opinions
-from clockodile.ambiguous.scores import label_quality_doubt
+from clockodile.ambiguous.score_table import SCORES, OutOfFold
+from clockodile.ambiguous.scores import low_normalized_margin
 from clockodile.classify import half_quarter_quarter, own_net
-from clockodile.classify.cross_validation import judge_held_out
+from clockodile.classify.cross_validation import evaluate_held_out
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.learn.training import train_full_batch
@@ -36,7 +36,7 @@ from clockodile.learn.training import train_full_batch
 PLANTINGS, SHARE = 5, 0.05
 
 
-def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
+def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]:
     """What all models say of the stand-in's training images, out of fold, and of its hybrids, which none has seen.
 
     A hybrid carries the label that our net of its fold would give it: with a random one, scores that look for wrong
@@ -59,16 +59,16 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[Opinions, np.ndarray]:
         pictures, truth = tensor[known], torch.from_numpy(labels)[known]
         old, _ = train_full_batch(make, pictures, truth, seed=number, epochs=run.profile.classifier_epochs)
         whole = torch.from_numpy(labels)
-        ours[0, fold == number] = judge_held_out(net, tensor, whole, known, unseen, 2, mirrored=True)[
+        ours[0, fold == number] = evaluate_held_out(net, tensor, whole, known, unseen, 2, mirrored=True)[
             "logits"
         ]
-        told = judge_held_out(old, tensor, whole, known, unseen, 2)
+        told = evaluate_held_out(old, tensor, whole, known, unseen, 2)
         first[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
     hybrid = np.arange(len(labels)) >= len(train)
     labels = np.where(hybrid, ours[0].argmax(1), labels)
     codes = codes_of(run, replace(train, images=np.concatenate([train.images, hybrids.images])))
     evidence = judged.judge.evidence(features, fold)
-    opinions = Opinions(
+    opinions = OutOfFold(
         labels, fold, ours, first, distance, codes, features, evidence, (0, 1), allowed=~hybrid
     )
     return opinions, hybrid
@@ -79,7 +79,7 @@ def true_hybrids(folder: Path, *, quick: bool = False) -> None:
     run = replace(open_run(source="rendered", effort=0.03 if quick else 1.0), dir=folder)
     opinions, hybrid = opinions_with_hybrids(run, epochs=run.profile.scaled(24))
     print(f"\ntrue hybrids: {hybrid.sum()} among {len(hybrid)} drawn images; chance {hybrid.mean():.2f}")
-    for method in METHODS.values():
+    for method in SCORES.values():
         if method.title.startswith("disagreement"):  # of one net with itself
             continue
         found = average_precision_score(hybrid, method.score(opinions))
@@ -98,7 +98,7 @@ def planted_label_errors(data: Dataset, features: np.ndarray) -> None:
     for seed in range(PLANTINGS):
         spoiled, exchanged = exchange_labels(data.labels, SHARE, seed=seed)
         probability = probe_out_of_fold(features, spoiled, data.fold)
-        scores = {"ours: label quality": label_quality_doubt(probability, spoiled)}
+        scores = {"ours: label quality": low_normalized_margin(probability, spoiled)}
         if get_label_quality_scores is not None:
             for method in ("self_confidence", "normalized_margin"):
                 for adjusted in (False, True):

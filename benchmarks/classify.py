@@ -39,7 +39,7 @@ from clockodile.data.cifar10 import ARCHIVE, CLASSES, read_archive
 from clockodile.data.dataset import Dataset, as_tensor, load_dataset
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
-from clockodile.learn.training import Plan, evaluate, fast_bfloat16, seeded, train, train_full_batch
+from clockodile.learn.training import TrainConfig, evaluate, fast_bfloat16, seeded, train, train_full_batch
 
 CPU = torch.device("cpu")
 BATCH = 64  # of everything but ours and report 000's
@@ -63,8 +63,8 @@ class Effort:
 QUICK = Effort(64, 1, 1, 1, {16: 1, 32: 1, 64: 1}, epochs=1, steps=2, matrix=256)
 USUAL = Effort(
     images=10**9,
-    ours=get_profile("quick").compact_epochs,
-    ours_full=get_profile("full").compact_epochs,
+    ours=get_profile("quick").own_net_epochs,
+    ours_full=get_profile("full").own_net_epochs,
     report=100,  # its author's
     counts={1_000: 5, 5_000: 2, 25_000: 1},
     epochs=5,
@@ -148,7 +148,7 @@ def ours(fold: Fold, epochs: int) -> Outcome:
             make,
             fold.images,
             fold.labels,
-            Plan(epochs=epochs),
+            TrainConfig(epochs=epochs),
             seed=fold.number,
             validation=fold.unseen,
             after_epoch=after_epoch,
@@ -386,7 +386,7 @@ def seconds_an_epoch(images: torch.Tensor, labels: torch.Tensor, *, classes: int
     def after_epoch(row: dict) -> None:
         marks.append(time.perf_counter())
 
-    train(make, images, labels, Plan(epochs=epochs), seed=0, after_epoch=after_epoch)
+    train(make, images, labels, TrainConfig(epochs=epochs), seed=0, after_epoch=after_epoch)
     return float(np.median(np.diff(marks)))
 
 
@@ -413,7 +413,7 @@ def print_number(what: str, value: float, note: str = "") -> None:
 
 def arithmetic(fold: Fold, effort: Effort) -> None:
     """How much of the processor's speed our training uses."""
-    batch = Plan(epochs=1).batch
+    batch = TrainConfig(epochs=1).batch
     with seeded(0):
         net = CompactResNet(classes=fold.classes, image_size=fold.side).to(memory_format=torch.channels_last)
     images = fold.images[:batch].contiguous(memory_format=torch.channels_last)
@@ -426,7 +426,7 @@ def arithmetic(fold: Fold, effort: Effort) -> None:
     with FlopCounterMode(display=False) as counter:
         there_and_back()
     gflop = counter.get_total_flops() / 1e9 / len(images)  # an image
-    alone = gflop * len(images) / best_seconds(there_and_back, effort.steps)
+    n_per_class = gflop * len(images) / best_seconds(there_and_back, effort.steps)
     epoch = seconds_an_epoch(fold.images, fold.labels, classes=fold.classes, epochs=effort.epochs)
     whole = gflop * (len(fold.labels) // batch) * batch / epoch
     rates = {kind: product_rate(kind, effort.matrix) for kind in (torch.float32, torch.bfloat16)}
@@ -434,7 +434,7 @@ def arithmetic(fold: Fold, effort: Effort) -> None:
     print(f"\nArithmetic of our training in {used} (a multiply-add counts two)")
     print_number("forward and backward, GFLOP an image", gflop)
     print_number("training, GFLOP/s", whole, f"{whole / rates[used]:.1%} of the products' rate")
-    print_number("forward and backward alone, GFLOP/s", alone, f"{alone / rates[used]:.1%}")
+    print_number("forward and backward alone, GFLOP/s", n_per_class, f"{n_per_class / rates[used]:.1%}")
     for kind, rate in rates.items():
         print_number(f"matrix products in {kind}, GFLOP/s", rate, f"{effort.matrix} x {effort.matrix}")
 

@@ -10,7 +10,7 @@ import pytest
 from made_photos import write_photos
 from tiny_cifar10 import write_archive
 
-from clockodile.ambiguous.score_table import METHODS
+from clockodile.ambiguous.score_table import SCORES
 from clockodile.core.errors import UserError
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "classify.py"
@@ -54,8 +54,8 @@ def test_a_quick_run_prints_every_row(tmp_path):
     write_archive(folder / "cifar10.tar.gz", each=7)
     words = [sys.executable, SCRIPT, "--quick", "--full", "--peer", "timm", "--data-dir", folder]
     # on a busy machine two threads wait for each other longer than one takes
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, env=alone)
+    n_per_class = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, env=n_per_class)
     assert done.returncode == 0, done.stderr
     table, _, rest = done.stdout.partition("Time to the same accuracy")
     for start in TRAININGS:
@@ -128,5 +128,5 @@ def test_known_hybrids_are_ranked_by_every_method(tmp_path):
     lines = [line.split("average precision") for line in done.stdout.splitlines() if "precision" in line]
     found = {title.strip(): float(value) for title, value in lines}
     chance = float(done.stdout.split("chance ")[1].split()[0])
-    assert len(found) == len(METHODS) - 1  # one net does not disagree with itself
+    assert len(found) == len(SCORES) - 1  # one net does not disagree with itself
     assert found["evidence for both (headline)"] > 3 * chance

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clockodile.ambiguous.background import ENOUGH, MADE, folds_of_kinds, pictures_of_neither, shuffled_tiles
+from clockodile.ambiguous.background import ENOUGH, MADE, background_pictures, folds_of_kinds, shuffled_tiles
 
 
 def with_background(data, count):
@@ -20,17 +20,17 @@ def with_background(data, count):
 
 
 def test_given_pictures_are_taken_and_their_folders_are_their_kinds(data):
-    found = pictures_of_neither(with_background(data, ENOUGH), seed=0)
+    found = background_pictures(with_background(data, ENOUGH), seed=0)
     assert len(found.images) == ENOUGH and not found.note
     assert len(set(found.kinds)) == 20 and found.kinds[0] == "other/kind0"
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_too_few_are_filled_up_and_that_is_said(data, count):
-    found = pictures_of_neither(with_background(data, count), seed=0)
+    found = background_pictures(with_background(data, count), seed=0)
     assert len(found.images) == len(found.kinds) == count + MADE and f"only {count} pictures" in found.note
     assert found.images.dtype == np.uint8 and found.images.shape[1:] == data.images.shape[1:]
-    again = pictures_of_neither(with_background(data, count), seed=0)
+    again = background_pictures(with_background(data, count), seed=0)
     assert np.array_equal(found.images, again.images)
 
 
@@ -46,7 +46,7 @@ def test_shuffled_pictures_keep_their_pixels(data, side):
 
 
 def test_pieces_of_a_photograph_are_held_out_with_it(data):
-    found = pictures_of_neither(data, seed=0)
+    found = background_pictures(data, seed=0)
     cut = found.origin >= 0
     assert cut.sum() == MADE // 2
     assert (found.folds(data, seed=0)[cut] == data.fold[found.origin[cut]]).all()

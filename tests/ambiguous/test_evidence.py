@@ -61,15 +61,15 @@ def test_nobody_is_judged_by_a_probe_that_saw_it():
 def test_rivals_as_counter_examples_count_against_what_is_both(world):
     features, kind = world
     known, labels = kind < 3, np.where(kind == 2, -1, kind)
-    apart, rivals = (
-        fit_judge(features[known], labels[known], np.arange(300) % 5, classes=2, rivals=rule)
+    apart, one_vs_rest = (
+        fit_judge(features[known], labels[known], np.arange(300) % 5, classes=2, one_vs_rest=rule)
         for rule in (False, True)
     )
     assert (
-        apart.evidence(features[kind == 3]).min(1) > rivals.evidence(features[kind == 3]).min(1)
+        apart.evidence(features[kind == 3]).min(1) > one_vs_rest.evidence(features[kind == 3]).min(1)
     ).mean() > 0.5
     assert np.median(apart.scores(features[kind == 1])[:, 0]) > np.median(
-        rivals.scores(features[kind == 1])[:, 0]
+        one_vs_rest.scores(features[kind == 1])[:, 0]
     )
 
 

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.usefixtures("plain_features")
 
 def test_every_labelled_image_is_judged_and_other_things_too(run, whole):
     found = judge_run(run, whole)
-    assert found.evidence.shape == found.scores.shape == (120, 2) and found.scores_neither.shape == (60, 2)
-    assert (found.evidence >= 0).all() and (found.evidence <= 1).all() and not found.neither.note
+    assert found.evidence.shape == found.scores.shape == (120, 2) and found.scores_background.shape == (60, 2)
+    assert (found.evidence >= 0).all() and (found.evidence <= 1).all() and not found.background.note
     assert (found.auroc > 0.8).all()
 
 
@@ -44,7 +44,9 @@ def test_an_image_is_judged_without_its_fold(run, whole):
 
 def test_without_other_things_a_note_says_so(run, data):
     found = judge_run(run, data)
-    assert "were made" in found.neither.note and len(found.scores_neither) == len(found.neither.images)
+    assert "were made" in found.background.note and len(found.scores_background) == len(
+        found.background.images
+    )
 
 
 def test_a_judge_that_came_with_the_package_lies_in_the_run_folder_too(run, whole, tmp_path):

@@ -25,7 +25,7 @@ def test_the_halves_share_no_picture_and_keep_groups_together(run, whole):
     (one, known), (other, strangers) = halves_of_the_judge(judged, train, seed=0)
     assert one.shape == other.shape == (120, 2) and np.array_equal(known, ~strangers)
     assert np.array_equal(known[::2], known[1::2])
-    garbled = np.where(known[:, None], np.tile(judged.features_neither, (2, 1)), judged.features)
+    garbled = np.where(known[:, None], np.tile(judged.features_background, (2, 1)), judged.features)
     (spoiled, _), (same, _) = halves_of_the_judge(replace(judged, features=garbled), train, seed=0)
     assert np.array_equal(same[strangers], other[strangers])
     assert not np.allclose(spoiled[strangers], one[strangers])
@@ -35,7 +35,7 @@ def test_penalties_are_compared_on_the_same_pictures(run, whole):
     train, judged = whole.part("train"), judge_run(run, whole)
     rng = np.random.default_rng(0)
     near = rng.normal(size=(120, 6)) + train.labels[:, None]  # told from other things, but not with ease
-    judged = replace(judged, features=near, features_neither=rng.normal(size=(60, 6)))
+    judged = replace(judged, features=near, features_background=rng.normal(size=(60, 6)))
     table = penalties(judged, train, (1.0, 1.0, 1e6), (0, 1), seed=0)
     assert table.iloc[0].equals(table.iloc[1])
     best = table[["auroc_a", "auroc_b"]].mean(axis=1).argmax()
@@ -61,7 +61,7 @@ def test_resampling_keeps_together_what_hangs_together_and_every_label():
 
 def test_pictures_cut_from_a_photograph_hang_together_with_it(run, data):
     judged, train = judge_run(run, data), data.part("train")
-    number, origin = clusters(judged, train), judged.neither.origin
+    number, origin = clusters(judged, train), judged.background.origin
     cut = np.flatnonzero(origin >= 0)
     assert len(cut) and np.array_equal(number[len(train) + cut], train.group[origin[cut]])
     drawn = number[len(train) + np.flatnonzero(origin < 0)]
@@ -77,7 +77,7 @@ def test_a_judge_learns_whatever_labels_it_is_given(run, whole):
 
 def test_the_older_rule_is_another_judge(run, whole):
     judged = judge_run(run, whole)
-    older = judge_of(judged, whole.part("train"), rivals=True)
+    older = judge_of(judged, whole.part("train"), one_vs_rest=True)
     assert older.weight.shape == judged.judge.weight.shape
     assert not np.allclose(older.weight, judged.judge.weight)
     table = two_rules(judged, whole.part("train"), (0, 1))

@@ -21,7 +21,7 @@ def judged(data):
     return SimpleNamespace(
         evidence=rng.random((len(data), 2)),
         scores=rng.normal(size=(len(data), 2)),
-        scores_neither=rng.normal(size=(10, 2)),
+        scores_background=rng.normal(size=(10, 2)),
     )
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from clockodile.ambiguous.score_table import METHODS, out_of_fold, two_halves
+from clockodile.ambiguous.score_table import SCORES, out_of_fold, two_halves
 from clockodile.core.errors import UserError
 
 
@@ -30,7 +30,7 @@ def known(data, judged):
     return out_of_fold(data, stored(data), stored(data, seed=9), codes, judged, (0, 1))
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("method", SCORES.values(), ids=SCORES)
 def test_every_method_scores_every_image_between_0_and_1(known, method):
     score = method.score(known)
     assert score.shape == known.labels.shape and (score >= -1e-9).all() and (score <= 1 + 1e-9).all()
@@ -51,11 +51,11 @@ def test_images_without_a_fold_are_refused(data, judged):
 
 def test_halves_of_nets_disagree_and_those_of_the_judge_are_its_own(known):
     judges = [(known.evidence, np.arange(120) % 2 == 0), (1 - known.evidence, np.arange(120) % 2 == 1)]
-    nets = two_halves(METHODS["entropy"], known, judges)
+    nets = two_halves(SCORES["entropy"], known, judges)
     assert len(nets) == 3 and not np.array_equal(*nets[0])
-    ((one, other),) = two_halves(METHODS["autoencoder"], known, judges)
+    ((one, other),) = two_halves(SCORES["autoencoder"], known, judges)
     assert not np.array_equal(one, other)
-    ((one, other),) = two_halves(METHODS["evidence"], known, judges)
+    ((one, other),) = two_halves(SCORES["evidence"], known, judges)
     assert np.array_equal(one, known.evidence.min(1)) and np.array_equal(other, (1 - known.evidence).min(1))
-    ((one, other),) = two_halves(METHODS["neighbour_mix"], known, judges)
+    ((one, other),) = two_halves(SCORES["neighbour_mix"], known, judges)
     assert not np.array_equal(one, other)

@@ -5,18 +5,18 @@ from hypothesis.extra.numpy import arrays
 
 from clockodile.ambiguous.scores import (
     both,
-    centre_balance,
-    disagreement,
+    centroid_distance_ratio,
+    decompose_entropy,
     distances_to_centres,
     entropy,
     evidence_against,
-    label_quality_doubt,
+    knn_label_entropy,
+    low_normalized_margin,
+    low_self_confidence,
     margin,
-    nearness_to_others,
-    neighbour_mix,
+    mutual_information,
+    nearest_centroid_margin,
     rank_of,
-    self_doubt,
-    split_entropy,
     within_tolerance,
 )
 
@@ -25,25 +25,29 @@ DISTANCES = arrays(float, (2, 10, 3), elements=st.floats(0, 1e6))
 
 def test_doubt_is_what_the_label_does_not_get():
     probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
-    assert np.allclose(self_doubt(probability, np.array([0, 0, 1])), [0.1, 0.8, 0.5])
+    assert np.allclose(low_self_confidence(probability, np.array([0, 0, 1])), [0.1, 0.8, 0.5])
 
 
 @given(DISTANCES)
 def test_balance_is_a_share_and_does_not_care_who_is_first(distance):
-    balance = centre_balance(distance, (0, 2))
+    balance = centroid_distance_ratio(distance, (0, 2))
     assert balance.shape == (10,) and (balance >= 0).all() and (balance <= 1).all()
-    assert np.allclose(balance, centre_balance(distance, (2, 0)))
+    assert np.allclose(balance, centroid_distance_ratio(distance, (2, 0)))
 
 
 @given(DISTANCES, st.floats(0.01, 100))
 def test_balance_does_not_care_about_scale(distance, scale):
     distance = np.round(distance, 3)  # products of subnormal numbers lose their digits
-    assert np.allclose(centre_balance(distance, (0, 1)), centre_balance(distance * scale, (0, 1)), atol=1e-6)
+    assert np.allclose(
+        centroid_distance_ratio(distance, (0, 1)),
+        centroid_distance_ratio(distance * scale, (0, 1)),
+        atol=1e-6,
+    )
 
 
 def test_balance_at_known_places():
     distance = np.array([[[1.0, 1.0], [0.0, 5.0], [2.0, 3.0], [0.0, 0.0]]])
-    assert np.allclose(centre_balance(distance, (0, 1)), [1, 0, 0.8, 1])
+    assert np.allclose(centroid_distance_ratio(distance, (0, 1)), [1, 0, 0.8, 1])
 
 
 def test_a_wider_tolerance_lets_more_pass():
@@ -71,11 +75,11 @@ def softmax(logits):
 def test_every_score_of_probabilities_lies_between_0_and_1(logits):
     probability, labels = softmax(logits).mean(0), np.arange(10) % 4
     for score in (
-        self_doubt(probability, labels),
+        low_self_confidence(probability, labels),
         entropy(probability),
         margin(probability),
-        disagreement(logits),
-        label_quality_doubt(probability, labels),
+        mutual_information(logits),
+        low_normalized_margin(probability, labels),
     ):
         assert score.shape == (10,) and (score >= -1e-9).all() and (score <= 1 + 1e-9).all()
 
@@ -87,14 +91,14 @@ def test_no_idea_is_1_and_certainty_is_0():
 
 @given(LOGITS)
 def test_the_parts_of_the_entropy_add_up(logits):
-    aleatoric, epistemic = split_entropy(logits)
+    aleatoric, epistemic = decompose_entropy(logits)
     assert np.allclose(aleatoric + epistemic, entropy(softmax(logits).mean(0)), atol=1e-9)
 
 
 def test_nets_that_agree_disagree_about_nothing_and_opposite_ones_about_everything():
     sure = np.array([[[9.0, -9.0]], [[9.0, -9.0]]])
     opposite = sure * np.array([1, -1])[:, None, None]
-    assert disagreement(sure)[0] < 1e-6 and disagreement(opposite)[0] > 0.99
+    assert mutual_information(sure)[0] < 1e-6 and mutual_information(opposite)[0] > 0.99
 
 
 def test_label_quality_is_that_of_confident_learning_by_hand():
@@ -103,13 +107,13 @@ def test_label_quality_is_that_of_confident_learning_by_hand():
     adjusted = np.array([[0.9, 0.2], [0.7, 0.4], [0.4, 0.7], [0.2, 0.9]])  # - threshold + 0.8
     adjusted /= adjusted.sum(1, keepdims=True)
     quality = (adjusted[[0, 1, 2, 3], labels] - adjusted[[0, 1, 2, 3], 1 - labels] + 1) / 2
-    assert np.allclose(label_quality_doubt(probability, labels), 1 - quality)
+    assert np.allclose(low_normalized_margin(probability, labels), 1 - quality)
 
 
 def test_nearness_to_others_is_a_half_in_the_middle_and_more_beyond():
     distance = np.array([[[1.0, 3.0], [2.0, 2.0], [3.0, 1.0], [0.0, 0.0]]])
-    assert np.allclose(nearness_to_others(distance, np.zeros(4, int)), [0.25, 0.5, 0.75, 0.5])
-    assert np.allclose(nearness_to_others(distance[..., ::-1], np.ones(4, int)), [0.25, 0.5, 0.75, 0.5])
+    assert np.allclose(nearest_centroid_margin(distance, np.zeros(4, int)), [0.25, 0.5, 0.75, 0.5])
+    assert np.allclose(nearest_centroid_margin(distance[..., ::-1], np.ones(4, int)), [0.25, 0.5, 0.75, 0.5])
 
 
 def test_centres_are_those_of_the_other_folds():
@@ -123,8 +127,8 @@ def test_neighbours_of_one_class_leave_no_doubt_and_mixed_ones_do():
     angles = np.deg2rad([0, 1, 2, 3, 80, 81, 82, 83])
     features = np.stack([np.cos(angles), np.sin(angles)], 1)
     fold = np.arange(8) % 2
-    pure = neighbour_mix(features, np.array([0, 0, 0, 0, 1, 1, 1, 1]), fold, count=2)
-    mixed = neighbour_mix(features, np.array([0, 0, 1, 1, 0, 0, 1, 1]), fold, count=2)
+    pure = knn_label_entropy(features, np.array([0, 0, 0, 0, 1, 1, 1, 1]), fold, count=2)
+    mixed = knn_label_entropy(features, np.array([0, 0, 1, 1, 0, 0, 1, 1]), fold, count=2)
     assert np.allclose(pure, 0) and np.allclose(mixed, 1)
 
 
@@ -132,10 +136,10 @@ def test_only_the_allowed_are_neighbours():
     angles = np.deg2rad([0, 1, 2, 30])
     features, labels = np.stack([np.cos(angles), np.sin(angles)], 1), np.array([0, 0, 1, 1])
     fold = np.array([0, 1, 1, 1])
-    near = [neighbour_mix(features, labels, fold, count=count)[0] for count in (1, 2)]
+    near = [knn_label_entropy(features, labels, fold, count=count)[0] for count in (1, 2)]
     assert near == [0, 1]
     # fold 1 is judged by its only stranger, image 0
-    far = neighbour_mix(features, labels, fold, count=2, allowed=np.array([True, False, True, True]))
+    far = knn_label_entropy(features, labels, fold, count=2, allowed=np.array([True, False, True, True]))
     assert far[0] == 0
 
 

@@ -14,7 +14,7 @@ from clockodile.app import cli, rank_pages, rank_store, ranker
 from clockodile.classify import predictor as predictors
 from clockodile.classify.predictor import Predictor, save_predictor
 from clockodile.core import store
-from clockodile.data.files import Rejected
+from clockodile.data.files import InvalidImage
 
 RED, BLUE, PURPLE, BLACK = (255, 0, 0), (0, 0, 255), (200, 0, 200), (0, 0, 0)
 PHOTOS = {"b": BLUE, "r": RED, "sub/p": PURPLE, "k": BLACK}
@@ -43,7 +43,7 @@ def place(tmp_path, monkeypatch):
     def judge():
         weight = torch.tensor([[[1.0, 0, 0], [0, 0, 1.0]]])
         others = torch.linspace(0, 1, 100)[:, None].expand(100, 2)
-        state = {"weight": weight, "bias": torch.zeros(1, 2), "others": others}
+        state = {"weight": weight, "bias": torch.zeros(1, 2), "background": others}
         return state, {"classes": ["red", "blue"], "pair": [0, 1], "image_size": 8, "note": "made for a test"}
 
     store.fit_or_load("judge", {}, "f", judge, run_dir=tmp_path / "run")
@@ -178,7 +178,7 @@ def test_a_picture_that_went_away_meanwhile_is_blank_on_the_page(capsys, monkeyp
 
 
 def rejected(path, size):
-    raise Rejected("gone")
+    raise InvalidImage("gone")
 
 
 def test_progress_counts_only_what_had_to_be_judged():

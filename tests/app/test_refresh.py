@@ -128,9 +128,9 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
         "classifier/predictor-compact.safetensors",
         "judge.safetensors",
         "generators/flow.safetensors",
-        "generators/guides.safetensors",
-        "generators/chooser.safetensors",
-        "generators/witness.safetensors",
+        "generators/guidance_classifier.safetensors",
+        "generators/selector.safetensors",
+        "generators/independent_judge.safetensors",
         "generators/gan.safetensors",
         "classifier/compact-fold0.safetensors",
     ]

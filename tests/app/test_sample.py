@@ -21,7 +21,7 @@ from clockodile.data.dataset import as_images, prepare_dataset
 from clockodile.hybrids.generators import earlier
 from clockodile.hybrids.generators.earlier import AUTOENCODERS, INVENTORS
 from clockodile.hybrids.generators.table import CLASSIC
-from clockodile.hybrids.selection import CHOOSER, WITNESS
+from clockodile.hybrids.selection import SELECTOR, WITNESS
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_a_file_is_no_folder(place, capsys):
     assert code == 2 and "file" in told
 
 
-@pytest.mark.parametrize("name", ["flow", "guides", "chooser"])
+@pytest.mark.parametrize("name", ["flow", "guidance_classifier", "selector"])
 def test_damaged_weights_are_named(name, place, capsys, run):
     (run.dir / f"generators/{name}.safetensors").write_bytes(b"no")
     code, told = sample(capsys, run.dir, "--out", "x")
@@ -139,10 +139,10 @@ def test_weights_of_another_version_get_one_line(name, place, capsys, run, monke
 
 
 def test_the_judge_of_another_network_does_not_choose(place, capsys, run, monkeypatch):
-    monkeypatch.setattr(module, "CHOOSER", WITNESS)
-    monkeypatch.setitem(module.NAMES, WITNESS, module.NAMES[CHOOSER])
+    monkeypatch.setattr(module, "SELECTOR", WITNESS)
+    monkeypatch.setitem(module.NAMES, WITNESS, module.NAMES[SELECTOR])
     code, told = sample(capsys, run.dir, "--out", "x")
-    assert code == 2 and "chooser.safetensors is of another version" in told
+    assert code == 2 and "selector.safetensors is of another version" in told
 
 
 # --- the classic methods -----------------------------------------------------------------------------------
@@ -288,13 +288,13 @@ def test_every_method_of_the_flow_gets_its_tries_and_its_pull(grid, place, capsy
     asked = []
 
     def note(real):
-        def noted(*words, follow, **options):
-            asked.append((options.get("tries", 1), follow))
-            return real(*words, follow=follow, **options)
+        def noted(*words, classifier_guidance, **options):
+            asked.append((options.get("n_candidates", 1), classifier_guidance))
+            return real(*words, classifier_guidance=classifier_guidance, **options)
 
         return noted
 
-    for name in ("mix_best", "mix_line"):
+    for name in ("best_of_n", "mix_line"):
         monkeypatch.setattr(module, name, note(getattr(module, name)))
     for method, how in OF_THE_FLOW.items():
         words = ["--pretrained", "--n", 1, "--method", method, "--out", method, *(["--grid"] if grid else [])]

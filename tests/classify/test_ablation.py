@@ -8,7 +8,7 @@ from clockodile.classify import ablation, own_net
 from clockodile.classify.ablation import EVERYTHING, VARIANTS, fit_variant
 from clockodile.core.workspace import open_run
 from clockodile.learn.models import CompactResNet
-from clockodile.learn.training import Plan
+from clockodile.learn.training import TrainConfig
 
 
 @pytest.fixture
@@ -48,7 +48,11 @@ def test_held_out_images_of_the_chosen_folds_are_judged(run, data, trained):
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_a_variant_differs_in_one_thing(run, data, trained, name):
     fit_variant(run, data, name, folds=[0], epochs=8, seed=0)
-    changed = [part for part in vars(Plan(8)) if getattr(trained[0]["plan"], part) != getattr(Plan(8), part)]
+    changed = [
+        part
+        for part in vars(TrainConfig(8))
+        if getattr(trained[0]["plan"], part) != getattr(TrainConfig(8), part)
+    ]
     learned = trained[0]["net"].stem.weight.requires_grad
     assert len(changed) + learned + ("widths" in VARIANTS[name][1]) == (name != EVERYTHING)
 

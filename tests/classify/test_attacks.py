@@ -239,8 +239,8 @@ def test_training_on_attacked_images_resists_more(trained):
     table = accuracy_against_epsilon(
         {"hardened": net, "plain": nets["net 0"]}, images, labels, epsilons=(6,), attack=partial(pgd, seed=0)
     )
-    hardened, plain = table["accuracy"]
-    assert hardened > plain + 0.1
+    adversarially_trained, plain = table["accuracy"]
+    assert adversarially_trained > plain + 0.1
 
 
 @pytest.mark.parametrize("epsilon", [-1, 256])

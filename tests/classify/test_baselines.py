@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clockodile.classify.baselines import baseline_accuracies, image_statistics, separation
+from clockodile.classify.baselines import baseline_accuracies, direction_free_auc, image_statistics
 
 
 def test_statistics_of_plain_pictures():
@@ -25,7 +25,7 @@ def test_the_border_is_only_the_border():
 
 @pytest.mark.parametrize(("values", "area"), [([0, 1, 2, 3], 1.0), ([3, 2, 1, 0], 1.0), ([1, 1, 1, 1], 0.5)])
 def test_separation(values, area):
-    assert separation(np.array(values), np.array([0, 0, 1, 1])) == area
+    assert direction_free_auc(np.array(values), np.array([0, 0, 1, 1])) == area
 
 
 def test_the_nearest_neighbour_repeats_the_label_of_a_copy():

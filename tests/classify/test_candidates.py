@@ -10,12 +10,12 @@ from torch import nn
 from clockodile.classify import candidates, own_net
 from clockodile.classify.candidates import (
     CONTENDERS,
-    Contender,
+    Candidate,
     cross_validate,
     fit_estimator,
     fit_net,
     measure_folds,
-    pick_contenders,
+    pick_candidates,
     probe_predictor,
     scores,
     table_of_runs,
@@ -27,7 +27,7 @@ from clockodile.core.workspace import open_run
 from clockodile.learn import backbones
 from clockodile.learn.backbones import Backbone
 from clockodile.learn.models import CompactResNet
-from clockodile.learn.training import Plan, seeded
+from clockodile.learn.training import TrainConfig, seeded
 
 REPORTS = [name for name, row in CONTENDERS.items() if row.recipe and "epochs" in row.recipe]
 
@@ -75,18 +75,18 @@ class Memory:
         return judge, 7
 
 
-def numbered(truth) -> tuple[Contender, Memory]:
+def numbered(truth) -> tuple[Candidate, Memory]:
     """A contender that sees of each image only its row number, and what it was asked."""
     memory = Memory(truth)
-    return Contender("memory", "test", lambda images: np.arange(len(images)), memory), memory
+    return Candidate("memory", "test", lambda images: np.arange(len(images)), memory), memory
 
 
 # --- folds and seeds -----------------------------------------------------------------------------------------
 
 
 def test_every_image_is_judged_by_a_fit_that_never_saw_it(run, data):
-    contender, memory = numbered(data.labels)
-    found = cross_validate(run, data, "memory", contender, seed=0)
+    candidate, memory = numbered(data.labels)
+    found = cross_validate(run, data, "memory", candidate, seed=0)
     assert (found["logits"] == 0).all() and (found["train_accuracy"] == 1).all()
     for fold, asked in enumerate(memory.asked):
         assert asked["rows"] == set(np.flatnonzero(data.fold != fold))
@@ -98,15 +98,15 @@ def test_every_image_is_judged_by_a_fit_that_never_saw_it(run, data):
 
 
 def test_every_fold_and_seed_has_its_own_randomness(run, data):
-    contender, memory = numbered(data.labels)
+    candidate, memory = numbered(data.labels)
     for seed in (0, 1, 2):
-        cross_validate(run, data, "memory", contender, seed=seed)
+        cross_validate(run, data, "memory", candidate, seed=seed)
     assert len({asked["seed"] for asked in memory.asked}) == 15
 
 
 def test_kept_predictions_are_used_again(run, data):
-    contender, memory = numbered(data.labels)
-    first, again = (cross_validate(run, data, "memory", contender, seed=0) for _ in range(2))
+    candidate, memory = numbered(data.labels)
+    first, again = (cross_validate(run, data, "memory", candidate, seed=0) for _ in range(2))
     assert len(memory.asked) == 5 and all(np.array_equal(first[name], again[name]) for name in first)
 
 
@@ -126,17 +126,17 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("change", OTHERWISE)
 def test_predictions_are_made_anew_when_something_changes(run, data, monkeypatch, change):
-    contender, memory = numbered(data.labels)
-    cross_validate(run, data, "memory", contender, seed=0)
-    data, contender, seed = OTHERWISE[change](data, contender, monkeypatch)
-    cross_validate(run, data, "memory", contender, seed=seed)
+    candidate, memory = numbered(data.labels)
+    cross_validate(run, data, "memory", candidate, seed=0)
+    data, candidate, seed = OTHERWISE[change](data, candidate, monkeypatch)
+    cross_validate(run, data, "memory", candidate, seed=seed)
     assert len(memory.asked) == 10
 
 
 def test_two_contenders_never_share_predictions(run, data):
-    contender, memory = numbered(data.labels)
+    candidate, memory = numbered(data.labels)
     for name in ("one", "two"):
-        cross_validate(run, data, name, contender, seed=0)
+        cross_validate(run, data, name, candidate, seed=0)
     assert len(memory.asked) == 10
 
 
@@ -147,7 +147,7 @@ def accuracy(data, found) -> float:
     return (found["logits"].argmax(1) == data.labels).mean()
 
 
-def fast(name: str) -> Contender:
+def fast(name: str) -> Candidate:
     """A contender whose training ends in no time."""
     row = CONTENDERS[name]
     if name not in REPORTS:
@@ -241,28 +241,28 @@ def test_every_row_but_our_own_net_can_be_fitted_alike():
 
 def test_a_recipe_can_be_kept_and_says_the_plan():
     for name in REPORTS:
-        assert Plan(**CONTENDERS[name].recipe) == CONTENDERS[name].fit.args[1]
+        assert TrainConfig(**CONTENDERS[name].recipe) == CONTENDERS[name].fit.args[1]
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_earlier_nets_get_none_of_our_refinements(name):
     plan = CONTENDERS[name].fit.args[1]
-    assert plan.warm_up is None and not plan.mixup and not plan.label_smoothing and not plan.averaging
+    assert plan.warm_up is None and not plan.mixup and not plan.label_smoothing and not plan.ema_decay
 
 
 # --- by name -------------------------------------------------------------------------------------------------
 
 
 def test_the_profile_picks_the_rows():
-    quick, full = (pick_contenders("", quick=quick) for quick in (True, False))
+    quick, full = (pick_candidates("", quick=quick) for quick in (True, False))
     assert full == CONTENDERS and set(quick) < set(full)
     assert {"majority", "compact", "frozen"} <= set(quick) and all(row.quick for row in quick.values())
 
 
 def test_rows_are_picked_by_name_in_the_order_asked_and_our_own_net_is_always_there():
-    assert list(pick_contenders(" hog_svm,  majority ,", quick=True)) == ["hog_svm", "majority", "compact"]
-    assert list(pick_contenders("compact,hog_svm,compact", quick=False)) == ["compact", "hog_svm"]
-    assert pick_contenders("fine_tuned", quick=True)["fine_tuned"] is CONTENDERS["fine_tuned"]
+    assert list(pick_candidates(" hog_svm,  majority ,", quick=True)) == ["hog_svm", "majority", "compact"]
+    assert list(pick_candidates("compact,hog_svm,compact", quick=False)) == ["compact", "hog_svm"]
+    assert pick_candidates("fine_tuned", quick=True)["fine_tuned"] is CONTENDERS["fine_tuned"]
 
 
 def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
@@ -270,7 +270,7 @@ def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
     monkeypatch.setattr(
         candidates, "load_backbone", lambda name, **options: asked.append(name) or tiny_backbone(**options)
     )
-    row = pick_contenders("resnet18", quick=True)["resnet18"]
+    row = pick_candidates("resnet18", quick=True)["resnet18"]
     assert "resnet18" in row.title and not asked, "nothing is downloaded before it is needed"
     assert cross_validate(run, data, "resnet18", row, seed=0)["logits"].shape == (120, 2)
     assert asked == ["resnet18"], "its features are computed once, not for each fold"
@@ -281,7 +281,7 @@ def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
 )
 def test_an_unknown_name_is_one_line_with_the_nearest(wrong, near):
     with pytest.raises(UserError, match=f"did you mean '{near}'") as caught:
-        pick_contenders(wrong, quick=True)
+        pick_candidates(wrong, quick=True)
     assert "\n" not in str(caught.value)
 
 
@@ -296,7 +296,7 @@ def guess(rows, labels, *, classes, image_size, seed):
 @pytest.fixture
 def chosen():
     return {
-        "guess": Contender("dice", "test", lambda images: images, guess),
+        "guess": Candidate("dice", "test", lambda images: images, guess),
         "majority": CONTENDERS["majority"],
         "nearest_neighbour": CONTENDERS["nearest_neighbour"],
     }
@@ -350,31 +350,31 @@ def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
 # --- what is seen of an image, and the probe as a predictor --------------------------------------------------
 
 
-def counting(contender: Contender) -> tuple[Contender, list]:
+def counting(candidate: Candidate) -> tuple[Candidate, list]:
     """The same contender, and what it was asked to look at."""
     asked = []
     return replace(
-        contender, prepare=lambda images: asked.append(len(images)) or contender.prepare(images)
+        candidate, prepare=lambda images: asked.append(len(images)) or candidate.prepare(images)
     ), asked
 
 
 @pytest.mark.parametrize(("name", "times"), [("frozen", 1), ("mean_colour", 2)])
 def test_what_is_slow_to_compute_is_computed_once_for_all_seeds(run, data, name, times):
-    contender, asked = counting(CONTENDERS[name])
+    candidate, asked = counting(CONTENDERS[name])
     for seed in (0, 1):
-        cross_validate(run, data, name, contender, seed=seed)
+        cross_validate(run, data, name, candidate, seed=seed)
     assert asked == [120] * times
 
 
 def test_what_is_kept_of_an_image_is_never_taken_for_another(run, data):
-    contender, asked = counting(CONTENDERS["frozen"])
+    candidate, asked = counting(CONTENDERS["frozen"])
     order = np.arange(120)[::-1]
     others = replace(data, card=data.card | {"fingerprint": "e" * 16})
     for some, row in (
-        (data, contender),
-        (data.rows(order), contender),
-        (others, contender),
-        (data, replace(contender, recipe={"side": 1})),
+        (data, candidate),
+        (data.rows(order), candidate),
+        (others, candidate),
+        (data, replace(candidate, recipe={"side": 1})),
     ):
         cross_validate(run, some, "frozen", row, seed=0)
     assert len(asked) == 4

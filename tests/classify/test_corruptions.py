@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from clockodile.classify.corruptions import CHANGES, ORIGINAL, central_square, draw_per_image
+from clockodile.classify.corruptions import CORRUPTIONS, ORIGINAL, central_square, draw_per_image
 
-EVERY = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+EVERY = pytest.mark.parametrize("change", CORRUPTIONS.values(), ids=CORRUPTIONS)
 
 
 def pictures(count=4, side=32):
@@ -30,22 +30,24 @@ def test_a_picture_s_change_does_not_depend_on_the_others(change):
 
 def test_every_change_but_one_changes_something():
     images = pictures()
-    same = [name for name, change in CHANGES.items() if torch.equal(change(images), images)]
+    same = [name for name, change in CORRUPTIONS.items() if torch.equal(change(images), images)]
     assert same == [ORIGINAL]
 
 
 @pytest.mark.parametrize("name", ["mirrored", "upside down", "negative"])
 def test_twice_is_as_if_nothing_happened(name):
-    change, images = CHANGES[name], pictures()
+    change, images = CORRUPTIONS[name], pictures()
     assert torch.allclose(change(change(images)), images, atol=1e-6)
 
 
 def test_a_plain_picture_survives_what_only_removes_detail():
     images = torch.tensor([0.8, 0.4, 0.2]).view(1, 3, 1, 1).expand(1, 3, 32, 32).contiguous()
-    keeping = [n for n in CHANGES if n.split(",")[0] in ("blur", "half size and back", "mean colour only")]
+    keeping = [
+        n for n in CORRUPTIONS if n.split(",")[0] in ("blur", "half size and back", "mean colour only")
+    ]
     keeping += ["centre masked", "border masked", "mirrored", "upside down"]
     for name in keeping:
-        assert torch.allclose(CHANGES[name](images), images, atol=1e-5), name
+        assert torch.allclose(CORRUPTIONS[name](images), images, atol=1e-5), name
 
 
 @pytest.mark.parametrize("side", [8, 9, 32, 33])
@@ -58,8 +60,8 @@ def test_both_masks_hide_half_of_the_area(side):
 
 def test_the_masks_hide_what_they_name_and_complete_each_other():
     images, tile = pictures(), slice(14, 18)
-    mean = CHANGES["mean colour only"](images)
-    centre, border = CHANGES["centre masked"](images), CHANGES["border masked"](images)
+    mean = CORRUPTIONS["mean colour only"](images)
+    centre, border = CORRUPTIONS["centre masked"](images), CORRUPTIONS["border masked"](images)
     assert torch.allclose(centre[:, :, tile, tile], mean[:, :, tile, tile], atol=1e-6)
     assert torch.equal(centre[:, :, :4], images[:, :, :4])
     assert torch.allclose(border[:, :, :4], mean[:, :, :4]) and torch.equal(
@@ -78,12 +80,12 @@ def test_the_masks_hide_what_they_name_and_complete_each_other():
 )
 def test_the_stronger_of_two_changes_more(weaker, stronger):
     images = 0.25 + pictures() / 2
-    distance = [(CHANGES[name](images) - images).abs().mean() for name in (weaker, stronger)]
+    distance = [(CORRUPTIONS[name](images) - images).abs().mean() for name in (weaker, stronger)]
     assert 0 < distance[0] < distance[1]
 
 
 def test_noise_has_the_deviation_it_names():
-    grain = CHANGES["noise, 5 %"](torch.full((1, 3, 64, 64), 0.5)) - 0.5
+    grain = CORRUPTIONS["noise, 5 %"](torch.full((1, 3, 64, 64), 0.5)) - 0.5
     assert grain.std().item() == pytest.approx(0.05, rel=0.03) and abs(grain.mean()) < 0.002
 
 

@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from clockodile.classify.explanation import (
-    METHODS,
+    SALIENCY_METHODS,
     deletion_curve,
     last_map_layer,
     randomised_copy,
@@ -18,7 +18,7 @@ from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core.errors import UserError
 from clockodile.learn.training import predict, seeded, train_full_batch
 
-EVERY_METHOD = pytest.mark.parametrize("method", METHODS)
+EVERY_METHOD = pytest.mark.parametrize("method", SALIENCY_METHODS)
 
 
 def pictures(count=6, side=16, seed=0):

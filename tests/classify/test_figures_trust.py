@@ -38,7 +38,7 @@ def test_changes_are_named_with_their_paired_difference(examples):
         [(ORIGINAL, 0.9, 0.85, 0.95, 0, 0, 0), ("grey", 0.8, 0.75, 0.85, -0.1, -0.12, -0.08)],
         columns="change accuracy low high difference difference_low difference_high".split(),
     )
-    said = words(figures.change_bars(table, examples=examples, chance=0.5))
+    said = words(figures.corruption_bars(table, examples=examples, chance=0.5))
     assert {ORIGINAL, "grey", "90.0", "80.0   (−10.0 ± 2.0)"} <= set(said)
 
 

@@ -5,14 +5,14 @@ import pandas as pd
 import torch
 
 from clockodile.classify import half_quarter_quarter
-from clockodile.classify.half_quarter_quarter import fit_report_000, nets_of_notebook_02, out_of_fold
+from clockodile.classify.half_quarter_quarter import fit_three_block_net, nets_of_notebook_02, out_of_fold
 from clockodile.core import schemas, store
 from clockodile.learn.training import predict, train_full_batch
 
 
 def test_a_net_is_trained_once_and_predicts_the_same_when_loaded(run, data):
-    first, fitted, split = fit_report_000(run, data, seed=0, epochs=3)
-    again, loaded, _ = fit_report_000(run, data, seed=0, epochs=3)
+    first, fitted, split = fit_three_block_net(run, data, seed=0, epochs=3)
+    again, loaded, _ = fit_three_block_net(run, data, seed=0, epochs=3)
     assert (fitted.origin, loaded.origin) == ("trained", "run folder")
     assert torch.equal(predict(first, data.tensor()), predict(again, data.tensor()))
     assert {name: len(rows) for name, rows in split.items()} == {"train": 60, "validation": 30, "test": 30}
@@ -20,16 +20,18 @@ def test_a_net_is_trained_once_and_predicts_the_same_when_loaded(run, data):
 
 
 def test_another_seed_means_another_split_and_net(run, data):
-    nets, splits = zip(*[fit_report_000(run, data, seed=seed, epochs=1)[::2] for seed in (0, 1)], strict=True)
+    nets, splits = zip(
+        *[fit_three_block_net(run, data, seed=seed, epochs=1)[::2] for seed in (0, 1)], strict=True
+    )
     assert not np.array_equal(splits[0]["test"], splits[1]["test"])
     assert not torch.equal(nets[0].out.weight, nets[1].out.weight)
 
 
 def test_a_net_is_never_taken_for_another_split(run, data):
     """Same images, other groups: another half, so its test images must be new to the net."""
-    _, _, split = fit_report_000(run, data, seed=0, epochs=1)
+    _, _, split = fit_three_block_net(run, data, seed=0, epochs=1)
     regrouped = replace(data, group=np.random.default_rng(0).permutation(len(data)))
-    _, fitted, other = fit_report_000(run, regrouped, seed=0, epochs=1)
+    _, fitted, other = fit_three_block_net(run, regrouped, seed=0, epochs=1)
     assert set(other["test"]) & set(split["train"]) and fitted.origin == "trained"
 
 
@@ -39,7 +41,7 @@ def test_later_notebooks_find_the_nets_of_notebook_02(run, data, monkeypatch):
         "train_full_batch",
         lambda *parts, epochs, **rest: train_full_batch(*parts, epochs=2, **rest),
     )
-    net, _, split = fit_report_000(run, data, seed=run.seed)
+    net, _, split = fit_three_block_net(run, data, seed=run.seed)
     columns = schemas.SCHEMAS["classifier_runs.csv"].parts
     row = {name: {"U": "x", "i": 1, "f": 0.5}[kind] for name, (kind, _) in columns.items()}
     config = {"data": data.fingerprint, "seed": run.seed, "seeds": 1, "models": ["compact"]}

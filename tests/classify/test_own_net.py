@@ -12,9 +12,9 @@ from clockodile.classify import own_net, predictor
 from clockodile.classify.calibration import log_loss_at
 from clockodile.classify.own_net import (
     ensemble,
+    fit_adversarially_trained,
     fit_fold,
-    fit_hardened,
-    held_apart_row,
+    official_test_row,
     out_of_fold,
     predictions,
 )
@@ -49,7 +49,7 @@ def small(monkeypatch, tmp_path):
 def run(tmp_path):
     """A run whose profile trains for two epochs, and asks one net a fold; its folder of photos is never read."""
     run = open_run(recipe="folder", data_dir=str(tmp_path), run_dir=str(tmp_path / "run"))
-    return replace(run, profile=replace(run.profile, compact_epochs=2, oof_seeds=1))
+    return replace(run, profile=replace(run.profile, own_net_epochs=2, oof_seeds=1))
 
 
 def dealt_otherwise(data):
@@ -150,10 +150,13 @@ class Attack:
 
 def test_a_hardened_net_is_trained_on_attacked_batches_once(run, data):
     attack = Attack()
-    net = fit_hardened(run, data, 0, 0, hook=attack, epsilon=4, epochs=2)
+    net = fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2)
     assert attack.batches == 2 and not net.training
-    assert same(net, fit_hardened(run, data, 0, 0, hook=attack, epsilon=4, epochs=2)) and attack.batches == 2
-    fit_hardened(run, data, 0, 0, hook=attack, epsilon=4, epochs=2, retrain=True)
+    assert (
+        same(net, fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2))
+        and attack.batches == 2
+    )
+    fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2, retrain=True)
     assert attack.batches == 4
     assert not same(net, fit_fold(run, data, 0, 0, epochs=2)[0])
     assert fit_fold(run, data, 0, 0, epochs=2)[1].origin == "run folder", "one never replaces the other"
@@ -163,16 +166,18 @@ def test_a_hardened_net_is_trained_on_attacked_batches_once(run, data):
 def test_a_hardened_net_is_never_taken_for_another(run, data, change):
     attack = Attack()
     asked = {"fold": 0, "seed": 0, "epsilon": 4, "hook": attack, "epochs": 1}
-    fit_hardened(run, data, **asked)
+    fit_adversarially_trained(run, data, **asked)
     data = change["data"](data) if "data" in change else data
-    fit_hardened(run, data, **asked | {name: value for name, value in change.items() if name != "data"})
+    fit_adversarially_trained(
+        run, data, **asked | {name: value for name, value in change.items() if name != "data"}
+    )
     assert attack.batches == 2
 
 
 def test_hardened_nets_of_several_strengths_are_kept_side_by_side(run, data):
     attack = Attack()
     for epsilon in (4, 8, 4):
-        fit_hardened(run, data, 0, 0, hook=attack, epsilon=epsilon, epochs=1)
+        fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=epsilon, epochs=1)
     assert attack.batches == 2
 
 
@@ -280,10 +285,10 @@ def test_kept_predictions_are_used_again(run, data):
 
 def test_test_images_are_asked_once_and_only_where_there_are_any(data):
     nets = [Brightness(weight=8.0), Brightness(weight=9.0)]
-    (row,) = held_apart_row(nets, data)
+    (row,) = official_test_row(nets, data)
     right = (predict(nets[0], data.tensor(), mirrored=True).argmax(1).numpy() == data.labels).mean()
     assert row["mean"] == pytest.approx(right) and "95 % interval" in row["note"]
-    assert held_apart_row(nets, data.rows(np.zeros(len(data), bool))) == []
+    assert official_test_row(nets, data.rows(np.zeros(len(data), bool))) == []
 
 
 OTHER_PREDICTIONS = {
@@ -423,5 +428,5 @@ def test_a_damaged_net_in_the_run_folder_is_no_reason_to_train(shipped, run, dat
 
 def test_asking_for_epochs_never_gives_predictions_of_the_packages_nets(shipped, run, data):
     ready = out_of_fold(run, data, epochs=0)
-    trained = out_of_fold(run, data, epochs=run.profile.compact_epochs)
+    trained = out_of_fold(run, data, epochs=run.profile.own_net_epochs)
     assert not np.allclose(ready["logits"], trained["logits"], atol=1e-3)

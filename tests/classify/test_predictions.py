@@ -9,7 +9,7 @@ from PIL import Image
 from tiny_nets import Brightness
 
 from clockodile.classify import predictions as module
-from clockodile.classify.predictions import Verdicts, as_csv, as_json, as_table, judge, summary
+from clockodile.classify.predictions import Predictions, as_csv, as_json, as_table, judge, summary
 from clockodile.classify.predictor import Predictor
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core.recipes import Recipe
@@ -37,10 +37,10 @@ def three() -> Predictor:
     )
 
 
-def made(paths=ODD, refused=()) -> Verdicts:
+def made(paths=ODD, refused=()) -> Predictions:
     p = np.linspace(0.05, 0.95, len(paths))
     predictor = Predictor("n", ("dark", "bright, white"), 8, (Brightness(),))
-    return Verdicts(predictor, "p.safetensors", tuple(paths), np.stack([1 - p, p], 1), tuple(refused))
+    return Predictions(predictor, "p.safetensors", tuple(paths), np.stack([1 - p, p], 1), tuple(refused))
 
 
 def write(folder, images):

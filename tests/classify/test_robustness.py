@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from clockodile.classify.corruptions import CHANGES, ORIGINAL
+from clockodile.classify.corruptions import CORRUPTIONS, ORIGINAL
 from clockodile.classify.robustness import (
     accuracy_under_changes,
-    correct_under_changes,
+    correct_under_corruptions,
     out_of_fold_correct,
-    out_of_fold_under_changes,
-    summarise_changes,
+    out_of_fold_under_corruptions,
+    summarise_corruptions,
 )
 from clockodile.core.errors import UserError
 
@@ -46,7 +46,7 @@ def bright_top():
 
 def test_accuracy_under_changes_of_a_net_one_understands(bright_top):
     table = accuracy_under_changes(BrightTop(), *bright_top).set_index("change")
-    assert list(table.index) == list(CHANGES)
+    assert list(table.index) == list(CORRUPTIONS)
     assert table.loc[[ORIGINAL, "mirrored", "grey", "darker", "centre masked"], "accuracy"].eq(1).all()
     assert table.loc[["upside down", "negative"], "accuracy"].eq(0).all()
     assert table[["low", "accuracy", "high"]].round(9).diff(axis=1).min(axis=None) >= 0
@@ -56,7 +56,9 @@ def test_accuracy_under_changes_of_a_net_one_understands(bright_top):
 
 
 def test_the_original_is_always_judged_and_comes_first(bright_top):
-    correct = correct_under_changes(BrightTop(), *bright_top, changes={"negative": CHANGES["negative"]})
+    correct = correct_under_corruptions(
+        BrightTop(), *bright_top, changes={"negative": CORRUPTIONS["negative"]}
+    )
     assert list(correct.columns) == [ORIGINAL, "negative"] and correct.shape == (10, 2)
     assert correct[ORIGINAL].eq(1).all() and correct["negative"].eq(0).all()
 
@@ -65,7 +67,9 @@ def test_comparing_the_same_pictures_is_sharper():
     rng = np.random.default_rng(0)
     plain = rng.random(400) < 0.8
     changed = plain & (rng.random(400) < 0.95)  # a change that costs a few of the very same pictures
-    table = summarise_changes(pd.DataFrame({ORIGINAL: plain, "x": changed}).astype(float)).set_index("change")
+    table = summarise_corruptions(pd.DataFrame({ORIGINAL: plain, "x": changed}).astype(float)).set_index(
+        "change"
+    )
     row = table.loc["x"]
     assert row["difference"] == pytest.approx(row["accuracy"] - table.loc[ORIGINAL, "accuracy"])
     assert row["difference_low"] < row["difference"] < row["difference_high"] < 0
@@ -84,13 +88,13 @@ def test_pictures_are_judged_only_by_nets_that_have_not_seen_them(bright_top):
 def test_several_nets_share_a_picture(bright_top):
     every = np.ones(10, bool)
     nets = [(BrightTop(sign), every) for sign in (1.0, 1.0, -1.0, 1.0)]
-    table = out_of_fold_under_changes(nets, *bright_top)
+    table = out_of_fold_under_corruptions(nets, *bright_top)
     assert table["accuracy"][0] == 0.75 and table.loc[0, "low"] < 0.75 < table.loc[0, "high"]
 
 
 def test_one_fold_of_everything_is_the_plain_measurement(bright_top):
     net = BrightTop()
-    everything = out_of_fold_under_changes([(net, np.ones(10, bool))], *bright_top)
+    everything = out_of_fold_under_corruptions([(net, np.ones(10, bool))], *bright_top)
     pd.testing.assert_frame_equal(everything, accuracy_under_changes(net, *bright_top))
 
 

@@ -11,7 +11,7 @@ import pytest
 from local_server import send, served, stall
 
 from clockodile.core import download as module
-from clockodile.core.download import Limits, Refused, download
+from clockodile.core.download import Limits, SourceUnavailable, download
 
 SHORT = Limits(patience=1.0)
 ARCHIVE = b"\x1f\x8b" + np.random.default_rng(0).bytes(
@@ -72,7 +72,7 @@ def test_every_failure_is_one_line_in_seconds_and_leaves_nothing(tmp_path, failu
     answer, words = FAILURES[failure]
     with served(answer) as at:
         start = time.monotonic()
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(SourceUnavailable) as caught:
             limits = Limits(patience=1.0, size=2_000_000)
             fetch(tmp_path, at.url, limits=limits)
         assert time.monotonic() - start < 3
@@ -83,7 +83,7 @@ def test_every_failure_is_one_line_in_seconds_and_leaves_nothing(tmp_path, failu
 def test_a_stall_at_the_real_limits_ends_within_ten_seconds(tmp_path):
     with served(stall) as at:
         start = time.monotonic()
-        with pytest.raises(Refused, match=r"stalled after 0.0 MB \(waited 8 s\)"):
+        with pytest.raises(SourceUnavailable, match=r"stalled after 0.0 MB \(waited 8 s\)"):
             fetch(tmp_path, at.url, limits=Limits())
         assert 7 < time.monotonic() - start < 10
     assert list(tmp_path.iterdir()) == []
@@ -94,7 +94,7 @@ def test_nobody_listens(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     start = time.monotonic()
-    with pytest.raises(Refused, match="no connection to 127.0.0.1 .connection refused"):
+    with pytest.raises(SourceUnavailable, match="no connection to 127.0.0.1 .connection refused"):
         fetch(tmp_path, f"http://127.0.0.1:{port}/")
     assert time.monotonic() - start < 3
 
@@ -102,7 +102,7 @@ def test_nobody_listens(tmp_path):
 def test_a_server_that_accepts_and_says_nothing(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         start = time.monotonic()
-        with pytest.raises(Refused, match="127.0.0.1 does not answer"):
+        with pytest.raises(SourceUnavailable, match="127.0.0.1 does not answer"):
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
             fetch(tmp_path, url)
         assert time.monotonic() - start < 3
@@ -117,7 +117,7 @@ def test_a_name_that_cannot_be_looked_up_even_if_the_look_up_hangs(tmp_path, mon
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     start = time.monotonic()
     with pytest.raises(
-        Refused, match="does not answer" if hangs else "name data.invalid cannot be looked up"
+        SourceUnavailable, match="does not answer" if hangs else "name data.invalid cannot be looked up"
     ):
         fetch(tmp_path, "http://data.invalid/x")
     assert time.monotonic() - start < 3
@@ -145,7 +145,7 @@ def test_no_space(tmp_path, monkeypatch):
     with served(lambda handler: send(handler, ARCHIVE)) as at:
         with (
             monkeypatch.context() as patch,
-            pytest.raises(Refused, match="no space in the cache folder: 1 MB needed"),
+            pytest.raises(SourceUnavailable, match="no space in the cache folder: 1 MB needed"),
         ):
             patch.setattr(module.shutil, "disk_usage", lambda folder: usage)
             fetch(tmp_path, at.url)
@@ -155,7 +155,7 @@ def test_no_space(tmp_path, monkeypatch):
 
         with (
             monkeypatch.context() as patch,
-            pytest.raises(Refused, match="no space left in the cache folder"),
+            pytest.raises(SourceUnavailable, match="no space left in the cache folder"),
         ):
             patch.setattr(os, "fsync", full)
             fetch(tmp_path, at.url)

@@ -31,8 +31,8 @@ def test_full_never_computes_less_than_quick():
 def test_effort_shortens_every_training_and_nothing_else():
     quick = PROFILES["quick"]
     short = quick.with_effort(0.01)
-    assert (short.compact_epochs, short.classifier_epochs, short.scaled(500)) == (1, 1, 5)
-    assert (short.folds, short.seeds, short.hybrids) == (quick.folds, quick.seeds, quick.hybrids)
+    assert (short.own_net_epochs, short.classifier_epochs, short.scaled(500)) == (1, 1, 5)
+    assert (short.folds, short.seeds, short.n_hybrids) == (quick.folds, quick.seeds, quick.n_hybrids)
     assert quick.with_effort(2).ablation_epochs == 2 * quick.ablation_epochs and quick.with_effort(1) == quick
 
 

@@ -57,9 +57,9 @@ def test_what_was_saved_in_a_folder_comes_back_each_by_its_own_configuration(tmp
         store.save(
             tmp_path, f"predictions/{name}.npz", PREDICTIONS | {"train_accuracy": np.ones(3)}, {"name": name}
         )
-        found = store.recall(tmp_path, f"predictions/{name}.npz", {"name": name})
+        found = store.load_cached(tmp_path, f"predictions/{name}.npz", {"name": name})
         assert found["train_accuracy"].tolist() == [1, 1, 1] and found["logits"].dtype == np.float32
-    assert store.recall(tmp_path, "predictions/one.npz", {"name": "two"}) is None
+    assert store.load_cached(tmp_path, "predictions/one.npz", {"name": "two"}) is None
 
 
 def test_a_table_or_array_without_a_schema_is_never_written(tmp_path):
@@ -74,7 +74,7 @@ def test_a_table_or_array_without_a_schema_is_never_written(tmp_path):
 def test_what_is_forgotten_is_gone_and_may_be_forgotten_twice(tmp_path):
     store.save(tmp_path, "splits.csv", SPLITS, {})
     for _ in range(2):
-        store.forget(tmp_path, "splits.csv")
+        store.invalidate(tmp_path, "splits.csv")
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -86,7 +86,7 @@ def test_remember_makes_once_for_each_configuration(tmp_path):
         return SPLITS
 
     for seed in (0, 0, 1):
-        store.remember(tmp_path, "splits.csv", {"seed": seed}, make)
+        store.cached(tmp_path, "splits.csv", {"seed": seed}, make)
     assert len(calls) == 2
 
 
@@ -102,16 +102,16 @@ def test_remember_makes_damaged_files_anew(tmp_path, damage):
     }[damage]()
     with pytest.raises(UserError, match="splits.csv"):
         store.load(tmp_path, "splits.csv")
-    again = store.remember(tmp_path, "splits.csv", {"seed": 0}, lambda: SPLITS)
+    again = store.cached(tmp_path, "splits.csv", {"seed": 0}, lambda: SPLITS)
     assert again["id"].tolist() == ["a/1", "b/2"]
 
 
 def test_recall_partly_ignores_what_was_not_asked(tmp_path):
     store.save(tmp_path, "splits.csv", SPLITS, {"seed": 0, "epochs": 5})
-    assert store.recall(tmp_path, "splits.csv", {"seed": 0}, partly=True) is not None
-    assert store.recall(tmp_path, "splits.csv", {"seed": 1}, partly=True) is None
-    assert store.recall(tmp_path, "splits.csv", {"seed": 0}) is None
-    assert store.recall(tmp_path, "splits.csv", {"seed": 0, "net": "x"}, partly=True) is None
+    assert store.load_cached(tmp_path, "splits.csv", {"seed": 0}, subset=True) is not None
+    assert store.load_cached(tmp_path, "splits.csv", {"seed": 1}, subset=True) is None
+    assert store.load_cached(tmp_path, "splits.csv", {"seed": 0}) is None
+    assert store.load_cached(tmp_path, "splits.csv", {"seed": 0, "net": "x"}, subset=True) is None
 
 
 def test_the_fingerprint_names_images_not_their_order(data):

@@ -16,7 +16,7 @@ from local_server import send, served, stall
 from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 
 from clockodile.core.atomic_files import atomic
-from clockodile.core.download import Limits, Refused
+from clockodile.core.download import Limits, SourceUnavailable
 from clockodile.core.recipes import get_recipe
 from clockodile.data import cifar, rendered, sources
 from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar
@@ -105,7 +105,7 @@ def test_an_archive_with_the_right_checksum_and_the_wrong_content(tmp_path):
     liar.train_list = SMALL.train_list
     with (
         served(lambda handler: send(handler, other)) as at,
-        pytest.raises(Refused, match="does not hold what it"),
+        pytest.raises(SourceUnavailable, match="does not hold what it"),
     ):
         fetch_cifar(tmp_path, url=at.url, dataset=liar, limits=SHORT)
     assert not (tmp_path / "cifar-100-python").exists()
@@ -129,13 +129,13 @@ def test_old_leftovers_go_and_young_ones_stay(tmp_path):
 
 def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(Refused, match="the cache folder cannot be written"):
+    with pytest.raises(SourceUnavailable, match="the cache folder cannot be written"):
         fetch_cifar(tmp_path / "file" / "cache", url="http://127.0.0.1:9/", dataset=SMALL, limits=SHORT)
 
 
 def test_what_cannot_be_had_leaves_nothing_but_the_lock(tmp_path):
     said = []
-    with served(stall) as at, pytest.raises(Refused, match="127.0.0.1 stalled"):
+    with served(stall) as at, pytest.raises(SourceUnavailable, match="127.0.0.1 stalled"):
         fetch_cifar(tmp_path, url=at.url, dataset=SMALL, limits=SHORT, log=said.append)
     assert said == [f"downloading cifar-100-python.tar.gz (170 MB) to {tmp_path}"]
     assert [path.name for path in tmp_path.iterdir()] == [LOCK]
@@ -211,7 +211,7 @@ def test_a_lock_that_is_never_released_or_does_not_work_is_done_without(tmp_path
 
 def test_a_class_it_does_not_have(stored):
     recipe = SimpleNamespace(classes=("clock", "unicorn"))
-    with pytest.raises(Refused, match="CIFAR-100 has no class 'unicorn'"):
+    with pytest.raises(SourceUnavailable, match="CIFAR-100 has no class 'unicorn'"):
         cifar100_collection(recipe, cache=stored, image_size=32, dataset=SMALL)
 
 

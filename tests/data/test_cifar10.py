@@ -10,10 +10,10 @@ from tiny_cifar import ARCHIVE as CIFAR
 from tiny_cifar import SMALL
 from tiny_cifar10 import write_archive
 
-from clockodile.core.download import Refused
+from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.data import cifar10
-from clockodile.data.cifar10 import photographs_of_anything, read_archive
+from clockodile.data.cifar10 import cifar10_photographs, read_archive
 
 
 def test_images_are_read_out_of_the_archive_in_equal_shares(tmp_path):
@@ -41,7 +41,7 @@ def test_pictures_of_another_size_are_named(tmp_path, monkeypatch):
 
 def test_the_archive_of_the_data_folder_is_used_and_scaled(tmp_path):
     write_archive(tmp_path / "cifar10.tar.gz", each=3)
-    found = photographs_of_anything(SimpleNamespace(data_dir=tmp_path), size=16, count=30)
+    found = cifar10_photographs(SimpleNamespace(data_dir=tmp_path), size=16, count=30)
     assert found.shape == (30, 16, 16, 3) and found.dtype == np.uint8
     assert len(set(found.mean((1, 2, 3)).round(-1).tolist())) == 10, "ten classes of a grey each"
 
@@ -54,7 +54,7 @@ def test_else_they_come_from_the_network_once(tmp_path, monkeypatch, folder):
     with served(lambda handler: send(handler, CIFAR)) as at:
         monkeypatch.setattr(torchvision.datasets, "CIFAR10", type("Small", (SMALL,), {"url": at.url}))
         for _ in range(2):
-            assert photographs_of_anything(run, size=32, count=40).shape == (40, 32, 32, 3)
+            assert cifar10_photographs(run, size=32, count=40).shape == (40, 32, 32, 3)
         assert at.server.requests == 1
 
 
@@ -62,5 +62,5 @@ def test_out_of_reach_is_refused_in_a_phrase(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar10, "cache_dir", lambda: tmp_path / "cache")
     away = type("Small", (SMALL,), {"url": "http://127.0.0.1:9/cifar.tar.gz"})
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", away)
-    with pytest.raises(Refused, match="no connection to 127.0.0.1"):
-        photographs_of_anything(SimpleNamespace(data_dir=None), size=32)
+    with pytest.raises(SourceUnavailable, match="no connection to 127.0.0.1"):
+        cifar10_photographs(SimpleNamespace(data_dir=None), size=32)

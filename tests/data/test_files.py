@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from clockodile.data import files
-from clockodile.data.files import Rejected, read_image, read_images
+from clockodile.data.files import InvalidImage, read_image, read_images
 
 
 def noise(height, width, channels=3, seed=0):
@@ -124,7 +124,7 @@ def test_float_tiff_with_holes(tmp_path):
     read, _ = read_image(tmp_path / "a.tiff", 32)
     assert read[3, 4, 0] == read[5, 6, 0] == 0 and read[-1, -1, 0] == 255
     Image.fromarray(values * np.nan).save(tmp_path / "a.tiff")
-    with pytest.raises(Rejected, match="no finite pixel values"):
+    with pytest.raises(InvalidImage, match="no finite pixel values"):
         read_image(tmp_path / "a.tiff", 32)
 
 
@@ -193,7 +193,7 @@ def test_a_cut_off_file_is_rejected_in_every_format(tmp_path, suffix, share):
     Image.fromarray(noise(64, 64)).save(tmp_path / f"a.{suffix}")
     whole = (tmp_path / f"a.{suffix}").read_bytes()
     (tmp_path / f"a.{suffix}").write_bytes(whole[: max(1, int(len(whole) * share))])
-    with pytest.raises(Rejected):
+    with pytest.raises(InvalidImage):
         read_image(tmp_path / f"a.{suffix}", 32)
 
 
@@ -209,7 +209,7 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path):
             try:
                 pixels, _ = read_image(tmp_path / f"b.{suffix}", 32)
                 assert pixels.shape == (32, 32, 3) and pixels.dtype == np.uint8
-            except Rejected as reason:
+            except InvalidImage as reason:
                 assert str(reason) and "\n" not in str(reason)
 
 
@@ -218,7 +218,7 @@ def test_an_enormous_image_is_refused_by_its_header_without_a_warning(tmp_path, 
     (tmp_path / "a.png").write_bytes(header_only(width, height))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(Rejected, match="too large: over 89 million pixels"):
+        with pytest.raises(InvalidImage, match="too large: over 89 million pixels"):
             read_image(tmp_path / "a.png", 32)
 
 
@@ -242,7 +242,7 @@ def test_what_cannot_be_opened_is_rejected(tmp_path, monkeypatch):
         "heic.jpg": "HEIC",
         "gone.png": "no such file",
     }.items():
-        with pytest.raises(Rejected, match=reason):
+        with pytest.raises(InvalidImage, match=reason):
             read_image(tmp_path / name, 32)
 
     def refuse(*args, **kwargs):
@@ -251,7 +251,7 @@ def test_what_cannot_be_opened_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(
         files, "open", refuse, raising=False
     )  # the tests may run as root, whom chmod does not stop
-    with pytest.raises(Rejected, match="permission denied"):
+    with pytest.raises(InvalidImage, match="permission denied"):
         read_image(tmp_path / "closed.png", 32)
 
 

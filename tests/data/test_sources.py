@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_folders import PETS, SIZE, check_contract, pets
 
-from clockodile.core.download import Refused
+from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.data import rendered, sources
 from clockodile.data.collection import Collection, Source
@@ -36,7 +36,7 @@ def stand_in(monkeypatch):
         )
 
     def refuse(recipe, **options):
-        raise Refused("the name example.org cannot be looked up")
+        raise SourceUnavailable("the name example.org cannot be looked up")
 
     monkeypatch.setattr(rendered, "rendered_collection", draw)
     monkeypatch.setattr(sources, "cifar100_collection", refuse)

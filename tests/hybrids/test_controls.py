@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from clockodile.ambiguous.background import Neither
+from clockodile.ambiguous.background import Background
 from clockodile.data.dataset import as_images
 from clockodile.hybrids import controls
 from clockodile.hybrids.controls import (
-    Judged,
-    Tried,
-    choosers,
+    Candidates,
+    ScoredImages,
     other_things,
     pasted_with_other_things,
     photographs_again,
     put_before_rule,
     rule_against_judge,
+    selectors,
     tried_hybrids,
 )
 from clockodile.hybrids.generators.table import parents
@@ -26,7 +26,7 @@ from clockodile.hybrids.generators.table import parents
 class Judge:
     """Takes brightness for the first class and redness for the second; remembers which probes were asked."""
 
-    others = np.sort(np.random.default_rng(0).random((50, 2)), axis=0)
+    background = np.sort(np.random.default_rng(0).random((50, 2)), axis=0)
 
     def evidence(self, images, fold=None):
         self.asked = fold
@@ -41,9 +41,9 @@ def known(monkeypatch, data):
     origin = np.where(np.arange(120) < 60, -1, 7)
     judged = SimpleNamespace(
         judge=Judge(),
-        neither=Neither(images, np.array(["grey"] * 120), origin),
-        fold_neither=np.arange(120) % 5,
-        scores_neither=np.random.default_rng(1).random((120, 2)),
+        background=Background(images, np.array(["grey"] * 120), origin),
+        fold_background=np.arange(120) % 5,
+        scores_background=np.random.default_rng(1).random((120, 2)),
     )
     monkeypatch.setattr(controls, "features_of", lambda images: images)
     return SimpleNamespace(judged=judged, pair=(0, 1), seed=0, evidence=judged.judge.evidence)
@@ -77,14 +77,14 @@ def test_they_are_judged_by_the_probe_that_saw_neither_half(run, data, known):
 def test_photographs_come_as_often_as_asked_each_with_its_own_evidence(data):
     evidence = np.random.default_rng(2).random((len(data), 2))
     held_out = np.array([3, 5, 70])
-    yardstick = SimpleNamespace(
+    reference = SimpleNamespace(
         pair=(0, 1),
         seed=4,
         train=data,
         judged=SimpleNamespace(evidence=evidence),
         held_out=lambda classes: held_out,
     )
-    found = photographs_again(yardstick, 40)
+    found = photographs_again(reference, 40)
     assert len(found.images) == 40
     for image, own in zip(found.images, found.evidence, strict=True):
         (row,) = np.flatnonzero((evidence == own).all(1))
@@ -97,7 +97,7 @@ def test_other_things_come_with_what_probes_without_their_fold_see(known):
     assert len(images) == 50 and evidence.shape == (50, 2) and 0 <= evidence.min() and evidence.max() <= 1
     rows = images[:, 0, 0, 0].astype(int) - 40
     assert len(set(rows)) == 50
-    for column, scores in zip(evidence.T, known.judged.scores_neither[rows].T, strict=True):
+    for column, scores in zip(evidence.T, known.judged.scores_background[rows].T, strict=True):
         assert (np.diff(column[scores.argsort()]) >= 0).all() and np.ptp(column) > 0.5, (
             "a picture's own score"
         )
@@ -133,7 +133,7 @@ def test_only_methods_with_tries_were_tried(data):
 
 def test_the_rule_chooses_among_as_many_as_it_may_and_leaves_the_rest(data, look):
     judged = {
-        name: Judged(data.images[:count], Judge().evidence(data.images[:count]))
+        name: ScoredImages(data.images[:count], Judge().evidence(data.images[:count]))
         for name, count in {"two each": 7, "none": 2}.items()
     }
     found = put_before_rule(look, judged, (0, 1), 3)
@@ -145,14 +145,14 @@ def test_the_rule_chooses_among_as_many_as_it_may_and_leaves_the_rest(data, look
 
 def test_rivals_choose_by_the_same_rule(data, look):
     images = data.images[:6]
-    tried = {"title": Tried(images, Judge().evidence(images), np.random.default_rng(0).random((2, 3)))}
+    tried = {"title": Candidates(images, Judge().evidence(images), np.random.default_rng(0).random((2, 3)))}
 
     def mistaken(images):
         return -look(images).amin(1, keepdim=True).expand(-1, 2)
 
-    found = choosers(tried, (0, 1), {"a sage": look, "a fool": mistaken})
+    found = selectors(tried, (0, 1), {"a sage": look, "a fool": mistaken})
     assert found["a sage: agreement"].item() == pytest.approx(1)
     assert found["a fool: agreement"].item() == pytest.approx(-1)
-    plain = choosers(tried, (0, 1))
+    plain = selectors(tried, (0, 1))
     assert plain.index.tolist() == ["title"] and plain.index.name == "tries of"
     assert found[list(plain)].equals(plain), "they change nothing"

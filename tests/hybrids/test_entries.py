@@ -10,12 +10,12 @@ from tiny_nets import with_short_plans
 from clockodile.core import store
 from clockodile.data.dataset import as_images
 from clockodile.hybrids import entries, mixing
-from clockodile.hybrids.entries import INVENTING, SEARCHED, WALKS, config_of, gather, titles
+from clockodile.hybrids.entries import FLOW_ENTRIES, INVENTING, SEARCHED, config_of, gather, titles
 from clockodile.hybrids.generators.flow_of_run import fit_flow
 from clockodile.hybrids.generators.table import CLASSIC
-from clockodile.hybrids.mixing import fit_composer, mix_best, mix_once
+from clockodile.hybrids.mixing import best_of_n, fit_hybrid_sampler, mix_once
 
-COUNT, TRIES, ALONE = 3, 2, 5
+COUNT, N_CANDIDATES, ALONE = 3, 2, 5
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def flow(short_run, whole):
 
 
 @pytest.fixture
-def composer(short_run, whole, flow):
-    return fit_composer(short_run, whole, flow[0])
+def sampler(short_run, whole, flow):
+    return fit_hybrid_sampler(short_run, whole, flow[0])
 
 
 @pytest.fixture
-def found(short_run, whole, composer):
-    return gather(short_run, whole, composer, count=COUNT, tries=TRIES, alone=ALONE)
+def found(short_run, whole, sampler):
+    return gather(short_run, whole, sampler, count=COUNT, n_candidates=N_CANDIDATES, n_per_class=ALONE)
 
 
 def of(found, name):
@@ -44,37 +44,39 @@ def of(found, name):
 
 
 def test_every_title_has_its_pictures_and_every_class_its_own(found, whole, run, tmp_path):
-    alone = [f"alone_{name}_{whole.classes[label]}" for name in INVENTING for label in run.recipe.pair]
-    assert sorted(found["entries"]) == sorted([*titles(TRIES), *alone])
+    n_per_class = [f"alone_{name}_{whole.classes[label]}" for name in INVENTING for label in run.recipe.pair]
+    assert sorted(found["entries"]) == sorted([*titles(N_CANDIDATES), *n_per_class])
     counts = {name: int((found["method"] == name).sum()) for name in found["entries"]}
-    assert counts == dict.fromkeys(titles(TRIES), COUNT) | dict.fromkeys(alone, ALONE)
+    assert counts == dict.fromkeys(titles(N_CANDIDATES), COUNT) | dict.fromkeys(n_per_class, ALONE)
     assert found["images"].dtype == np.uint8 and found["images"].shape[1:] == (32, 32, 3)
     for name, count in counts.items():
         of_name = found["method"] == name
-        mix = alone.index(name) % 2 if name in alone else 0.5
+        mix = n_per_class.index(name) % 2 if name in n_per_class else 0.5
         assert found["seed"][of_name].tolist() == list(range(count)) and (found["mix"][of_name] == mix).all()
     store.save(tmp_path, "hybrids.npz", found, {})  # fits its schema
 
 
 def test_the_best_are_the_tries_that_the_rule_likes_most(found):
-    for name in (*WALKS, *SEARCHED):
-        tried = found[f"tried_{name}_best"].reshape(TRIES, COUNT, 32, 32, 3)
+    for name in (*FLOW_ENTRIES, *SEARCHED):
+        tried = found[f"tried_{name}_best"].reshape(N_CANDIDATES, COUNT, 32, 32, 3)
         chosen = found[f"worth_{name}_best"].argmax(0)
         assert np.array_equal(of(found, f"{name}_best"), tried[chosen, np.arange(COUNT)])
-    for name in WALKS:
+    for name in FLOW_ENTRIES:
         assert np.array_equal(of(found, name), found[f"tried_{name}_best"][:COUNT]), "one walk is the first"
 
 
-def test_pictures_are_those_of_the_methods_asked_by_themselves(found, short_run, whole, composer):
+def test_pictures_are_those_of_the_methods_asked_by_themselves(found, short_run, whole, sampler):
     assert np.array_equal(of(found, "vae"), as_images(CLASSIC["vae"].make(short_run, whole, range(COUNT))))
-    best = mix_best(composer, range(COUNT), tries=TRIES, follow=WALKS["following"])
+    best = best_of_n(
+        sampler, range(COUNT), n_candidates=N_CANDIDATES, classifier_guidance=FLOW_ENTRIES["following"]
+    )
     assert np.array_equal(of(found, "following_best"), as_images(best.images))
-    even = mix_once(composer, mixing.seeds_of(range(COUNT), 0), lean=mixing.BALANCED)
+    even = mix_once(sampler, mixing.seeds_of(range(COUNT), 0), class_offset=mixing.BALANCED)
     assert np.array_equal(of(found, "balanced"), as_images(even))
     assert not np.array_equal(of(found, "balanced"), of(found, "equal"))
     second = whole.classes[short_run.recipe.pair[1]]
     noise = mixing.seeds_of(range(ALONE), 0)
-    assert np.array_equal(of(found, f"alone_flow_{second}"), as_images(mix_once(composer, noise, mix=1.0)))
+    assert np.array_equal(of(found, f"alone_flow_{second}"), as_images(mix_once(sampler, noise, mix=1.0)))
     assert np.array_equal(
         of(found, f"alone_gan_{second}"),
         as_images(CLASSIC["gan"].make(short_run, whole, range(ALONE), mix=1.0)),
@@ -89,7 +91,7 @@ def counted(monkeypatch):
     def clock(make, *words, **options):
         found, took = real(make, *words, **options)
         assert took > 0
-        tried = found.tried.flatten(0, 1) if isinstance(found, mixing.Mixed) else found
+        tried = found.tried.flatten(0, 1) if isinstance(found, mixing.BestOfN) else found
         return found, float(len(tried))
 
     def noting(make, *words, **options):
@@ -102,13 +104,13 @@ def counted(monkeypatch):
     return ticks
 
 
-def test_seconds_are_those_of_one_picture(short_run, whole, composer, counted, monkeypatch):
+def test_seconds_are_those_of_one_picture(short_run, whole, sampler, counted, monkeypatch):
     monkeypatch.setattr(entries, "filled", lambda count: count)
-    count, tries, alone = mixing.PART + 2, 3, 4
-    found = gather(short_run, whole, composer, count=count, tries=tries, alone=alone)
+    count, n_candidates, n_per_class = mixing.PART + 2, 3, 4
+    found = gather(short_run, whole, sampler, count=count, n_candidates=n_candidates, n_per_class=n_per_class)
     seconds = dict(zip(found["entries"], found["seconds"], strict=True))
-    assert len(counted) == len(seconds) - len(WALKS), "a single walk is the first of its search"
-    assert seconds == {name: tries if name.endswith("_best") else 1 for name in seconds}
+    assert len(counted) == len(seconds) - len(FLOW_ENTRIES), "a single walk is the first of its search"
+    assert seconds == {name: n_candidates if name.endswith("_best") else 1 for name in seconds}
 
 
 def test_what_is_drawn_to_fill_a_part_is_not_charged():
@@ -116,7 +118,7 @@ def test_what_is_drawn_to_fill_a_part_is_not_charged():
     assert [entries.filled(count) for count in (1, part, part + 1)] == [part, part, 2 * part]
 
 
-def test_training_is_over_before_the_clock_starts(short_run, whole, composer, monkeypatch):
+def test_training_is_over_before_the_clock_starts(short_run, whole, sampler, monkeypatch):
     """Everything is there when the first picture is asked for."""
     asked, real = [], entries.timed
 
@@ -125,17 +127,17 @@ def test_training_is_over_before_the_clock_starts(short_run, whole, composer, mo
         return real(make, *words, **options)
 
     monkeypatch.setattr(entries, "timed", clock)
-    gather(short_run, whole, composer, count=1, tries=1, alone=1)
+    gather(short_run, whole, sampler, count=1, n_candidates=1, n_per_class=1)
     assert asked[0] == asked[-1] and set(entries.TRAINED) <= set(asked[0])
 
 
-def test_of_three_classes_only_the_pair_in_its_order_is_drawn(short_run, whole, composer, monkeypatch):
+def test_of_three_classes_only_the_pair_in_its_order_is_drawn(short_run, whole, sampler, monkeypatch):
     three = replace(
         whole, classes=("a", "b", "c d"), labels=np.where(whole.labels < 0, -1, np.arange(180) % 3)
     )
     there = replace(short_run, dir=short_run.dir / "three", recipe=replace(short_run.recipe, pair=(2, 0)))
-    mixer = fit_composer(there, three, fit_flow(there, three)[0])
-    found = gather(there, three, mixer, count=1, tries=1, alone=2)
+    sampler = fit_hybrid_sampler(there, three, fit_flow(there, three)[0])
+    found = gather(there, three, sampler, count=1, n_candidates=1, n_per_class=2)
     assert [name for name in found["entries"] if name.startswith("alone_vae")] == [
         "alone_vae_c d",
         "alone_vae_a",
@@ -144,13 +146,16 @@ def test_of_three_classes_only_the_pair_in_its_order_is_drawn(short_run, whole, 
     for name, mix in (("c d", 0.0), ("a", 1.0)):
         assert np.array_equal(of(found, f"alone_vae_{name}"), as_images(vae(range(2), mix=mix)))
         noise = mixing.seeds_of(range(2), 0)
-        assert np.array_equal(of(found, f"alone_flow_{name}"), as_images(mix_once(mixer, noise, mix=mix)))
+        assert np.array_equal(of(found, f"alone_flow_{name}"), as_images(mix_once(sampler, noise, mix=mix)))
 
 
 def test_what_is_stored_is_outdated_when_any_net_or_setting_changes(
-    short_run, whole, flow, composer, monkeypatch
+    short_run, whole, flow, sampler, monkeypatch
 ):
-    asked, losses = {"count": COUNT, "tries": TRIES, "alone": ALONE}, flow[1].metrics["losses"]
+    asked, losses = (
+        {"count": COUNT, "n_candidates": N_CANDIDATES, "n_per_class": ALONE},
+        flow[1].metrics["losses"],
+    )
     for method in CLASSIC.values():
         method.prepare(short_run, whole)
 
@@ -159,12 +164,12 @@ def test_what_is_stored_is_outdated_when_any_net_or_setting_changes(
 
     before = key()
     assert before == key()
-    others = [key(count=4), key(tries=3), key(alone=6), key([*losses, 9.0])]
+    others = [key(count=4), key(n_candidates=3), key(n_per_class=6), key([*losses, 9.0])]
     for module, name in (
-        (mixing, "GUIDANCE"),
-        (mixing, "GUIDANCE_ALONE"),
+        (mixing, "GUIDANCE_SCALE"),
+        (mixing, "GUIDANCE_SCALE_ALONE"),
         (entries, "STEPS"),
-        (entries, "FOLLOW"),
+        (entries, "CLASSIFIER_GUIDANCE"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, getattr(module, name) + 1)

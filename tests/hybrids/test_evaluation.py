@@ -11,10 +11,10 @@ from clockodile.core.errors import UserError
 from clockodile.data.dataset import as_tensor
 from clockodile.hybrids import evaluation
 from clockodile.hybrids.evaluation import (
-    measure,
-    measure_photographs,
+    evaluate_photographs,
+    evaluate_pictures,
     quality_table,
-    yardstick,
+    reference,
 )
 from clockodile.hybrids.generators.blends import pixel_blend
 
@@ -28,13 +28,13 @@ def plain_judge(monkeypatch, tmp_path):
 
 @pytest.fixture
 def known(run, whole):
-    return yardstick(run, whole)
+    return reference(run, whole)
 
 
 def test_copies_and_their_mirror_images_are_found_and_shown(run, whole, known):
     rows = known.known[[0, 7, 50, 80]]
     for images in (whole.images[rows], whole.images[rows][:, :, ::-1]):
-        found = measure(run, whole, images, known=known)
+        found = evaluate_pictures(run, whole, images, known=known)
         assert found.neighbour.tolist() == rows.tolist() and found.copies.value == 1
         assert found.memorised.value == 1
         assert found.novelty_pixels.value < 0.01 and (found.newness < 0.01).all()
@@ -48,45 +48,45 @@ def test_a_copy_of_a_photograph_that_was_taken_twice_is_still_memorised(run, who
     between = np.clip(images[[twice]].astype(int) + 1, 0, 255).astype(np.uint8)
     for groups, memorised in ((group, 1), (known.train.group, 0)):
         train = replace(known.train, images=images, group=groups)
-        found = measure(run, whole, between, known=replace(known, train=train))
+        found = evaluate_pictures(run, whole, between, known=replace(known, train=train))
         assert found.memorised.value == memorised
 
 
 def test_unseen_photographs_are_as_new_and_as_varied_as_photographs(run, whole, known):
-    found = measure_photographs(run, whole, known=known)
+    found = evaluate_photographs(run, whole, known=known)
     assert found.novelty.value == found.novelty_pixels.value == np.median(found.newness) == 1
     assert np.isclose(found.diversity, 1)
     assert found.copies.value < 0.1 and found.memorised.value == 0 and found.sharpness == 1
-    assert found.told_apart.low <= 0.5 <= found.told_apart.high
+    assert found.c2st_accuracy.low <= 0.5 <= found.c2st_accuracy.high
     assert found.right.value > 0.5 and not np.isin(found.neighbour, np.flatnonzero(whole.fold == 0)).any()
 
 
 def test_the_same_pictures_over_and_over_have_no_diversity(run, whole, known):
     blend = pixel_blend(as_tensor(whole.images[1:2]), as_tensor(whole.images[61:62]))
-    found = measure(run, whole, blend.expand(24, -1, -1, -1), known=known)
-    assert found.diversity < 1e-6 and found.told_apart.value > 0.8 and found.kid.value > found.kid_floor
+    found = evaluate_pictures(run, whole, blend.expand(24, -1, -1, -1), known=known)
+    assert found.diversity < 1e-6 and found.c2st_accuracy.value > 0.8 and found.kid.value > found.kid_null_95
 
 
 def test_floats_and_bytes_measure_alike(run, whole, known):
     images = whole.images[[2, 3, 62, 63]]
-    one, other = (measure(run, whole, part, known=known) for part in (images, as_tensor(images)))
+    one, other = (evaluate_pictures(run, whole, part, known=known) for part in (images, as_tensor(images)))
     assert np.array_equal(one.evidence, other.evidence) and one.kid == other.kid
 
 
 def test_asked_classes_are_compared_with_their_own_photographs(run, whole, known):
     first = np.flatnonzero((whole.labels == 0) & (whole.fold == 1))
-    own = measure(run, whole, whole.images[first], labels=np.zeros(len(first), int), known=known)
-    wrong = measure(run, whole, whole.images[first], labels=np.ones(len(first), int), known=known)
+    own = evaluate_pictures(run, whole, whole.images[first], labels=np.zeros(len(first), int), known=known)
+    wrong = evaluate_pictures(run, whole, whole.images[first], labels=np.ones(len(first), int), known=known)
     assert (whole.labels[known.held_out((1,))] == 1).all() and own.right.value > 0.5
     assert abs(own.sharpness - 1) < abs(wrong.sharpness - 1) and own.diversity != wrong.diversity
-    assert np.isnan(measure(run, whole, whole.images[first], known=known).right.value)
+    assert np.isnan(evaluate_pictures(run, whole, whole.images[first], known=known).right.value)
 
 
 def test_a_small_folder_and_few_pictures_are_enough(run, whole):
     few = whole.rows(np.r_[0:20, 60:80, 120:180])
-    found = measure(run, few, few.images[[1, 2, 21, 22]])
+    found = evaluate_pictures(run, few, few.images[[1, 2, 21, 22]])
     assert np.isfinite(found.kid.value) and np.isfinite(found.novelty.value)
-    assert np.isfinite(measure_photographs(run, few).told_apart.value)
+    assert np.isfinite(evaluate_photographs(run, few).c2st_accuracy.value)
 
 
 def test_a_class_without_unseen_photographs_is_an_error_in_words(run, whole, known):
@@ -96,7 +96,7 @@ def test_a_class_without_unseen_photographs_is_an_error_in_words(run, whole, kno
 
 
 def test_the_table_has_a_row_for_each_method_and_a_column_for_each_measure(run, whole, known):
-    photographs = measure_photographs(run, whole, known=known)
+    photographs = evaluate_photographs(run, whole, known=known)
     table = quality_table({"photographs": photographs, "again": photographs})
     assert table["method"].tolist() == ["photographs", "again"] and set(evaluation.MEASURES) <= set(table)
     assert {"kid_low", "kid_high", "images", "evidence_a", "evidence_b"} <= set(table)
@@ -121,8 +121,8 @@ def test_the_table_can_be_read_on_a_page():
 
 
 def test_seconds_are_said_where_somebody_looked_at_the_clock(run, whole, known):
-    photographs = measure_photographs(run, whole, known=known)
-    made = measure(run, whole, whole.images[[2, 3, 62, 63]], known=known, seconds=0.0000123)
+    photographs = evaluate_photographs(run, whole, known=known)
+    made = evaluate_pictures(run, whole, whole.images[[2, 3, 62, 63]], known=known, seconds=0.0000123)
     table = quality_table({"photographs": photographs, "drawn": made})
     for one_class in (False, True):
         assert evaluation.readable(table, one_class=one_class)["seconds"].tolist() == ["", "0.000012"]
@@ -130,20 +130,20 @@ def test_seconds_are_said_where_somebody_looked_at_the_clock(run, whole, known):
 
 def test_pictures_of_one_class_are_asked_whether_they_are_seen_as_it(run, whole, known):
     rows = np.flatnonzero((whole.labels == 0) & (whole.fold == 1))
-    found = measure(run, whole, whole.images[rows], labels=np.zeros(len(rows), int), known=known)
+    found = evaluate_pictures(run, whole, whole.images[rows], labels=np.zeros(len(rows), int), known=known)
     page = evaluation.readable(quality_table({"striped": found}), one_class=True)
     assert page.loc["striped", "seen as asked for (5 %)"].startswith(f"{100 * found.right.value:.0f} (")
     assert page.loc["striped", "memorised"] == 1 and "both at 5 %" not in page
 
 
 def test_the_floor_is_kept_for_the_photographs_it_was_measured_with(run, whole, known, monkeypatch):
-    asked, real = [], evaluation.kid_floor
+    asked, real = [], evaluation.kid_null_95
 
     def watched(photographs, sizes, **options):
         asked.append(sizes)
         return real(photographs, sizes, **options)
 
-    monkeypatch.setattr(evaluation, "kid_floor", watched)
+    monkeypatch.setattr(evaluation, "kid_null_95", watched)
     before = known.floor((0, 1), (20, 20))
     assert known.floor((0, 1), (20, 20)) == before != known.floor((0, 1), (10, 20))
     assert asked == [(20, 20), (10, 20)], "once each"

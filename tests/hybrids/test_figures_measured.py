@@ -14,7 +14,7 @@ from clockodile.hybrids.figures_measured import (
     turning_figure,
 )
 from clockodile.hybrids.psychometrics import measure_turning, psychometric
-from clockodile.hybrids.quiz import Quiz, choose_questions
+from clockodile.hybrids.quiz import RatingSession, choose_questions
 
 NAMES = ("striped", "dotted")
 
@@ -95,7 +95,7 @@ def quiz(data, tmp_path):
     rng = np.random.default_rng(0)
     groups = {"blend": (data.images, rng.random((len(data), 2)))}
     mixes = {"blend": rng.random(len(data))}
-    return Quiz(tmp_path, choose_questions(groups, NAMES, mixes=mixes))
+    return RatingSession(tmp_path, choose_questions(groups, NAMES, mixes=mixes))
 
 
 def test_the_page_shows_what_the_judge_says_and_then_both_answers(quiz):

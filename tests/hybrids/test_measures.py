@@ -8,7 +8,7 @@ from clockodile.hybrids.measures import (
     cubic_kernel,
     discrepancy,
     kid,
-    kid_floor,
+    kid_null_95,
     memorised,
     nearest,
     pixel_distances,
@@ -48,7 +48,7 @@ def test_the_kernel_distance_of_other_distributions_is_clearly_positive_and_symm
     found, turned = kid(made, real), kid(real, made)
     assert found.low > 0 and found.low < found.value < found.high
     assert np.isclose(found.value, turned.value)
-    assert found.value > kid_floor(normal(200, seed=2), (60, 80)) > 0
+    assert found.value > kid_null_95(normal(200, seed=2), (60, 80)) > 0
 
 
 def test_the_interval_of_the_kernel_distance_holds_the_truth():
@@ -66,12 +66,12 @@ def test_the_floor_of_many_photographs_is_that_of_a_random_part(monkeypatch):
         return cubic_kernel(features)
 
     monkeypatch.setattr(measures, "cubic_kernel", watched)
-    whole = kid_floor(photographs, (20, 30))
+    whole = kid_null_95(photographs, (20, 30))
     monkeypatch.setattr(measures, "MOST", 200)
-    part, larger = kid_floor(photographs, (20, 30)), kid_floor(photographs, (90, 60))
+    part, larger = kid_null_95(photographs, (20, 30)), kid_null_95(photographs, (90, 60))
     assert rows == [600, 200, 300], "never fewer than a draw takes"
-    assert 0.7 < part / whole < 1.4 and part == kid_floor(photographs, (20, 30)) and 0 < larger < part
-    assert kid_floor(photographs[:200], (20, 30)) != part, "not only the first"
+    assert 0.7 < part / whole < 1.4 and part == kid_null_95(photographs, (20, 30)) and 0 < larger < part
+    assert kid_null_95(photographs[:200], (20, 30)) != part, "not only the first"
 
 
 def test_the_floor_of_up_to_2000_photographs_asks_all():
@@ -79,7 +79,7 @@ def test_the_floor_of_up_to_2000_photographs_asks_all():
     kernel = cubic_kernel(photographs)
     orders = [rng.permutation(2000)[:50] for _ in range(measures.DRAWS)]
     found = [discrepancy(kernel, order[:20], order[20:]) for order in orders]
-    assert kid_floor(photographs, (20, 30)) == np.quantile(found, 0.95)
+    assert kid_null_95(photographs, (20, 30)) == np.quantile(found, 0.95)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
@@ -87,7 +87,7 @@ def test_a_few_pictures_give_no_false_certainty(count):
     made, real = normal(count), normal(8, seed=1)
     assert np.isnan(kid(made, real).low)
     assert np.isnan(two_sample_accuracy(made, real).value) == (count < 2)
-    assert np.isnan(kid_floor(made, (4, 4)))
+    assert np.isnan(kid_null_95(made, (4, 4)))
 
 
 def test_equal_distributions_cannot_be_told_apart_and_others_can():

@@ -9,17 +9,17 @@ from torch import nn
 
 from clockodile.hybrids.mixing import (
     COMPOSING,
-    GUIDANCE,
-    GUIDANCE_ALONE,
-    Mixer,
+    GUIDANCE_SCALE,
+    GUIDANCE_SCALE_ALONE,
+    HybridSampler,
+    best_of_n,
     class_weights,
-    keep_best,
-    layouts,
-    mix_best,
+    default_guidance_scale,
     mix_line,
     mix_once,
-    usual_guidance,
-    wanted,
+    mixing_weights,
+    select_best,
+    spatial_masks,
     way_of,
     worth,
 )
@@ -52,84 +52,97 @@ class Striped(nn.Module):
 
 
 @pytest.fixture
-def mixer():
-    return Mixer(Greys(), Bright(), Striped(), ("dark", "light"), (0, 1), 8)
+def sampler():
+    return HybridSampler(Greys(), Bright(), Striped(), ("dark", "light"), (0, 1), 8)
 
 
-def test_the_ends_of_the_mix_want_one_class_only(mixer):
-    assert set(class_weights(mixer, 0)) == {0} and set(class_weights(mixer, 1)) == {1}
-    assert set(class_weights(mixer, 0.3)) == {0, 1}
-    dark, light = (mix_once(mixer, range(4), mix=end).mean() for end in (0, 1))
-    assert dark < mix_once(mixer, range(4)).mean() < light
+def test_the_ends_of_the_mix_want_one_class_only(sampler):
+    assert set(class_weights(sampler, 0)) == {0} and set(class_weights(sampler, 1)) == {1}
+    assert set(class_weights(sampler, 0.3)) == {0, 1}
+    dark, light = (mix_once(sampler, range(4), mix=end).mean() for end in (0, 1))
+    assert dark < mix_once(sampler, range(4)).mean() < light
 
 
-def test_two_classes_are_asked_for_more_strongly_than_one(mixer):
-    assert [usual_guidance(mix) for mix in (0, 0.5, 1)] == [GUIDANCE_ALONE, GUIDANCE, GUIDANCE_ALONE]
-    assert GUIDANCE_ALONE < usual_guidance(0.25) == usual_guidance(0.75) < GUIDANCE
+def test_two_classes_are_asked_for_more_strongly_than_one(sampler):
+    assert [default_guidance_scale(mix) for mix in (0, 0.5, 1)] == [
+        GUIDANCE_SCALE_ALONE,
+        GUIDANCE_SCALE,
+        GUIDANCE_SCALE_ALONE,
+    ]
+    assert (
+        GUIDANCE_SCALE_ALONE < default_guidance_scale(0.25) == default_guidance_scale(0.75) < GUIDANCE_SCALE
+    )
     for mix in (0.0, 0.3, 0.5):
         usual, asked = (
-            mix_once(mixer, [1], mix=mix),
-            mix_once(mixer, [1], mix=mix, guidance=usual_guidance(mix)),
+            mix_once(sampler, [1], mix=mix),
+            mix_once(sampler, [1], mix=mix, guidance=default_guidance_scale(mix)),
         )
         assert torch.equal(usual, asked)
-        assert not torch.equal(usual, mix_once(mixer, [1], mix=mix, guidance=1.0))
+        assert not torch.equal(usual, mix_once(sampler, [1], mix=mix, guidance=1.0))
 
 
-def test_swapping_the_classes_turns_the_mix_round(mixer):
-    turned = replace(mixer, pair=(1, 0))
-    assert torch.allclose(mix_once(mixer, [1, 2], mix=0.3), mix_once(turned, [1, 2], mix=0.7), atol=1e-3)
+def test_swapping_the_classes_turns_the_mix_round(sampler):
+    turned = replace(sampler, pair=(1, 0))
+    assert torch.allclose(mix_once(sampler, [1, 2], mix=0.3), mix_once(turned, [1, 2], mix=0.7), atol=1e-3)
 
 
-@pytest.mark.parametrize("options", [{"mix": 0.2}, {"mix": 0.7}, {"lean": 0.9}])
-def test_who_follows_the_guides_gets_more_of_what_they_see(mixer, options):
-    def worth_of(follow):
-        pictures = mix_once(mixer, range(8), guidance=1.0, follow=follow, **options)
-        return worth(mixer.guides.evidence(pictures), options.get("mix", 0.5))
+@pytest.mark.parametrize("options", [{"mix": 0.2}, {"mix": 0.7}, {"class_offset": 0.9}])
+def test_who_follows_the_guides_gets_more_of_what_they_see(sampler, options):
+    def worth_of(classifier_guidance):
+        pictures = mix_once(
+            sampler, range(8), guidance=1.0, classifier_guidance=classifier_guidance, **options
+        )
+        return worth(sampler.guidance_classifier.evidence(pictures), options.get("mix", 0.5))
 
     assert (worth_of(0.1) > worth_of(0)).all()
 
 
-def test_where_only_one_class_is_wanted_nobody_is_followed(mixer):
+def test_where_only_one_class_is_wanted_nobody_is_followed(sampler):
     for end in (0, 1):
-        assert torch.equal(mix_once(mixer, [1], mix=end, follow=0.5), mix_once(mixer, [1], mix=end))
+        assert torch.equal(
+            mix_once(sampler, [1], mix=end, classifier_guidance=0.5), mix_once(sampler, [1], mix=end)
+        )
 
 
-def test_who_follows_depends_on_its_seed_alone(mixer):
-    many = mix_once(mixer, range(3), follow=0.5)
-    assert torch.equal(many[2:], mix_once(mixer, [2], follow=0.5))
+def test_who_follows_depends_on_its_seed_alone(sampler):
+    many = mix_once(sampler, range(3), classifier_guidance=0.5)
+    assert torch.equal(many[2:], mix_once(sampler, [2], classifier_guidance=0.5))
 
 
-def test_layouts_divide_the_picture(mixer):
-    for name, first in layouts(16).items():
+def test_layouts_divide_the_picture(sampler):
+    for name, first in spatial_masks(16).items():
         assert first.shape == (16, 16) and 0 <= first.min() and first.max() <= 1
-        a, b = class_weights(mixer, 0.5, layout=name).values()
+        a, b = class_weights(sampler, 0.5, spatial_mask=name).values()
         assert torch.allclose((a + b).mean(), torch.tensor(4.0 * 1.25), atol=0.01)
-    picture = mix_once(mixer, range(16), layout="above").mean((0, 1))
+    picture = mix_once(sampler, range(16), spatial_mask="above").mean((0, 1))
     assert picture[:3].mean() < picture[-3:].mean(), "the dark class is above"
 
 
-@pytest.mark.parametrize("follow", [0.0, 0.2])
-def test_the_rule_takes_the_try_with_the_most_of_the_lesser(mixer, follow):
-    found = mix_best(mixer, range(6), tries=7, follow=follow)
+@pytest.mark.parametrize("classifier_guidance", [0.0, 0.2])
+def test_the_rule_takes_the_try_with_the_most_of_the_lesser(sampler, classifier_guidance):
+    found = best_of_n(sampler, range(6), n_candidates=7, classifier_guidance=classifier_guidance)
     for number in (1, len(COMPOSING)):
         noise = [1000 * seed + number for seed in range(6)]
-        assert torch.equal(found.tried[number], mix_once(mixer, noise, follow=follow, **way_of(number)))
+        assert torch.equal(
+            found.tried[number],
+            mix_once(sampler, noise, classifier_guidance=classifier_guidance, **way_of(number)),
+        )
     assert found.images.shape == (6, 3, 8, 8) and found.tried.shape == (7, 6, 3, 8, 8)
     assert np.array_equal(found.number, found.worth.argmax(0))
     for seed, number in enumerate(found.number):
         assert torch.equal(found.images[seed], found.tried[number, seed])
-    again = worth(mixer.chooser.evidence(found.tried[2])[:, list(mixer.pair)], 0.5)
+    again = worth(sampler.selector.evidence(found.tried[2])[:, list(sampler.pair)], 0.5)
     assert torch.allclose(found.worth[2], again, atol=1e-4)
 
 
-def test_pictures_of_any_origin_can_be_chosen_among(mixer):
+def test_pictures_of_any_origin_can_be_chosen_among(sampler):
     asked = []
 
     def draw(seeds, number):
         asked.append((list(seeds), number))
         return torch.full((len(seeds), 3, 8, 8), number / 10)
 
-    found = keep_best(mixer, draw, [4, 7], tries=3)
+    found = select_best(sampler, draw, [4, 7], n_candidates=3)
     assert asked == [([4000, 7000], 0), ([4001, 7001], 1), ([4002, 7002], 2)]
     assert torch.allclose(found.images[:, 0, 0, 0], torch.from_numpy(found.number / 10).float())
 
@@ -140,32 +153,34 @@ def test_pure_classes_are_chosen_by_their_own_evidence():
     assert worth(evidence, 0.5).argmax() == 1
 
 
-def test_a_picture_depends_on_its_seed_alone(mixer):
-    many = mix_best(mixer, range(5), tries=3)
-    one = mix_best(mixer, [3], tries=3)
+def test_a_picture_depends_on_its_seed_alone(sampler):
+    many = best_of_n(sampler, range(5), n_candidates=3)
+    one = best_of_n(sampler, [3], n_candidates=3)
     assert torch.equal(many.images[3], one.images[0]) and many.number[3] == one.number[0]
 
 
-def test_a_line_leads_from_one_class_to_the_other(mixer):
-    lines = mix_line(mixer, range(4), [0, 0.25, 0.5, 0.75, 1])
+def test_a_line_leads_from_one_class_to_the_other(sampler):
+    lines = mix_line(sampler, range(4), [0, 0.25, 0.5, 0.75, 1])
     assert lines.shape == (5, 4, 3, 8, 8)
     assert (np.diff(lines.mean((1, 2, 3, 4)).numpy()) > 0).all()
-    assert torch.equal(lines[2], mix_best(mixer, range(4), tries=1).images), "the first try itself"
+    assert torch.equal(lines[2], best_of_n(sampler, range(4), n_candidates=1).images), "the first try itself"
 
 
 def test_tries_go_round_the_ways():
     assert way_of(0) == way_of(len(COMPOSING)) == COMPOSING[0] != way_of(1)
 
 
-def test_layout_and_lean_fade_towards_the_ends(mixer):
-    how = {"layout": "above", "lean": 0.2}
-    assert wanted(0.5) == (1, 1) and wanted(0) == (1, 0) and wanted(0.75) == (0.5, 1)
+def test_layout_and_lean_fade_towards_the_ends(sampler):
+    how = {"spatial_mask": "above", "class_offset": 0.2}
+    assert mixing_weights(0.5) == (1, 1) and mixing_weights(0) == (1, 0) and mixing_weights(0.75) == (0.5, 1)
     for mix, label in ((0, 0), (1, 1)):
-        (alone,) = class_weights(mixer, mix, **how).items()
-        assert alone[0] == label and torch.allclose(alone[1], torch.tensor(GUIDANCE_ALONE).expand(1, 1, 8, 8))
+        (alone,) = class_weights(sampler, mix, **how).items()
+        assert alone[0] == label and torch.allclose(
+            alone[1], torch.tensor(GUIDANCE_SCALE_ALONE).expand(1, 1, 8, 8)
+        )
     ranges = []
     for mix in (0.1, 0.3, 0.5):
-        first = class_weights(mixer, mix, **how)[0]
+        first = class_weights(sampler, mix, **how)[0]
         ranges.append(float(first.max() - first.min()))
     assert 0 < ranges[0] < ranges[1] < ranges[2]
 
@@ -178,7 +193,7 @@ def test_what_is_wanted_less_lacks_less():
     assert worth(torch.empty(3, 2, device="meta"), 0.5).device.type == "meta", "wherever the evidence is"
 
 
-def test_a_line_is_made_of_first_tries(mixer):
-    line = mix_line(mixer, [4, 7], [0.5, 1], follow=0.3)
-    assert torch.equal(line[0], mix_once(mixer, [4000, 7000], follow=0.3, **way_of(0)))
-    assert torch.equal(line[1], mix_once(mixer, [4000, 7000], mix=1))
+def test_a_line_is_made_of_first_tries(sampler):
+    line = mix_line(sampler, [4, 7], [0.5, 1], classifier_guidance=0.3)
+    assert torch.equal(line[0], mix_once(sampler, [4000, 7000], classifier_guidance=0.3, **way_of(0)))
+    assert torch.equal(line[1], mix_once(sampler, [4000, 7000], mix=1))

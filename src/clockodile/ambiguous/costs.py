@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from clockodile.ambiguous.judge import features_of
-from clockodile.ambiguous.score_table import Opinions
+from clockodile.ambiguous.score_table import OutOfFold
 from clockodile.classify import half_quarter_quarter
 from clockodile.core.timing import timed
 from clockodile.data.dataset import Dataset, as_tensor
@@ -21,9 +21,9 @@ Made = TypeVar("Made")
 
 
 def seconds_per_thousand(
-    data: Dataset, known: Opinions, net: nn.Module, *, repeats: int = 3
+    data: Dataset, known: OutOfFold, net: nn.Module, *, repeats: int = 3
 ) -> dict[str, float]:
-    """Seconds to look at 1,000 images, by what a method asks (`Method.asks`): the median of several measurements.
+    """Seconds to look at 1,000 images, by what a method asks (`Method.models`): the median of several measurements.
 
     known: says how many nets and codes there are; net: one of ours. Weights do not matter here, so the others are new.
     """

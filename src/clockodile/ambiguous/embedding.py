@@ -30,7 +30,7 @@ def codes_of(run: Run, data: Dataset, *, retrain: bool = False) -> np.ndarray:
         images = data.tensor()[:, :, :side, :side]
         return {"codes": np.stack([one_code(images, epochs, COUNT * run.seed + i) for i in range(COUNT)])}
 
-    return store.remember(run.dir, FILE, config, make, anew=retrain)["codes"]
+    return store.cached(run.dir, FILE, config, make, anew=retrain)["codes"]
 
 
 def one_code(images: torch.Tensor, epochs: int, seed: int) -> np.ndarray:

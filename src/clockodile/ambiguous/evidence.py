@@ -26,9 +26,8 @@ class Judge:
 
     weight: np.ndarray  # float (K, C, D), on features as they come: standardisation is folded in
     bias: np.ndarray  # float (K, C)
-    others: (
-        np.ndarray
-    )  # float (M, C) sorted by column: scores of M other things, each by the probe that did not see it
+    # float (M, C) sorted by column: scores of M background pictures, each by the probe that did not see it
+    background: np.ndarray
 
     def scores(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
         """Log-odds of each class against its counter-examples, float (N, C), any size, higher = more of it.
@@ -41,7 +40,7 @@ class Judge:
 
     def evidence(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
         """Evidence (N, C) in [0, 1]; arguments as of `scores`."""
-        return percentile(self.scores(features, fold), self.others)
+        return percentile(self.scores(features, fold), self.background)
 
 
 def percentile(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -59,7 +58,7 @@ def fit_judge(
     fold: np.ndarray,
     *,
     classes: int,
-    rivals: bool = False,
+    one_vs_rest: bool = False,
     strength: float = STRENGTH,
 ) -> Judge:
     """Fit a logistic regression for each class against the pictures of neither.
@@ -70,7 +69,8 @@ def fit_judge(
     """
     known = [fold != held for held in range(fold.max() + 1)]
     probes = [
-        fit_probes(features[rows], labels[rows], classes, strength=strength, rivals=rivals) for rows in known
+        fit_probes(features[rows], labels[rows], classes, strength=strength, one_vs_rest=one_vs_rest)
+        for rows in known
     ]
     # as they are stored: a loaded judge must find the same as a fresh one
     weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
@@ -89,7 +89,7 @@ def quadrants(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float =
 
 
 def fit_probes(
-    features: np.ndarray, labels: np.ndarray, classes: int, *, strength: float, rivals: bool
+    features: np.ndarray, labels: np.ndarray, classes: int, *, strength: float, one_vs_rest: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weight (C, D) and bias (C,) on raw features; a class and its counter-examples count alike, however many they are.
 
@@ -99,7 +99,7 @@ def fit_probes(
     scaled = scaler.transform(np.asarray(features, np.float64))
     weight, bias = [], []
     for label in range(classes):
-        rows = np.full(len(labels), True) if rivals else (labels == label) | (labels < 0)
+        rows = np.full(len(labels), True) if one_vs_rest else (labels == label) | (labels < 0)
         model = LogisticRegression(C=1 / strength, class_weight="balanced", max_iter=2000, tol=1e-6)
         model.fit(scaled[rows], labels[rows] == label)
         weight.append(model.coef_[0] / scaler.scale_)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from clockodile.ambiguous.background import Neither, pictures_of_neither
+from clockodile.ambiguous.background import Background, background_pictures
 from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.core import store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
-from clockodile.learn.backbones import OFFLINE, Backbone, extract_features, load_backbone
+from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
 
 VERSION = 2  # raise it when features or probes change their meaning: a kept judge is then fitted anew
 SIDES = (96, 128)  # pixels the pictures are enlarged to; both together tell reptiles apart better than either
@@ -25,17 +25,17 @@ NAME = "judge"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class JudgeResult:
     """What the judge says of the images of a run, each image by the probes that were fitted without its fold."""
 
     judge: Judge
     features: np.ndarray  # float32 (N, D) of the labelled images, comparable with each other
     scores: np.ndarray  # float (N, C) log-odds of the labelled images
     evidence: np.ndarray  # float (N, C) in [0, 1] of the labelled images
-    neither: Neither
-    fold_neither: np.ndarray  # int (M,)
-    features_neither: np.ndarray  # float32 (M, D)
-    scores_neither: np.ndarray  # float (M, C)
+    background: Background
+    fold_background: np.ndarray  # int (M,)
+    features_background: np.ndarray  # float32 (M, D)
+    scores_background: np.ndarray  # float (M, C)
     auroc: np.ndarray  # float (C,) each class's unseen images against unseen pictures of neither
 
 
@@ -45,42 +45,42 @@ def backbones(network: str) -> list[Backbone]:
     return [load_backbone(network, side=side, mirror=True).freeze() for side in SIDES]
 
 
-def features_of(images: np.ndarray, network: str = OFFLINE) -> np.ndarray:
+def features_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> np.ndarray:
     """What a frozen network sees of uint8 images (N, S, S, 3) and their mirror images: (N, 2 * 1280)."""
     tensor = as_tensor(images)
     return np.concatenate([extract_features(backbone, tensor).numpy() for backbone in backbones(network)], 1)
 
 
-def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> Judgement:
+def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
-    train, neither = data.part("train"), pictures_of_neither(data, seed=run.seed)
-    judge, features_of_run = fit_on(OFFLINE, run, data, neither, name=NAME, retrain=retrain)
-    features, fold = features_of_run(), neither.folds(train, seed=run.seed)
+    train, background = data.part("train"), background_pictures(data, seed=run.seed)
+    judge, features_of_run = fit_on(DEFAULT_BACKBONE, run, data, background, name=NAME, retrain=retrain)
+    features, fold = features_of_run(), background.folds(train, seed=run.seed)
     labels = np.concatenate([train.labels, np.full(len(fold), -1)])
     scores, known = judge.scores(features, np.concatenate([train.fold, fold])), labels >= 0
-    return Judgement(
+    return JudgeResult(
         judge,
         features[known],
         scores[known],
-        percentile(scores[known], judge.others),
-        neither,
+        percentile(scores[known], judge.background),
+        background,
         fold,
         features[~known],
         scores[~known],
-        separation_from_others(scores, labels, len(data.classes)),
+        auroc_against_background(scores, labels, len(data.classes)),
     )
 
 
 def fit_on(
-    network: str, run: Run, data: Dataset, neither: Neither, *, name: str, retrain: bool = False
+    network: str, run: Run, data: Dataset, background: Background, *, name: str, retrain: bool = False
 ) -> tuple[Judge, Callable[[], np.ndarray]]:
     """A judge that sees through this network: from the run folder, else from the package, else fitted now.
 
-    Also what computes, or loads, the network's features of the labelled images and then of `neither`, float32 (N, D):
+    Also what computes, or loads, the network's features of the labelled images, then of `background`, float32 (N, D):
     they take long and are only needed to fit. name: of the stored file, without its suffix. data: all splits.
     """
     train = data.part("train")
-    fold = neither.folds(train, seed=run.seed)
+    fold = background.folds(train, seed=run.seed)
     config = {
         "judge": network,
         "version": VERSION,
@@ -88,38 +88,42 @@ def fit_on(
         "strength": STRENGTH,
         "folds": train.folds_key,
     }
-    config["neither"] = store.fingerprint(neither.images, fold)
-    config["kinds"] = store.key_of({"": neither.kinds.tolist()})
+    config["background"] = store.fingerprint(background.images, fold)
+    config["kinds"] = store.key_of({"": background.kinds.tolist()})
     seen = dict(config)
 
     def make() -> dict[str, np.ndarray]:
         start = time.perf_counter()
-        rows = np.concatenate([features_of(part.images, network) for part in (train, neither)])
+        rows = np.concatenate([features_of(part.images, network) for part in (train, background)])
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
     @cache
     def features() -> np.ndarray:
-        return store.remember(run.dir, f"features/{Path(name).name}.npz", seen, make)["rows"]
+        return store.cached(run.dir, f"features/{Path(name).name}.npz", seen, make)["rows"]
 
-    config["rivals"] = bool(neither.note)  # of makeshift pictures alone a judge would learn what a drawing is
+    config["one_vs_rest"] = bool(
+        background.note
+    )  # of makeshift pictures alone a judge would learn what a drawing is
 
     def fit() -> tuple[dict, dict]:
         labels = np.concatenate([train.labels, np.full(len(fold), -1)])
         folds = np.concatenate([train.fold, fold])
-        judge = fit_judge(features(), labels, folds, classes=len(data.classes), rivals=config["rivals"])
-        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "others")}
+        judge = fit_judge(
+            features(), labels, folds, classes=len(data.classes), one_vs_rest=config["one_vs_rest"]
+        )
+        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
         return state, {
             "classes": list(data.classes),
             "pair": list(run.recipe.pair),
             "image_size": int(train.images.shape[1]),
-            "note": neither.note,
+            "note": background.note,
         }
 
     fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
     return judge_from(fitted), features
 
 
-def separation_from_others(scores: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+def auroc_against_background(scores: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Area under the ROC curve of each class's images against the pictures of neither (label -1), float (C,)."""
     areas = []
     for label in range(classes):
@@ -128,6 +132,6 @@ def separation_from_others(scores: np.ndarray, labels: np.ndarray, classes: int)
     return np.array(areas)
 
 
-def judge_from(fitted: store.Fitted) -> Judge:
+def judge_from(fitted: store.Checkpoint) -> Judge:
     """The judge in a stored file."""
-    return Judge(**{name: fitted.state[name].double().numpy() for name in ("weight", "bias", "others")})
+    return Judge(**{name: fitted.state[name].double().numpy() for name in ("weight", "bias", "background")})

@@ -14,10 +14,10 @@ from clockodile.ambiguous.scores import (
     distances_to_centres,
     entropy,
     evidence_against,
-    label_quality_doubt,
-    nearness_to_others,
-    neighbour_mix,
-    self_doubt,
+    knn_label_entropy,
+    low_normalized_margin,
+    low_self_confidence,
+    nearest_centroid_margin,
 )
 from clockodile.learn.linear_probe import fit_probe
 
@@ -81,13 +81,13 @@ def planted_errors(
         spoiled, exchanged = exchange_labels(labels, share, seed=seed + number)
         probability = probe_out_of_fold(features, spoiled, fold)
         tried = {
-            "label quality": label_quality_doubt(probability, spoiled),
-            "misclassified": self_doubt(probability, spoiled),
-            "nearer to the other class's mean": nearness_to_others(
+            "label quality": low_normalized_margin(probability, spoiled),
+            "misclassified": low_self_confidence(probability, spoiled),
+            "nearer to the other class's mean": nearest_centroid_margin(
                 distances_to_centres(features, spoiled, fold), spoiled
             ),
             "entropy": entropy(probability),
-            "mixed neighbours": neighbour_mix(features, spoiled, fold),
+            "mixed neighbours": knn_label_entropy(features, spoiled, fold),
         }
         if evidence is not None:
             judged = evidence(spoiled)

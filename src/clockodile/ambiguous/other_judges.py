@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clockodile.ambiguous.evidence import LENIENT, STRENGTH, Judge, fit_judge
-from clockodile.ambiguous.judge import Judgement, separation_from_others
+from clockodile.ambiguous.judge import JudgeResult, auroc_against_background
 from clockodile.ambiguous.scores import both
 from clockodile.ambiguous.stability import overlap
 from clockodile.data.dataset import Dataset
@@ -17,7 +17,7 @@ from clockodile.data.dataset import Dataset
 RESAMPLED = 100  # times that pictures are drawn anew for a standard error
 
 
-def two_rules(judged: Judgement, train: Dataset, pair: tuple[int, int]) -> pd.DataFrame:
+def two_rules(judged: JudgeResult, train: Dataset, pair: tuple[int, int]) -> pd.DataFrame:
     """This judge beside one by the older rule, a row each: auroc_a and _b; a_in_b, the median evidence for the pair's
     first class in photographs of the second, and b_in_a; both, the share of photographs with evidence for both.
     """
@@ -25,9 +25,9 @@ def two_rules(judged: Judgement, train: Dataset, pair: tuple[int, int]) -> pd.Da
     rows = {}
     for rule, judge in (
         ("other things", judged.judge),
-        ("everything else", judge_of(judged, train, rivals=True)),
+        ("everything else", judge_of(judged, train, one_vs_rest=True)),
     ):
-        area = separation_from_others(judge.scores(features, fold), labels, len(train.classes))
+        area = auroc_against_background(judge.scores(features, fold), labels, len(train.classes))
         evidence = judge.evidence(judged.features, train.fold)
         first, second = pair
         rows[rule] = {
@@ -41,7 +41,7 @@ def two_rules(judged: Judgement, train: Dataset, pair: tuple[int, int]) -> pd.Da
 
 
 def penalties(
-    judged: Judgement,
+    judged: JudgeResult,
     train: Dataset,
     strengths: Sequence[float],
     pair: tuple[int, int],
@@ -61,7 +61,7 @@ def penalties(
         scores = judge_of(judged, train, strength=strength).scores(features, fold)
         areas.append(
             [
-                separation_from_others(scores[rows], labels[rows], len(train.classes))
+                auroc_against_background(scores[rows], labels[rows], len(train.classes))
                 for rows in (np.arange(len(labels)), *draws)
             ]
         )
@@ -80,12 +80,12 @@ def penalties(
     return pd.DataFrame(columns, index=pd.Index(strengths, name="strength"))
 
 
-def clusters(judged: Judgement, train: Dataset) -> np.ndarray:
+def clusters(judged: JudgeResult, train: Dataset) -> np.ndarray:
     """A number for all pictures that hang together, int, in the order of `all_known`: near-duplicates, a kind of other
     things, or what was cut from one photograph.
     """
-    kind = train.group.max() + 1 + np.unique(judged.neither.kinds, return_inverse=True)[1]
-    origin = judged.neither.origin
+    kind = train.group.max() + 1 + np.unique(judged.background.kinds, return_inverse=True)[1]
+    origin = judged.background.origin
     return np.concatenate([train.group, np.where(origin >= 0, train.group[origin], kind)])
 
 
@@ -105,7 +105,7 @@ def resampled(labels: np.ndarray, cluster: np.ndarray, rng: np.random.Generator)
 
 
 def halves_of_the_judge(
-    judged: Judgement, train: Dataset, *, seed: int, strength: float = STRENGTH
+    judged: JudgeResult, train: Dataset, *, seed: int, strength: float = STRENGTH
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two judges that share no picture: the evidence of each for all images (N, C), and which ones it knows, (N,).
 
@@ -114,38 +114,40 @@ def halves_of_the_judge(
     """
     rng = np.random.default_rng(seed)
     half = (rng.permutation(train.group.max() + 1) % 2 == 0)[train.group]
-    others, origin = rng.random(len(judged.fold_neither)) < 0.5, judged.neither.origin
+    others, origin = rng.random(len(judged.fold_background)) < 0.5, judged.background.origin
     first = np.concatenate([half, np.where(origin >= 0, half[origin], others)])
     judges = [(judge_of(judged, train, rows=rows, strength=strength), rows) for rows in (first, ~first)]
     return [(judge.evidence(judged.features, train.fold), rows[: len(train)]) for judge, rows in judges]
 
 
-def evidence_by_labels(judged: Judgement, train: Dataset, labels: np.ndarray) -> np.ndarray:
+def evidence_by_labels(judged: JudgeResult, train: Dataset, labels: np.ndarray) -> np.ndarray:
     """What the judge would find, (N, C), had it learned from these labels, int (N,), right or wrong."""
     return judge_of(judged, replace(train, labels=labels)).evidence(judged.features, train.fold)
 
 
 def judge_of(
-    judged: Judgement,
+    judged: JudgeResult,
     train: Dataset,
     *,
     rows: np.ndarray | slice = slice(None),
     strength: float = STRENGTH,
-    rivals: bool | None = None,
+    one_vs_rest: bool | None = None,
 ) -> Judge:
     """A judge fitted anew. rows: bool, which of `all_known`, by default all; rivals: as of fit_judge, by default as
     judged.
     """
     features, labels, fold = (part[rows] for part in all_known(judged, train))
-    if rivals is None:
-        rivals = bool(judged.neither.note)
-    return fit_judge(features, labels, fold, classes=len(train.classes), rivals=rivals, strength=strength)
+    if one_vs_rest is None:
+        one_vs_rest = bool(judged.background.note)
+    return fit_judge(
+        features, labels, fold, classes=len(train.classes), one_vs_rest=one_vs_rest, strength=strength
+    )
 
 
-def all_known(judged: Judgement, train: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def all_known(judged: JudgeResult, train: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, labels (-1 for neither) and folds of all that a judge is fitted on."""
     return (
-        np.concatenate([judged.features, judged.features_neither]),
-        np.concatenate([train.labels, np.full(len(judged.fold_neither), -1)]),
-        np.concatenate([train.fold, judged.fold_neither]),
+        np.concatenate([judged.features, judged.features_background]),
+        np.concatenate([train.labels, np.full(len(judged.fold_background), -1)]),
+        np.concatenate([train.fold, judged.fold_background]),
     )

@@ -12,7 +12,7 @@ import PIL.Image
 from matplotlib.figure import Figure
 
 from clockodile.ambiguous.evidence import LENIENT, quadrants
-from clockodile.ambiguous.judge import Judgement
+from clockodile.ambiguous.judge import JudgeResult
 from clockodile.core.results import data_uri
 from clockodile.data.dataset import Dataset
 from clockodile.data.widgets import PAGE, tiles
@@ -27,19 +27,19 @@ STYLE = (
 )
 
 
-def browse_plane(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> widgets.VBox:
+def browse_plane(data: Dataset, judged: JudgeResult, pair: tuple[int, int]) -> widgets.VBox:
     """`pointing_page`, and below it the clearest images of one corner. data: the images judged; pair: two labels."""
     return widgets.VBox([widgets.HTML(pointing_page(data, judged, pair)), browse_corners(data, judged, pair)])
 
 
-def pointing_page(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> str:
+def pointing_page(data: Dataset, judged: JudgeResult, pair: tuple[int, int]) -> str:
     """HTML: images of the pair's classes as dots in the plane (at most MOST); the one pointed at is shown beside it.
 
     It needs no script: what belongs to a dot is there from the start and becomes visible under the pointer.
     """
     shown = np.flatnonzero(np.isin(data.labels, pair))
     shown = shown[:: max(1, -(-len(shown) // MOST))]
-    scores, others = judged.scores[shown][:, list(pair)], judged.scores_neither[:, list(pair)]
+    scores, others = judged.scores[shown][:, list(pair)], judged.scores_background[:, list(pair)]
     every = np.concatenate([scores, others])
     low, high = every.min(0), every.max(0)
     limits = np.quantile(others, LENIENT, axis=0, method="inverted_cdf")
@@ -102,7 +102,7 @@ def as_link(image: np.ndarray) -> str:
     return data_uri(buffer.getvalue(), "image/webp")
 
 
-def browse_corners(data: Dataset, judged: Judgement, pair: tuple[int, int]) -> widgets.VBox:
+def browse_corners(data: Dataset, judged: JudgeResult, pair: tuple[int, int]) -> widgets.VBox:
     """Choose a corner of the plane and how strict to be; see how many images lie there and the clearest of them."""
     names, evidence = [data.classes[label] for label in pair], judged.evidence
     corners = {

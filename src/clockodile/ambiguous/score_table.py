@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clockodile.ambiguous import scores
-from clockodile.ambiguous.judge import Judgement
+from clockodile.ambiguous.judge import JudgeResult
 from clockodile.ambiguous.stability import halves_of_nets
 from clockodile.classify.calibration import cross_fitted_temperature, log_mean_probability
 from clockodile.core.errors import UserError
@@ -18,7 +18,7 @@ Judges = list[tuple[np.ndarray, np.ndarray]]  # evidence (N, C), and bool (N,) t
 
 
 @dataclass(frozen=True)
-class Opinions:
+class OutOfFold:
     """What models say of N images that they did not train on; only `out_of_fold` makes one.
 
     S nets a fold; D features.
@@ -50,14 +50,16 @@ class Opinions:
         """Distance (A, N, C) of each image's code to every class's mean code in other folds."""
         return np.concatenate([scores.distances_to_centres(c, self.labels, self.fold) for c in self.codes])
 
-    def of_nets(self, asks: str, chosen: np.ndarray) -> Opinions:
+    def of_nets(self, models: str, chosen: np.ndarray) -> OutOfFold:
         """The same with only some of the nets a method asks. asks: as in Method; chosen: int (K,) their numbers."""
-        parts = {"ours": ("logits",), "first": ("first_logits", "first_distance"), "codes": ("codes",)}[asks]
+        parts = {"ours": ("logits",), "first": ("first_logits", "first_distance"), "codes": ("codes",)}[
+            models
+        ]
         return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
 
-    def count(self, asks: str) -> int:
+    def count(self, models: str) -> int:
         """How many nets a fold a method asks."""
-        return len({"ours": self.logits, "first": self.first_logits, "codes": self.codes}[asks])
+        return len({"ours": self.logits, "first": self.first_logits, "codes": self.codes}[models])
 
 
 def out_of_fold(
@@ -65,9 +67,9 @@ def out_of_fold(
     ours: dict[str, np.ndarray],
     first: dict[str, np.ndarray],
     codes: np.ndarray,
-    judged: Judgement,
+    judged: JudgeResult,
     pair: tuple[int, int],
-) -> Opinions:
+) -> OutOfFold:
     """Put together what is known of the training images. ours, first: as stored (schemas.OUT_OF_FOLD).
 
     codes: float (A, N, D), see embedding.codes_of.
@@ -81,7 +83,7 @@ def out_of_fold(
             raise UserError(f"{name} predictions are not out of fold for these images; run notebook 02 again")
     if len(judged.evidence) != len(data):
         raise UserError(f"the judge spoke about {len(judged.evidence)} images, not about these {len(data)}")
-    return Opinions(
+    return OutOfFold(
         data.labels,
         data.fold,
         ours["logits"],
@@ -100,48 +102,49 @@ class Method:
 
     title: str
     source: str
-    score: Callable[[Opinions], np.ndarray]
-    asks: str  # whose halves are compared: "ours", "first" or "codes" nets, or "judge", whose halves know other images
+    score: Callable[[OutOfFold], np.ndarray]
+    # whose halves are compared: "ours", "first" or "codes" nets, or "judge", whose halves know other images
+    models: str
 
 
-def two_halves(method: Method, known: Opinions, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
+def two_halves(method: Method, known: OutOfFold, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
     """What a method says by one half of the models and by the other, for several ways to halve them.
 
     judges: as from other_judges.halves_of_the_judge. A single net has no halves: an empty list.
     """
-    if method.asks == "judge":
+    if method.models == "judge":
         return [tuple(method.score(replace(known, evidence=part, allowed=half)) for part, half in judges)]
-    nets = known.count(method.asks)
+    nets = known.count(method.models)
     return (
-        halves_of_nets(lambda chosen: method.score(known.of_nets(method.asks, chosen)), nets)
+        halves_of_nets(lambda chosen: method.score(known.of_nets(method.models, chosen)), nets)
         if nets > 1
         else []
     )
 
 
-METHODS: dict[str, Method] = {
+SCORES: dict[str, Method] = {
     "misclassified": Method(
         "misclassified",
         "report 000, first attempt",
-        lambda known: scores.self_doubt(known.first_probability, known.labels),
+        lambda known: scores.low_self_confidence(known.first_probability, known.labels),
         "first",
     ),
     "centre_balance": Method(
         "equally far from both centres",
         "report 000, second attempt",
-        lambda known: scores.centre_balance(known.first_distance, known.pair),
+        lambda known: scores.centroid_distance_ratio(known.first_distance, known.pair),
         "first",
     ),
     "perceptual": Method(
         "nearer to the other class's mean",
         "report 001",
-        lambda known: scores.nearness_to_others(known.first_distance, known.labels),
+        lambda known: scores.nearest_centroid_margin(known.first_distance, known.labels),
         "first",
     ),
     "autoencoder": Method(
         "nearer to the other class's mean code",
         "report 001, autoencoder",
-        lambda known: scores.nearness_to_others(known.code_distance, known.labels),
+        lambda known: scores.nearest_centroid_margin(known.code_distance, known.labels),
         "codes",
     ),
     "entropy": Method(
@@ -153,19 +156,21 @@ METHODS: dict[str, Method] = {
     "disagreement": Method(
         "disagreement of the nets",
         "Depeweg et al., 2018",
-        lambda known: scores.disagreement(known.logits),
+        lambda known: scores.mutual_information(known.logits),
         "ours",
     ),
     "label_quality": Method(
         "label quality",
         "Northcutt et al., 2021",
-        lambda known: scores.label_quality_doubt(known.probability, known.labels),
+        lambda known: scores.low_normalized_margin(known.probability, known.labels),
         "ours",
     ),
     "neighbour_mix": Method(
         "mixed neighbours",
         "nearest neighbours",
-        lambda known: scores.neighbour_mix(known.features, known.labels, known.fold, allowed=known.allowed),
+        lambda known: scores.knn_label_entropy(
+            known.features, known.labels, known.fold, allowed=known.allowed
+        ),
         "judge",
     ),
     "evidence": Method(

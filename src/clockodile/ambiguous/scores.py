@@ -16,7 +16,7 @@ TINY = np.finfo(np.float64).tiny
 # --- from probabilities ---------------------------------------------------------------------------------------
 
 
-def self_doubt(probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def low_self_confidence(probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """1 - the probability of the image's own label; with two classes, above 0.5 = misclassified (report 000).
 
     probability: (N, C), rows sum to 1; labels: int (N,).
@@ -35,7 +35,7 @@ def margin(probability: np.ndarray) -> np.ndarray:
     return 1 - (ordered[:, -1] - ordered[:, -2])
 
 
-def split_entropy(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def decompose_entropy(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Doubt of an ensemble in two parts: what each net doubts by itself, and what they disagree about.
 
     logits: (S, N, C). Returns aleatoric (N,), the mean of the nets' entropies, and epistemic (N,), the mutual
@@ -47,12 +47,12 @@ def split_entropy(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return aleatoric, np.clip(entropy(each.mean(0)) - aleatoric, 0, 1)
 
 
-def disagreement(logits: np.ndarray) -> np.ndarray:
-    """The epistemic part of `split_entropy`. logits: (S, N, C)."""
-    return split_entropy(logits)[1]
+def mutual_information(logits: np.ndarray) -> np.ndarray:
+    """The epistemic part of `decompose_entropy`. logits: (S, N, C)."""
+    return decompose_entropy(logits)[1]
 
 
-def label_quality_doubt(probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def low_normalized_margin(probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """1 - the label's quality by confident learning (Northcutt et al., 2021): which labels may be wrong?
 
     Each class's probabilities are first lowered by the mean probability its own images get, so that a class the nets
@@ -72,7 +72,7 @@ def label_quality_doubt(probability: np.ndarray, labels: np.ndarray) -> np.ndarr
 # --- from features --------------------------------------------------------------------------------------------
 
 
-def centre_balance(centre_distance: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+def centroid_distance_ratio(centre_distance: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     """How equally far an image lies from the centres of two classes (report 000, second attempt).
 
     centre_distance: (S, N, C) latent distances, >= 0; pair: two class numbers. Returns (N,): 1 = the same distance to
@@ -89,7 +89,7 @@ def within_tolerance(balance: np.ndarray, tolerance: float) -> np.ndarray:
     return balance > 1 - tolerance
 
 
-def nearness_to_others(centre_distance: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def nearest_centroid_margin(centre_distance: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How near an image lies to the nearest other class's mean, against its own (report 001's perceptual ranking).
 
     centre_distance: (S, N, C), >= 0. Returns own / (own + other), averaged over S: above 0.5 = nearer to another class.
@@ -106,7 +106,7 @@ def distances_to_centres(features: np.ndarray, labels: np.ndarray, fold: np.ndar
     """Distance of each image to every class's mean among the OTHER folds' images.
 
     features: (N, D) comparable across folds, such as a frozen network's; every class needs images in each of those.
-    Returns (1, N, C), as `nearness_to_others` and `centre_balance` take it.
+    Returns (1, N, C), as `nearest_centroid_margin` and `centroid_distance_ratio` take it.
     """
     found = np.empty((1, len(features), labels.max() + 1))
     for held in np.unique(fold):
@@ -117,7 +117,7 @@ def distances_to_centres(features: np.ndarray, labels: np.ndarray, fold: np.ndar
     return found
 
 
-def neighbour_mix(
+def knn_label_entropy(
     features: np.ndarray,
     labels: np.ndarray,
     fold: np.ndarray,

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         settings["recipe"], recipe_why = guess_recipe(settings.get("data_dir", ""))
 
     from clockodile.app.execute import CELL_TIMEOUT, NotebookFailed
-    from clockodile.app.progress import Teller
+    from clockodile.app.progress import ProgressPrinter
     from clockodile.app.report import results_text
     from clockodile.app.run import run_notebooks
     from clockodile.core.workspace import open_run
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     timeout = CELL_TIMEOUT if args.cell_timeout is None else args.cell_timeout
     try:
         report = run_notebooks(
-            opened, args.only, own, progress=Teller(opened, recipe_why), cell_timeout=timeout
+            opened, args.only, own, progress=ProgressPrinter(opened, recipe_why), cell_timeout=timeout
         )
     except NotebookFailed as failure:
         print(f"clockodile: {failure}", file=sys.stderr)

@@ -21,7 +21,7 @@ class Progress:
         """It did not."""
 
 
-class Teller(Progress):
+class ProgressPrinter(Progress):
     """Prints a heading, a line for each notebook and, after the first, where the images came from."""
 
     def __init__(self, run: Run, recipe_why: str = ""):

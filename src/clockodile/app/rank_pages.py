@@ -15,7 +15,7 @@ from clockodile.app.rank_store import ranked
 from clockodile.app.ranker import Ranker
 from clockodile.classify.predictions import quoted
 from clockodile.core.results import data_uri
-from clockodile.data.files import Rejected, read_image
+from clockodile.data.files import InvalidImage, read_image
 from clockodile.data.scan import printable
 
 SIDE = 96  # pixels of a picture in the page
@@ -56,7 +56,7 @@ def picture(path: str, size: int) -> str:
     """An image as the nets saw it, as a data URL; a blank one when the file has gone since it was judged."""
     try:
         pixels = read_image(path, size)[0]
-    except Rejected:
+    except InvalidImage:
         pixels = np.full((size, size, 3), 200, np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")

@@ -35,7 +35,7 @@ class Ranker:
     def rows(self, images: np.ndarray) -> list[tuple[float, float, str, str, str]]:
         """Score, smaller log-odds, quadrant, reason and all numbers (JSON) of images, uint8 (N, S, S, 3)."""
         odds = self.judge.scores(features_of(images))
-        evidence = percentile(odds, self.judge.others)
+        evidence = percentile(odds, self.judge.background)
         probability = self.predictor.probabilities(images)
         scores, finer = both(evidence, self.pair), both(odds, self.pair)
         return [
@@ -60,7 +60,9 @@ def load_ranker(run_dir: Path | None, *, tell: Tell) -> Ranker:
     try:
         with safe_open(path, framework="pt") as file:
             record = json.loads(file.metadata()["clockodile"])
-            parts = {name: file.get_tensor(name).double().numpy() for name in ("weight", "bias", "others")}
+            parts = {
+                name: file.get_tensor(name).double().numpy() for name in ("weight", "bias", "background")
+            }
     except Exception as error:
         raise UserError(
             f"{path} is missing or damaged; `clockodile run --only 03 --out {folder}` makes it, with that run's options"

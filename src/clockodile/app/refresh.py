@@ -42,9 +42,9 @@ SHIPPED = (
     "classifier/predictor-*",
     "judge",
     "generators/flow",
-    "generators/guides",
-    "generators/chooser",
-    "generators/witness",
+    "generators/guidance_classifier",
+    "generators/selector",
+    "generators/independent_judge",
 )
 
 

@@ -29,15 +29,15 @@ from clockodile.hybrids.generators.table import CLASSIC, Draw, of_codes, of_noth
 from clockodile.hybrids.generators.vae import vae_hybrids
 from clockodile.hybrids.guidance import NAME as GUIDES
 from clockodile.hybrids.guidance import VERSION as GUIDES_VERSION
-from clockodile.hybrids.guidance import guides_from
-from clockodile.hybrids.mixing import FOLLOW, TRIES, Mixer, mix_best, mix_line
-from clockodile.hybrids.selection import CHOOSER, NAMES, Eyes
+from clockodile.hybrids.guidance import guidance_classifier_from
+from clockodile.hybrids.mixing import CLASSIFIER_GUIDANCE, N_CANDIDATES, HybridSampler, best_of_n, mix_line
+from clockodile.hybrids.selection import NAMES, SELECTOR, NetworkJudge
 from clockodile.show.plots import image_sheet
 
 OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the guides. The first is the default
-    "following_best": (TRIES, FOLLOW),
-    "following": (1, FOLLOW),
-    "flow_best": (TRIES, 0.0),
+    "following_best": (N_CANDIDATES, CLASSIFIER_GUIDANCE),
+    "following": (1, CLASSIFIER_GUIDANCE),
+    "flow_best": (N_CANDIDATES, 0.0),
     "flow": (1, 0.0),
 }
 FROM_NOISE = {"vae": vae_hybrids, "gan": gan_hybrids}  # how the nets of earlier.INVENTORS draw
@@ -122,13 +122,13 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     if method in OF_THE_FLOW:
         if run is None:
-            mixer = load_mixer(store.shipped_weights(), "install clockodile again")
+            sampler = load_mixer(store.shipped_weights(), "install clockodile again")
         else:
-            mixer = load_mixer(Path(run, "generators"), mend(Path(run)))
-        names = [mixer.classes[label] for label in mixer.pair]
+            sampler = load_mixer(Path(run, "generators"), mend(Path(run)))
+        names = [sampler.classes[label] for label in sampler.pair]
         if OF_THE_FLOW[method][0] > 1:
-            judge.backbones(CHOOSER)  # a network that cannot be loaded is named before anything is drawn
-        return partial(flow_pictures, mixer, *OF_THE_FLOW[method]), names
+            judge.backbones(SELECTOR)  # a network that cannot be loaded is named before anything is drawn
+        return partial(flow_pictures, sampler, *OF_THE_FLOW[method]), names
     if run is None:
         raise UserError(
             f"--method {method} starts from photographs: give a run folder in place of --pretrained"
@@ -140,15 +140,21 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
 
 
 def flow_pictures(
-    mixer: Mixer, tries: int, follow: float, seeds: range, mixes: Sequence[float]
+    sampler: HybridSampler,
+    n_candidates: int,
+    classifier_guidance: float,
+    seeds: range,
+    mixes: Sequence[float],
 ) -> torch.Tensor:
     """Pictures (M, N, 3, S, S) of N seeds at M mixes: the best of several tries at one mix, first walks at several.
 
     Where only one class is wanted, the first walk is as good as any.
     """
-    if len(mixes) == 1 and tries > 1 and 0 < mixes[0] < 1:
-        return mix_best(mixer, seeds, mix=mixes[0], tries=tries, follow=follow).images[None]
-    return mix_line(mixer, seeds, mixes, follow=follow)
+    if len(mixes) == 1 and n_candidates > 1 and 0 < mixes[0] < 1:
+        return best_of_n(
+            sampler, seeds, mix=mixes[0], n_candidates=n_candidates, classifier_guidance=classifier_guidance
+        ).images[None]
+    return mix_line(sampler, seeds, mixes, classifier_guidance=classifier_guidance)
 
 
 def reopened(folder: Path) -> tuple[Run, Dataset]:
@@ -163,7 +169,7 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
         raise UserError(f"{folder / 'data_card.json'} is missing or damaged; {mend(folder)}")
     stored = []
     for name in ("dataset.npz", "splits.csv"):
-        stored.append(store.recall(folder, name, card["config"]))
+        stored.append(store.load_cached(folder, name, card["config"]))
         if stored[-1] is None:
             raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
     # no drawing depends on the profile
@@ -205,24 +211,24 @@ def classic_draw(method: str, run: Run, data: Dataset) -> Draw:
     return prepare(run, data)
 
 
-def load_mixer(folder: Path, cure: str) -> Mixer:
+def load_mixer(folder: Path, cure: str) -> HybridSampler:
     """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
     flow = load_part(folder, FLOW, {"version": FLOW_VERSION}, cure)
-    guides = load_part(folder, GUIDES, {"version": GUIDES_VERSION}, cure)
-    seen = {"judge": CHOOSER, "version": judge.VERSION, "sides": judge.SIDES}
-    chooser = load_part(folder, NAMES[CHOOSER], seen, cure)
+    guidance_classifier = load_part(folder, GUIDES, {"version": GUIDES_VERSION}, cure)
+    seen = {"judge": SELECTOR, "version": judge.VERSION, "sides": judge.SIDES}
+    selector = load_part(folder, NAMES[SELECTOR], seen, cure)
     made = flow.metrics
-    return Mixer(
+    return HybridSampler(
         flow_from(flow),
-        guides_from(guides),
-        Eyes(CHOOSER, judge.judge_from(chooser)),
+        guidance_classifier_from(guidance_classifier),
+        NetworkJudge(SELECTOR, judge.judge_from(selector)),
         tuple(made["classes"]),
         tuple(made["pair"]),
         made["image_size"],
     )
 
 
-def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Fitted:
+def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpoint:
     """Weights of this name in a folder, if their configuration agrees with every entry of `wanted`.
 
     cure: how the UserError's line ends otherwise.
@@ -231,7 +237,7 @@ def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Fitted:
     found = store.read_weights(path, lambda record: True, "")
     if found is None:
         raise UserError(f"{path} is missing or damaged; {cure}")
-    if not store.agrees(found.config, wanted):
+    if not store.matches(found.config, wanted):
         raise UserError(f"{path} is of another version or other data; {cure}")
     return found
 

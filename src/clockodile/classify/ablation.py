@@ -13,7 +13,7 @@ from clockodile.classify.own_net import net_for
 from clockodile.core import store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
-from clockodile.learn.training import Plan, predict, train
+from clockodile.learn.training import TrainConfig, predict, train
 
 VERSION = 1  # raise it when a variant changes its meaning: kept predictions are then made anew
 EVERYTHING = "everything"
@@ -27,7 +27,7 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
     "no noise, no blur": ({"augmentations": ("flip", "crop", "colour")}, {}),
     "also mixup": ({"mixup": 0.3}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
-    "no weight averaging": ({"averaging": 0.0}, {}),
+    "no weight averaging": ({"ema_decay": 0.0}, {}),
     "first layer learned": ({}, {"whitened": False}),
     "half the width": ({}, {"widths": (24, 48, 96)}),
     "a quarter of the epochs": ({"epochs": 0.25}, {}),
@@ -44,7 +44,7 @@ def fit_variant(
     """
     changes, widths = VARIANTS[name]
     changes = changes | {"epochs": max(1, round(epochs * changes.get("epochs", 1)))}
-    plan, folds = replace(Plan(epochs=epochs), **changes), list(folds)
+    plan, folds = replace(TrainConfig(epochs=epochs), **changes), list(folds)
     config = {"variant": name, "version": VERSION, "plan": asdict(plan), "net": repr(widths), "folds": folds}
     config |= {"seed": seed, "split": data.folds_key}
 
@@ -62,4 +62,4 @@ def fit_variant(
             zip(("rows", "logits", "mirrored"), map(np.concatenate, zip(*parts, strict=True)), strict=True)
         )
 
-    return store.remember(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make)
+    return store.cached(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make)

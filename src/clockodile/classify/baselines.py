@@ -39,7 +39,7 @@ def image_statistics(images: np.ndarray) -> pd.DataFrame:
     )
 
 
-def separation(values: np.ndarray, labels: np.ndarray) -> float:
+def direction_free_auc(values: np.ndarray, labels: np.ndarray) -> float:
     """How well one number tells class 0 from class 1: area under the ROC curve, 0.5 = not at all, 1 = perfectly.
 
     values: (N,); labels: 0 or 1 (N,). Whichever direction separates better counts.

@@ -28,10 +28,10 @@ from clockodile.classify.predictor import Predictor
 from clockodile.core import recipes, store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
-from clockodile.learn.backbones import OFFLINE, extract_features, load_backbone
+from clockodile.learn.backbones import DEFAULT_BACKBONE, extract_features, load_backbone
 from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_probe
 from clockodile.learn.models import count_parameters
-from clockodile.learn.training import Plan, predict, train, train_full_batch
+from clockodile.learn.training import TrainConfig, predict, train, train_full_batch
 
 VERSION = (
     1  # raise it when a contender or its training changes its meaning: kept predictions are then made anew
@@ -43,7 +43,7 @@ Judge = Callable[
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """One way to tell the classes apart."""
 
     title: str  # how tables call it
@@ -69,10 +69,10 @@ def fit_estimator(make, rows, labels, *, classes: int, image_size: int, seed: in
     return lambda seen: np.log(np.clip(model.predict_proba(seen), smallest, 1)), 0
 
 
-def baseline(name: str) -> Contender:
+def baseline(name: str) -> Candidate:
     """A row of baselines.BASELINES."""
     look, make = BASELINES[name]
-    return Contender(
+    return Candidate(
         name, "baseline", look, partial(fit_estimator, lambda seed: make()), quick=True, repeats=False
     )
 
@@ -92,25 +92,27 @@ def fit_first_report(rows, labels, *, classes: int, image_size: int, seed: int) 
     return judge_with(model)
 
 
-def fit_net(net, plan: Plan, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+def fit_net(
+    net, plan: TrainConfig, rows, labels, *, classes: int, image_size: int, seed: int
+) -> tuple[Judge, int]:
     """A net trained batch by batch."""
     make = partial(net, classes=classes, image_size=image_size)
     model, _ = train(make, rows, torch.from_numpy(labels), plan, seed=seed)
     return judge_with(model)
 
 
-def of_report(net, number: str, title: str, published: str, *, repeats: bool = True, **settings) -> Contender:
+def of_report(net, number: str, title: str, published: str, *, repeats: bool = True, **settings) -> Candidate:
     """A net of an earlier report, trained as far as possible as its author did: none of our refinements."""
     plain = {
         "learning_rate": 1e-3,
         "warm_up": None,
         "label_smoothing": 0.0,
-        "averaging": 0.0,
+        "ema_decay": 0.0,
         "mixup": 0.0,
         "weight_decay": 0.0,
     }
-    plan = Plan(**plain | settings)
-    return Contender(
+    plan = TrainConfig(**plain | settings)
+    return Candidate(
         title,
         f"report {number}",
         as_tensor,
@@ -126,7 +128,9 @@ def of_report(net, number: str, title: str, published: str, *, repeats: bool = T
 PROBE_SIDE = 224  # pixels the photographs are enlarged to
 
 
-def backbone_features(images: np.ndarray, *, name: str = OFFLINE, side: int = PROBE_SIDE) -> np.ndarray:
+def backbone_features(
+    images: np.ndarray, *, name: str = DEFAULT_BACKBONE, side: int = PROBE_SIDE
+) -> np.ndarray:
     """Features (N, D) of a frozen backbone, the mean of an image's and its mirror image's."""
     network = load_backbone(name, side=side, mirror=True).freeze()
     return extract_features(network, as_tensor(images)).numpy()
@@ -144,9 +148,9 @@ def fit_fine_tuned(rows, labels, *, classes: int, image_size: int, seed: int) ->
     return judge_with(model, mirrored=True)
 
 
-def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Contender:
+def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Candidate:
     """A pretrained network as it is, with logistic regression on its features."""
-    return Contender(
+    return Candidate(
         f"{name}, frozen + logistic regression",
         "transfer",
         partial(backbone_features, name=name, side=side),
@@ -158,11 +162,11 @@ def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Contend
     )
 
 
-CONTENDERS: dict[str, Contender] = {
+CONTENDERS: dict[str, Candidate] = {
     "majority": baseline("majority class"),
     "mean_colour": baseline("mean colour + logistic regression"),
     "nearest_neighbour": baseline("nearest neighbour in pixels"),
-    "hog_svm": Contender(
+    "hog_svm": Candidate(
         "HOG + SVM", "classic", hog_features, partial(fit_estimator, make_hog_svm), quick=True
     ),
     "report_001_shallow": of_report(
@@ -173,7 +177,7 @@ CONTENDERS: dict[str, Contender] = {
         epochs=40,
         augmentations=("flip", "crop"),
     ),
-    "report_000": Contender(
+    "report_000": Candidate(
         "three conv blocks", "report 000", as_tensor, fit_first_report, repeats=False, published="84.4-87.2"
     ),
     "report_001_conv": of_report(
@@ -204,15 +208,15 @@ CONTENDERS: dict[str, Contender] = {
         weight_decay=report_nets.TwoConvBlockNet.weight_decay,
         repeats=False,
     ),
-    "compact": Contender("compact residual net (ours)", "this notebook", as_tensor, fit_net, quick=True),
-    "frozen": frozen(OFFLINE, quick=True),
-    "fine_tuned": Contender(
+    "compact": Candidate("compact residual net (ours)", "this notebook", as_tensor, fit_net, quick=True),
+    "frozen": frozen(DEFAULT_BACKBONE, quick=True),
+    "fine_tuned": Candidate(
         "efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned, repeats=False
     ),
 }
 
 
-def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
+def pick_candidates(names: str, *, quick: bool) -> dict[str, Candidate]:
     """The rows of a table. names: separated by commas, "" for the profile's; torchvision's backbones go by name too.
 
     Our own net is always among them: the rest of notebook 02 studies it. Raises UserError for a name that is neither,
@@ -222,7 +226,7 @@ def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
     if not chosen:
         return {name: row for name, row in CONTENDERS.items() if row.quick or not quick}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
-    zoo[OFFLINE] = CONTENDERS["frozen"]
+    zoo[DEFAULT_BACKBONE] = CONTENDERS["frozen"]
     return {
         name: recipes.pick("model", name, zoo | CONTENDERS) for name in dict.fromkeys([*chosen, "compact"])
     }
@@ -231,38 +235,38 @@ def pick_contenders(names: str, *, quick: bool) -> dict[str, Contender]:
 # --- folds and seeds -------------------------------------------------------------------------------------------
 
 
-def prepared(run: Run, data: Dataset, name: str, contender: Contender) -> tuple[Any, float]:
+def prepared(run: Run, data: Dataset, name: str, candidate: Candidate) -> tuple[Any, float]:
     """What a contender sees of all images, and the seconds it took; kept in the run folder when that is long."""
 
     def make() -> dict[str, Any]:
         start = time.perf_counter()
-        rows = contender.prepare(data.images)
+        rows = candidate.prepare(data.images)
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
-    config = {"contender": name, "version": VERSION, "recipe": contender.recipe, "folds": data.folds_key}
-    kept = store.remember(run.dir, f"features/{name}.npz", config, make) if contender.slow else make()
+    config = {"contender": name, "version": VERSION, "recipe": candidate.recipe, "folds": data.folds_key}
+    kept = store.cached(run.dir, f"features/{name}.npz", config, make) if candidate.slow else make()
     return kept["rows"], float(kept["seconds"][0])
 
 
 def cross_validate(
-    run: Run, data: Dataset, name: str, contender: Contender, *, seed: int
+    run: Run, data: Dataset, name: str, candidate: Candidate, *, seed: int
 ) -> dict[str, np.ndarray]:
     """Fit on all folds but one and judge that one, for each fold; kept in the run folder and used again.
 
     data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
     """
-    config = {"contender": name, "version": VERSION, "recipe": contender.recipe, "seed": seed}
+    config = {"contender": name, "version": VERSION, "recipe": candidate.recipe, "seed": seed}
     config["folds"] = data.folds_key
 
     def make() -> dict[str, np.ndarray]:
-        rows, preparing = prepared(run, data, name, contender)
+        rows, preparing = prepared(run, data, name, candidate)
         folds = range(data.fold.max() + 1)
         logits = np.empty((len(data), len(data.classes)), np.float32)
         accuracy, seconds = [], []
         for fold in folds:
             known, unseen = data.fold != fold, data.fold == fold
             start = time.perf_counter()
-            judge, parameters = contender.fit(
+            judge, parameters = candidate.fit(
                 rows[known],
                 data.labels[known],
                 classes=len(data.classes),
@@ -279,11 +283,11 @@ def cross_validate(
             "parameters": np.array([parameters]),
         }
 
-    return store.remember(run.dir, f"predictions/{name}-seed{seed}.npz", config, make)
+    return store.cached(run.dir, f"predictions/{name}-seed{seed}.npz", config, make)
 
 
 def table_of_runs(
-    run: Run, data: Dataset, chosen: dict[str, Contender], *, seeds: list[int], epochs: int = 0, tell=None
+    run: Run, data: Dataset, chosen: dict[str, Candidate], *, seeds: list[int], epochs: int = 0, tell=None
 ) -> pd.DataFrame:
     """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
@@ -291,18 +295,18 @@ def table_of_runs(
     tell: is given a line for each contender and seed.
     """
     rows = []
-    for name, contender in chosen.items():
-        for seed in seeds if contender.repeats else seeds[:1]:
+    for name, candidate in chosen.items():
+        for seed in seeds if candidate.repeats else seeds[:1]:
             if name == "compact":  # from its kept weights
                 found = own_net.predictions(run, data, seed, epochs=epochs)
             else:
-                found = cross_validate(run, data, name, contender, seed=seed)
-            about = {"model": name, "title": contender.title, "source": contender.source, "seed": seed}
+                found = cross_validate(run, data, name, candidate, seed=seed)
+            about = {"model": name, "title": candidate.title, "source": candidate.source, "seed": seed}
             measured = list(measure_folds(data, found))
             rows += [about | row for row in measured]
             if tell is not None:
                 accuracy = np.mean([row["accuracy"] for row in measured])
-                tell(f"{contender.title}, seed {seed}: {100 * accuracy:.1f} %")
+                tell(f"{candidate.title}, seed {seed}: {100 * accuracy:.1f} %")
     return pd.DataFrame(rows)
 
 
@@ -339,11 +343,11 @@ def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:
         name=f"EfficientNet-Lite0 at {PROBE_SIDE} pixels, frozen, with a linear probe",
         classes=data.classes,
         image_size=data.images.shape[1],
-        models=[ProbedBackbone(load_backbone(OFFLINE, side=PROBE_SIDE), probe).eval()],
+        models=[ProbedBackbone(load_backbone(DEFAULT_BACKBONE, side=PROBE_SIDE), probe).eval()],
         temperature=fit_temperature(found["logits"], data.labels),
         note="; ".join(data.remarks),
         kind="probe",
-        arguments={"backbone": OFFLINE, "side": PROBE_SIDE, "width": features.shape[1]},
+        arguments={"backbone": DEFAULT_BACKBONE, "side": PROBE_SIDE, "width": features.shape[1]},
         accuracy=float((found["logits"].argmax(1) == data.labels).mean()),
         trained_on=f"{len(data)} images of {' and '.join(data.classes)}",
     )

@@ -102,7 +102,7 @@ def half_size(images: torch.Tensor) -> torch.Tensor:
     return F.interpolate(small, size=side, mode="bilinear").clamp(0, 1)
 
 
-CHANGES: dict[str, Change] = {
+CORRUPTIONS: dict[str, Change] = {
     ORIGINAL: lambda images: images,
     "mirrored": lambda images: images.flip(3),
     "upside down": lambda images: images.flip(2),

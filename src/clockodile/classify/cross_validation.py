@@ -29,7 +29,7 @@ def predict_out_of_fold(
     images, labels = data.tensor(), torch.from_numpy(data.labels)
     classes = len(data.classes)
     judged = [
-        judge_fold(
+        evaluate_fold(
             make_model, images, labels, data.fold == fold, classes, seed=first_seed + seed, epochs=epochs
         )
         for seed in range(seeds)
@@ -44,17 +44,17 @@ def predict_out_of_fold(
     return arrays
 
 
-def judge_fold(
+def evaluate_fold(
     make_model, images, labels, held_out: np.ndarray, classes: int, *, seed: int, epochs: int
 ) -> dict:
     """Logits, features and distances to class centres of the held-out images. held_out: bool (N,)."""
     known, unseen = torch.from_numpy(~held_out), torch.from_numpy(held_out)
     model, _ = train_full_batch(make_model, images[known], labels[known], seed=seed, epochs=epochs)
-    return judge_held_out(model, images, labels, known, unseen, classes)
+    return evaluate_held_out(model, images, labels, known, unseen, classes)
 
 
 @torch.no_grad()
-def judge_held_out(
+def evaluate_held_out(
     model: nn.Module,
     images: torch.Tensor,
     labels: torch.Tensor,

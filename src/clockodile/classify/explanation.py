@@ -21,7 +21,7 @@ from clockodile.core.errors import UserError
 from clockodile.core.stats import NORMAL_95, wilson_interval
 from clockodile.learn.training import predict, seeded
 
-METHODS = {  # name -> as people write it
+SALIENCY_METHODS = {  # name -> as people write it
     "gradient": "gradient",
     "integrated_gradients": "integrated gradients",
     "grad_cam": "Grad-CAM",
@@ -48,8 +48,8 @@ def saliency_maps(
     the CPU, >= 0, scaled to a maximum of 1; zeros where nothing depends on the picture, or speaks for the class in
     Grad-CAM. Raises UserError for another method.
     """
-    if method not in METHODS:
-        raise UserError(f"unknown saliency method '{method}'; known: {', '.join(METHODS)}")
+    if method not in SALIENCY_METHODS:
+        raise UserError(f"unknown saliency method '{method}'; known: {', '.join(SALIENCY_METHODS)}")
     model.eval()
     if method == "grad_cam" and layer is None:
         layer = last_map_layer(model)
@@ -156,7 +156,7 @@ def sanity_table(
     images: torch.Tensor,
     targets: torch.Tensor,
     *,
-    methods: Iterable[str] = METHODS,
+    methods: Iterable[str] = SALIENCY_METHODS,
 ) -> pd.DataFrame:
     """Mean `sanity_check` with its 95 % interval: columns method, compared_with, correlation, low, high.
 

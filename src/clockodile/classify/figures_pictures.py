@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from clockodile.classify.explanation import METHODS
+from clockodile.classify.explanation import SALIENCY_METHODS
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.learn.augmentation import GREY_WEIGHTS
 from clockodile.show.pictures import Row, picture_rows, shorten
@@ -115,6 +115,6 @@ def saliency_grid(
     """
     rows = [Row("picture", as_images(images), captions, [class_colour(label) for label in labels])]
     for name, maps in maps_by_method.items():
-        rows.append(Row(METHODS.get(name, name).replace(" ", "\n"), overlay(images, maps)))
+        rows.append(Row(SALIENCY_METHODS.get(name, name).replace(" ", "\n"), overlay(images, maps)))
     title = title or "The brighter, the more the answer hangs on it"
     return picture_rows(rows, columns=len(ids), heads=[short_id(name) for name in ids], title=title)

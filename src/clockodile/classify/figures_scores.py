@@ -119,9 +119,9 @@ def draw_trade_off(
     ax: Axes, labels: np.ndarray, p_second: np.ndarray, found: dict[str, float], threshold: float
 ) -> None:
     """Precision and recall against the threshold, with the chosen one marked."""
-    precision, recall, thresholds = precision_recall_curve(labels, p_second)
+    precision, load_cached, thresholds = precision_recall_curve(labels, p_second)
     # above the highest probability nothing is called second: recall is 0 there and precision has no value
-    curves = {"precision": (np.append(precision[:-1], np.nan), BLUE), "recall": (recall, RED)}
+    curves = {"precision": (np.append(precision[:-1], np.nan), BLUE), "recall": (load_cached, RED)}
     ax.axvline(threshold, color=INK, linewidth=1)
     for name, (values, colour) in curves.items():
         known = np.isfinite(found[name])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from clockodile.classify.corruptions import ORIGINAL
-from clockodile.classify.explanation import METHODS
+from clockodile.classify.explanation import SALIENCY_METHODS
 from clockodile.show.plots import (
     INK,
     PALE,
@@ -50,12 +50,12 @@ def epsilon_curves(table: pd.DataFrame, *, chance: float | None = None) -> Figur
     return figure
 
 
-def change_bars(
+def corruption_bars(
     table: pd.DataFrame, *, examples: Mapping[str, np.ndarray] | None = None, chance: float | None = None
 ) -> Figure:
     """Accuracy under each change with its 95 % interval, and how far it lies from that of the pictures as they are.
 
-    table: from `accuracy_under_changes` or `out_of_fold_under_changes`; examples: change -> one changed picture, uint8
+    table: from `out_of_fold_under_corruptions`; examples: change -> one changed picture, uint8
     (S, S, 3), shown beside its name; chance: accuracy (0..1) of guessing.
     """
     row_height = 0.4 if examples else 0.29
@@ -110,7 +110,7 @@ def deletion_figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
     for ax, (method, table) in zip(axes[0], curves.items(), strict=True):
         for order, part in table.groupby("order", sort=False):
             draw_curve(ax, 100 * part["hidden"], part, colour=ORDERS[order], label=order)
-        ax.set_title(METHODS.get(method, method))
+        ax.set_title(SALIENCY_METHODS.get(method, method))
         ax.set_xlabel("pixels hidden, %")
         ax.set_xticks(range(0, 101, 25))
     axes[0, 0].set_ylabel("still given the same class, %")

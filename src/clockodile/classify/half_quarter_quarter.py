@@ -25,9 +25,9 @@ FILE = "report_000_predictions.npz"  # out of fold, for notebook 03
 VERSION = 1  # raise it when net, training or split change their meaning: kept weights are then trained anew
 
 
-def fit_report_000(
+def fit_three_block_net(
     run: Run, data: Dataset, *, seed: int, epochs: int = 0, retrain: bool = False
-) -> tuple[ThreeBlockNet, store.Fitted, dict[str, np.ndarray]]:
+) -> tuple[ThreeBlockNet, store.Checkpoint, dict[str, np.ndarray]]:
     """Train on half of the images, or load the net trained so before.
 
     data: training images; seed: decides both the split and the net; epochs: 0 for the profile's.
@@ -64,7 +64,7 @@ def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, di
     config = {"data": data.fingerprint, "seed": run.seed}
     stored = store.recorded_config(run.dir, "classifier_runs.csv", config) or {}
     seeds = stored.get("seeds", run.profile.seeds)
-    fits = [fit_report_000(run, data, seed=seed) for seed in range(run.seed, run.seed + seeds)]
+    fits = [fit_three_block_net(run, data, seed=seed) for seed in range(run.seed, run.seed + seeds)]
     return [(net, split) for net, _, split in fits]
 
 
@@ -78,7 +78,7 @@ def out_of_fold(
     config = {"net": "report_000", "version": VERSION, "folds": data.folds_key}
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
     if epochs is None and not retrain:
-        stored = store.recall(run.dir, FILE, config, partly=True)
+        stored = store.load_cached(run.dir, FILE, config, subset=True)
         if stored is not None:
             return stored
     config["epochs"] = epochs or run.profile.classifier_epochs
@@ -89,4 +89,4 @@ def out_of_fold(
             net_for(data), data, seeds=seeds, epochs=config["epochs"], first_seed=run.seed
         )
 
-    return store.remember(run.dir, FILE, config, make, anew=retrain)
+    return store.cached(run.dir, FILE, config, make, anew=retrain)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from clockodile.classify.calibration import fit_temperature
-from clockodile.classify.cross_validation import judge_held_out
+from clockodile.classify.cross_validation import evaluate_held_out
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
@@ -21,15 +21,15 @@ from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.learn.models import CompactResNet, count_parameters
-from clockodile.learn.training import Change, Plan, evaluate, predict, train
+from clockodile.learn.training import Change, TrainConfig, evaluate, predict, train
 
 VERSION = 3  # raise it when net or training change their meaning: kept weights are then trained anew
 SHIPPED = "predictor-compact.safetensors"  # among the package's weights
 
 
-def plan_for(run: Run, *, epochs: int = 0) -> Plan:
+def plan_for(run: Run, *, epochs: int = 0) -> TrainConfig:
     """How our net is trained in this run's profile; epochs: 0 for the profile's."""
-    return Plan(epochs=epochs or run.profile.compact_epochs)
+    return TrainConfig(epochs=epochs or run.profile.own_net_epochs)
 
 
 def net_for(data: Dataset) -> partial:
@@ -46,7 +46,7 @@ def fit_fold(
     epochs: int = 0,
     retrain: bool = False,
     after_epoch: Callable[[dict], None] | None = None,
-) -> tuple[CompactResNet, store.Fitted]:
+) -> tuple[CompactResNet, store.Checkpoint]:
     """The net that knows all folds but one: from the run folder, else from the package, else trained now.
 
     data: training images with folds >= 0. Returns the net in evaluation mode and its record, whose metrics hold
@@ -85,7 +85,7 @@ def fit_fold(
     return model.eval(), fitted
 
 
-def shipped_net(config: dict) -> store.Fitted | None:
+def shipped_net(config: dict) -> store.Checkpoint | None:
     """The net with this seed, fold and training images that comes with the package, or None.
 
     It may have been trained longer than the profile would: better nets that are there need not be trained again.
@@ -99,7 +99,7 @@ def shipped_net(config: dict) -> store.Fitted | None:
     for number, training in enumerate(trainings):
         if {name: training["config"].get(name) for name in wanted} == wanted:
             net = load_predictor(path).models[number]
-            return store.Fitted(
+            return store.Checkpoint(
                 net.state_dict(), training["metrics"], training["seconds"], "shipped", training["config"]
             )
     return None
@@ -123,7 +123,7 @@ def out_of_fold(
     """
     config = {"net": "compact", "version": VERSION, "folds": data.folds_key, "seed": run.seed}
     if epochs is None and not retrain:
-        stored = store.recall(run.dir, "oof_predictions.npz", config, partly=True)
+        stored = store.load_cached(run.dir, "oof_predictions.npz", config, subset=True)
         if stored is not None:
             return stored
     config["seeds"] = 1 if epochs is None else run.profile.oof_seeds
@@ -134,14 +134,14 @@ def out_of_fold(
 
     def make() -> dict[str, np.ndarray]:
         seeds = range(run.seed, run.seed + config["seeds"])
-        judged = [judge_folds(run, data, seed, epochs=epochs or 0, retrain=retrain) for seed in seeds]
+        judged = [evaluate_folds(run, data, seed, epochs=epochs or 0, retrain=retrain) for seed in seeds]
         arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
         return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
-    return store.remember(run.dir, "oof_predictions.npz", config, make, anew=retrain)
+    return store.cached(run.dir, "oof_predictions.npz", config, make, anew=retrain)
 
 
-def held_apart_row(nets: list, tests: Dataset) -> list[dict]:
+def official_test_row(nets: list, tests: Dataset) -> list[dict]:
     """Accuracy of all nets together on test images that the source kept apart, as a row of results; [] without any."""
     if not len(tests):
         return []
@@ -152,7 +152,7 @@ def held_apart_row(nets: list, tests: Dataset) -> list[dict]:
     return [results.metric("ours, the source's own test images", share, unit="%", note=note)]
 
 
-def judge_folds(
+def evaluate_folds(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
     """Logits, features and distances to class centres, (N, ...), each image's by the net that did not see it."""
@@ -160,7 +160,7 @@ def judge_folds(
     classes, found = len(data.classes), {}
     for fold, (net, _) in enumerate(fold_nets(run, data, seed, epochs=epochs, retrain=retrain)):
         known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
-        parts = judge_held_out(net, images, labels, known, unseen, classes, mirrored=True)
+        parts = evaluate_held_out(net, images, labels, known, unseen, classes, mirrored=True)
         for name, values in parts.items():
             found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))[data.fold == fold] = (
                 values
@@ -174,14 +174,14 @@ def predictions(
     """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"]."""
     records = [record for _, record in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
     return {
-        "logits": judge_folds(run, data, seed, epochs=epochs)["logits"],
+        "logits": evaluate_folds(run, data, seed, epochs=epochs)["logits"],
         "train_accuracy": np.array([record.metrics["train"]["accuracy"] for record in records]),
         "seconds": np.array([record.seconds for record in records]),
         "parameters": np.array([count_parameters(net_for(data)())]),
     }
 
 
-def fit_hardened(
+def fit_adversarially_trained(
     run: Run,
     data: Dataset,
     fold: int,
@@ -198,7 +198,7 @@ def fit_hardened(
     """
     known = torch.from_numpy(data.fold != fold)
     images, labels = data.tensor(), torch.from_numpy(data.labels)
-    plan = plan_for(run, epochs=epochs or run.profile.hardened_epochs)
+    plan = plan_for(run, epochs=epochs or run.profile.adversarial_epochs)
     config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
     attack = getattr(hook, "func", hook)  # of a partial, what it calls
     config["hook"] = getattr(attack, "__name__", type(attack).__name__)
@@ -222,7 +222,7 @@ def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0) -> Predicto
     images that none of them saw, which the data have none of.
     """
     nets = fold_nets(run, data, seed, epochs=epochs)
-    logits = judge_folds(run, data, seed, epochs=epochs)["logits"]
+    logits = evaluate_folds(run, data, seed, epochs=epochs)["logits"]
     return Predictor(
         name=f"compact residual net, {len(nets)} nets",
         classes=data.classes,

@@ -21,7 +21,7 @@ ABOUT = ("name", "accuracy", "trained_on", "note", "temperature")  # of a predic
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Predictions:
     """What a predictor said about N images."""
 
     predictor: Predictor
@@ -46,7 +46,7 @@ def judge(
     origin: str = "",
     refused: Sequence[FileNote] = (),
     tell: Callable[[str], None] = lambda line: None,
-) -> Verdicts:
+) -> Predictions:
     """Read image files as those of a data folder are read, and judge them; memory does not grow with their number.
 
     refused: notes to which the unreadable files are added; tell: is told every ten seconds how far it is.
@@ -66,13 +66,13 @@ def judge(
         if time.monotonic() - told > 10:
             told = time.monotonic()
             tell(f"{start + len(some)} of {len(files)} files")
-    return Verdicts(predictor, origin, tuple(paths), np.concatenate(parts), (*refused, *unread))
+    return Predictions(predictor, origin, tuple(paths), np.concatenate(parts), (*refused, *unread))
 
 
 # --- telling -----------------------------------------------------------------------------------------------
 
 
-def summary(verdicts: Verdicts) -> str:
+def summary(verdicts: Predictions) -> str:
     """How many images of each class, in one line."""
     counts = Counter(predicted for _, predicted, _ in verdicts.rows())
     classes = ", ".join(f"{counts[name]} {printable(name)}" for name in verdicts.predictor.classes)
@@ -80,7 +80,7 @@ def summary(verdicts: Verdicts) -> str:
     return f"{len(verdicts.paths)} judged: {classes}{refused}"
 
 
-def as_table(verdicts: Verdicts) -> str:
+def as_table(verdicts: Predictions) -> str:
     """Aligned columns for people: path, predicted, confidence."""
     rows = [("path", "predicted", "confidence")]
     rows += [(printable(path), printable(name), f"{p.max():.4f}") for path, name, p in verdicts.rows()]
@@ -88,7 +88,7 @@ def as_table(verdicts: Verdicts) -> str:
     return "".join(f"{row[0]:<{wide[0]}}  {row[1]:<{wide[1]}}  {row[2]}\n" for row in rows)
 
 
-def as_csv(verdicts: Verdicts) -> str:
+def as_csv(verdicts: Predictions) -> str:
     """Lines of path,predicted,confidence,p_<class>...; numbers with 4 decimals."""
     lines = [["path", "predicted", "confidence", *(f"p_{name}" for name in verdicts.predictor.classes)]]
     lines += [[path, name, *(f"{value:.4f}" for value in (p.max(), *p))] for path, name, p in verdicts.rows()]
@@ -100,7 +100,7 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 
 
-def as_json(verdicts: Verdicts) -> str:
+def as_json(verdicts: Predictions) -> str:
     """One object: predictor, classes, images with probabilities rounded to 6 decimals, refused files."""
     predictor, classes = verdicts.predictor, verdicts.predictor.classes
     images = [

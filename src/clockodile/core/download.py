@@ -29,7 +29,7 @@ from clockodile.core.errors import os_reason
 MEGABYTE = 1_000_000
 
 
-class Refused(Exception):
+class SourceUnavailable(Exception):
     """This source cannot be had here and now; the text is the reason, one phrase for log and data card."""
 
 
@@ -104,11 +104,11 @@ def stream(url: str, *, limits: Limits) -> Iterator[int | bytes]:
                 item = thread.items.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 state = f"stalled after {received / MEGABYTE:.1f} MB" if received else "does not answer"
-                raise Refused(f"{host} {state} (waited {limits.patience:g} s)") from None
+                raise SourceUnavailable(f"{host} {state} (waited {limits.patience:g} s)") from None
             if item is None:
                 break
             if isinstance(item, Exception):
-                raise Refused(_network_reason(item, host)) from item
+                raise SourceUnavailable(_network_reason(item, host)) from item
             if isinstance(item, int):
                 length = item
             else:
@@ -116,12 +116,16 @@ def stream(url: str, *, limits: Limits) -> Iterator[int | bytes]:
                 now = time.monotonic()
                 deadline = min(now + limits.patience, deadline + len(item) / limits.rate)
             if max(received, length) > limits.size:
-                raise Refused(f"{host} sends over {limits.size / MEGABYTE:.0f} MB, so not the archive")
+                raise SourceUnavailable(
+                    f"{host} sends over {limits.size / MEGABYTE:.0f} MB, so not the archive"
+                )
             yield item
     finally:
         thread.given_up.set()
     if received < length:
-        raise Refused(f"{host} broke off after {received / MEGABYTE:.1f} of {length / MEGABYTE:.1f} MB")
+        raise SourceUnavailable(
+            f"{host} broke off after {received / MEGABYTE:.1f} of {length / MEGABYTE:.1f} MB"
+        )
 
 
 # --- the disk -----------------------------------------------------------------------------------------------
@@ -139,7 +143,7 @@ def _check_space(folder: Path, length: int) -> None:
     needed = int(2.2 * max(length, 0))
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise Refused(
+        raise SourceUnavailable(
             f"no space in the cache folder: {needed / MEGABYTE:.0f} MB needed, {free / MEGABYTE:.0f} free"
         )
 
@@ -153,7 +157,9 @@ def _receive(url: str, file: BinaryIO, *, limits: Limits, log: Callable[[str], N
             _check_space(Path(file.name).parent, length)
             continue
         if received == 0 and not b"\x1f\x8b".startswith(item[:2]):
-            raise Refused(f"{urlsplit(url).hostname} sent something else than the archive (a login page?)")
+            raise SourceUnavailable(
+                f"{urlsplit(url).hostname} sent something else than the archive (a login page?)"
+            )
         file.write(item)
         digest.update(item)
         received += len(item)
@@ -170,6 +176,8 @@ def download(url: str, path: Path, md5: str, *, limits: Limits, log: Callable[[s
             with open(temporary, "wb") as file:
                 found = _receive(url, file, limits=limits, log=log)
             if found != md5:
-                raise Refused(f"{urlsplit(url).hostname} sent a damaged or other file (wrong checksum)")
+                raise SourceUnavailable(
+                    f"{urlsplit(url).hostname} sent a damaged or other file (wrong checksum)"
+                )
     except OSError as error:
-        raise Refused(disk_reason(error)) from error
+        raise SourceUnavailable(disk_reason(error)) from error

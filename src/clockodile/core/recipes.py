@@ -33,16 +33,16 @@ class Profile:
     folds: int  # cross-validation folds, each kept whole by near-duplicate group
     seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
     oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
-    compact_epochs: int  # how often our own net sees each image
+    own_net_epochs: int  # how often our own net sees each image
     ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
     ablation_epochs: int  # how often each of those nets sees each image
-    hardened_epochs: int  # and the net that is trained on attacks
+    adversarial_epochs: int  # and the net that is trained on attacks
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
-    hybrids: int  # pictures made and measured by each method of notebook 04
-    tries: int  # pictures the flow makes for each one it keeps
-    alone: int  # new pictures of each class alone
-    turning: int  # seeds followed from one class to the other
+    n_hybrids: int  # pictures made and measured by each method of notebook 04
+    n_candidates: int  # pictures the flow makes for each one it keeps
+    n_per_class: int  # new pictures of each class alone
+    n_interpolations: int  # seeds followed from one class to the other
     effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
 
     def scaled(self, usual: int) -> int:
@@ -83,32 +83,32 @@ PROFILES = {
             folds=5,
             seeds=2,
             oof_seeds=1,
-            compact_epochs=24,
+            own_net_epochs=24,
             ablation_folds=1,
             ablation_epochs=8,
-            hardened_epochs=6,
+            adversarial_epochs=6,
             classifier_epochs=100,
             autoencoder_epochs=200,
-            hybrids=24,
-            tries=3,
-            alone=8,
-            turning=8,
+            n_hybrids=24,
+            n_candidates=3,
+            n_per_class=8,
+            n_interpolations=8,
         ),
         Profile(
             name="full",
             folds=5,
             seeds=10,
             oof_seeds=3,
-            compact_epochs=80,
+            own_net_epochs=80,
             ablation_folds=2,
             ablation_epochs=24,
-            hardened_epochs=40,
+            adversarial_epochs=40,
             classifier_epochs=100,
             autoencoder_epochs=600,
-            hybrids=64,
-            tries=16,
-            alone=1000,
-            turning=48,
+            n_hybrids=64,
+            n_candidates=16,
+            n_per_class=1000,
+            n_interpolations=48,
         ),
     )
 }

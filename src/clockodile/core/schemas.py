@@ -79,8 +79,12 @@ SCHEMAS = {
     "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
         **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},
         **{f"both_{part}{end}": "f" for part in ("strict", "lenient") for end in ("", "_low", "_high")},
-        **{f"{part}{end}": "f" for part in ("kid", "told_apart", "novelty") for end in ("", "_low", "_high")},
-        **{"kid_floor": "f", "copies": "f", "memorised": "f", "diversity": "f"},
+        **{
+            f"{part}{end}": "f"
+            for part in ("kid", "c2st_accuracy", "novelty")
+            for end in ("", "_low", "_high")
+        },
+        **{"kid_null_95": "f", "copies": "f", "memorised": "f", "diversity": "f"},
         **{"sharpness": "f", "seconds": "f"},
     ),
     "answers.csv": columns(

@@ -1,7 +1,7 @@
 """What the notebooks hand to each other: files in one run folder, each complete or absent, each with its origin.
 
 Beside a table or an array file, `provenance/<name>.json` records the configuration it came from and a checksum:
-`remember` uses a file again only when both still match. Weights carry the same record inside the safetensors file.
+`cached` uses a file again only when both still match. Weights carry the same record inside the safetensors file.
 """
 
 from __future__ import annotations
@@ -93,14 +93,16 @@ def load(run_dir: Path, name: str) -> pd.DataFrame | dict:
     return content
 
 
-def recall(run_dir: Path, name: str, config: Mapping, *, partly: bool = False) -> pd.DataFrame | dict | None:
+def load_cached(
+    run_dir: Path, name: str, config: Mapping, *, subset: bool = False
+) -> pd.DataFrame | dict | None:
     """The stored content of `name` when it came from exactly this `config` and is undamaged, else None.
 
     partly: enough if the entries in `config` agree, whatever else the stored configuration says. A notebook uses it for
     what an earlier one made with parameters of its own.
     """
     stored = recorded_config(run_dir, name, config)
-    if stored is None or (len(stored) > len(config) and not partly):
+    if stored is None or (len(stored) > len(config) and not subset):
         return None
     try:
         return load(run_dir, name)
@@ -113,21 +115,21 @@ def recorded_config(run_dir: Path, name: str, config: Mapping) -> dict | None:
     stored = (read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}).get("config")
     if stored is None:
         return None
-    return stored if agrees(stored, config) else None
+    return stored if matches(stored, config) else None
 
 
-def agrees(stored: Mapping, wanted: Mapping) -> bool:
+def matches(stored: Mapping, wanted: Mapping) -> bool:
     """Whether a stored configuration has every entry of `wanted`; both of JSON types."""
     return key_of({part: stored.get(part) for part in wanted}) == key_of(wanted)
 
 
-def forget(run_dir: Path, name: str) -> None:
+def invalidate(run_dir: Path, name: str) -> None:
     """Remove what `save` wrote, if it is there."""
     for path in (Path(run_dir) / name, Path(run_dir) / "provenance" / f"{name}.json"):
         path.unlink(missing_ok=True)
 
 
-def remember(
+def cached(
     run_dir: Path,
     name: str,
     config: Mapping,
@@ -140,7 +142,7 @@ def remember(
     A missing, damaged or outdated file is made anew, so a run that was killed continues where it stopped; `anew` makes
     it in any case.
     """
-    stored = None if anew else recall(run_dir, name, config)
+    stored = None if anew else load_cached(run_dir, name, config)
     if stored is None:
         start = time.perf_counter()
         content = make()
@@ -153,7 +155,7 @@ def remember(
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Checkpoint:
     """Trained weights and how they came about."""
 
     state: dict  # parameter name -> tensor, for Module.load_state_dict
@@ -168,19 +170,19 @@ def shipped_weights() -> Path:
     return Path(str(resources.files("clockodile") / "weights"))
 
 
-def read_weights(path: Path, fits: Callable[[dict], bool], origin: str) -> Fitted | None:
+def read_weights(path: Path, fits: Callable[[dict], bool], origin: str) -> Checkpoint | None:
     """Weights in `path` if their record `fits`; None when missing, damaged or of another training."""
     try:
         with safe_open(path, framework="pt") as file:
             record = json.loads((file.metadata() or {})["clockodile"])
         if not fits(record):
             return None
-        return Fitted(load_file(path), record["metrics"], record["seconds"], origin, record["config"])
+        return Checkpoint(load_file(path), record["metrics"], record["seconds"], origin, record["config"])
     except Exception:  # safetensors has its own error type for each kind of damage; all mean "train again"
         return None
 
 
-def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: Path) -> Fitted | None:
+def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: Path) -> Checkpoint | None:
     """Weights of this name, configuration and data in the run folder, else shipped ones, else None."""
     key = key_of({"config": dict(config), "data": data_fingerprint})
     path = Path(run_dir) / f"{name}.safetensors"
@@ -191,10 +193,10 @@ def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: P
     return None
 
 
-def load_shipped(name: str, wanted: Mapping) -> Fitted | None:
+def load_shipped(name: str, wanted: Mapping) -> Checkpoint | None:
     """Weights that come with the package if their configuration agrees with every entry of `wanted`, else None."""
     path = shipped_weights() / f"{Path(name).name}.safetensors"
-    return read_weights(path, lambda record: agrees(record["config"], wanted), "shipped")
+    return read_weights(path, lambda record: matches(record["config"], wanted), "shipped")
 
 
 def fit_or_load(
@@ -205,8 +207,8 @@ def fit_or_load(
     *,
     run_dir: Path,
     retrain: bool = False,
-    enough: Mapping | None = None,
-) -> Fitted:
+    accept_shipped_if: Mapping | None = None,
+) -> Checkpoint:
     """Load the weights `name` trained with this configuration on these data, or train and save them.
 
     name: path inside the run folder without suffix, such as "classifier/report_000-seed0".
@@ -220,8 +222,8 @@ def fit_or_load(
     key = key_of(record)
     path = Path(run_dir) / f"{name}.safetensors"
     stored = None if retrain else load_fitted(name, config, data_fingerprint, run_dir=run_dir)
-    if stored is None and enough is not None and not retrain:
-        stored = load_shipped(name, enough)
+    if stored is None and accept_shipped_if is not None and not retrain:
+        stored = load_shipped(name, accept_shipped_if)
     if stored is not None:
         if stored.origin == "shipped":
             with atomic(path) as temporary:
@@ -236,4 +238,4 @@ def fit_or_load(
             {**record, "key": key, "metrics": metrics, "seconds": round(seconds, 2)}, sort_keys=True
         )
         save_file(state, temporary, metadata={"clockodile": text})
-    return Fitted(state, metrics, seconds, "trained", dict(config))
+    return Checkpoint(state, metrics, seconds, "trained", dict(config))

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from PIL import Image
 
 from clockodile.core.atomic_files import UNFINISHED
-from clockodile.core.download import Limits, Refused, disk_reason, download
+from clockodile.core.download import Limits, SourceUnavailable, disk_reason, download
 from clockodile.core.recipes import Recipe
 from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, Source
 from clockodile.data.files import to_square
@@ -46,9 +46,9 @@ def _unpack(archive: Path, cache: Path, dataset: type) -> None:
             os.rename(Path(scratch) / dataset.base_folder, target)
     except OSError as error:
         if _stored(cache, dataset) is None:  # otherwise another run was faster, with the same files
-            raise Refused(disk_reason(error)) from error
+            raise SourceUnavailable(disk_reason(error)) from error
     except (tarfile.TarError, EOFError, RuntimeError) as error:
-        raise Refused("the archive does not hold what it should") from error
+        raise SourceUnavailable("the archive does not hold what it should") from error
 
 
 def _stored(cache: Path, dataset: type):
@@ -130,7 +130,7 @@ def fetch_cifar(
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Refused(disk_reason(error)) from error
+        raise SourceUnavailable(disk_reason(error)) from error
     lock = _take_lock(cache, limits=limits, log=log)
     try:
         stored = _stored(cache, dataset)  # again: another process may have filled the cache while we waited
@@ -140,7 +140,7 @@ def fetch_cifar(
     finally:
         lock.release()
     if stored is None:
-        raise Refused("the unpacked copy in the cache folder cannot be read")
+        raise SourceUnavailable("the unpacked copy in the cache folder cannot be read")
     return stored
 
 
@@ -177,7 +177,9 @@ def cifar100_collection(
     train, test = fetch_cifar(cache, url=url, dataset=dataset, limits=limits, log=log)
     missing = [name for name in recipe.classes if name not in train.class_to_idx]
     if missing or not recipe.classes:
-        raise Refused(f"CIFAR-100 has no class '{missing[0]}'" if missing else "the recipe names no classes")
+        raise SourceUnavailable(
+            f"CIFAR-100 has no class '{missing[0]}'" if missing else "the recipe names no classes"
+        )
     others = [name for name in train.classes if name not in recipe.classes]
     blocks = [(train, _rows_of(train, c), label, c, TRAIN) for label, c in enumerate(recipe.classes)]
     blocks += [(test, _rows_of(test, c), label, f"test/{c}", TEST) for label, c in enumerate(recipe.classes)]

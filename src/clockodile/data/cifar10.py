@@ -24,7 +24,7 @@ ARCHIVE = "cifar10.tar.gz"  # in the data folder: cifar10/train/<class>/<number>
 CLASSES, COUNT, SIZE = 10, 50_000, 32  # of CIFAR-10's training images
 
 
-def photographs_of_anything(
+def cifar10_photographs(
     run: Run, *, size: int, count: int = COUNT, log: Callable[[str], None] = LOG
 ) -> np.ndarray:
     """CIFAR-10's training images, uint8 (count, size, size, 3), from the data folder, the cache or the network.

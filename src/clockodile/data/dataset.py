@@ -173,9 +173,9 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         "version": VERSION,
     }
     arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
-    store.remember(run.dir, "dataset.npz", config, lambda: arrays)
+    store.cached(run.dir, "dataset.npz", config, lambda: arrays)
     splits, card = (
-        store.recall(run.dir, "splits.csv", config),
+        store.load_cached(run.dir, "splits.csv", config),
         atomic_files.read_json(run.dir / "data_card.json"),
     )
     if splits is None or card is None or card.get("config") != config:
@@ -214,8 +214,8 @@ def load_dataset(run: Run) -> Dataset:
         )
     if card is not None and card.get("request") == request_of(run, card.get("image_size", 0)):
         # both must come from the card's own images: a run killed half-way may have left parts of two data sets
-        arrays = store.recall(run.dir, "dataset.npz", card["config"])
-        splits = store.recall(run.dir, "splits.csv", card["config"])
+        arrays = store.load_cached(run.dir, "dataset.npz", card["config"])
+        splits = store.load_cached(run.dir, "splits.csv", card["config"])
         if arrays is not None and splits is not None:
             return assemble(arrays, splits, card)
     log.info("no data prepared in %s yet: doing what notebook 01 does", run.dir)

@@ -44,7 +44,7 @@ TURNS = {  # EXIF orientation -> what makes the picture upright
 }
 
 
-class Rejected(Exception):
+class InvalidImage(Exception):
     """A file that cannot be used; the text is the reason, one phrase for its note."""
 
 
@@ -67,11 +67,11 @@ def _check_file(path: str | Path) -> None:
     try:
         info = os.stat(path)
     except OSError as error:
-        raise Rejected("broken link" if os.path.islink(path) else os_reason(error)) from error
+        raise InvalidImage("broken link" if os.path.islink(path) else os_reason(error)) from error
     if not stat.S_ISREG(info.st_mode):
-        raise Rejected("not a regular file")
+        raise InvalidImage("not a regular file")
     if info.st_size == 0:
-        raise Rejected("empty file (0 bytes)")
+        raise InvalidImage("empty file (0 bytes)")
 
 
 def _open_header(file) -> Image.Image:
@@ -82,21 +82,23 @@ def _open_header(file) -> Image.Image:
         with _quietly():
             image = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise Rejected(f"too large: over {MAX_PIXELS // 10**6} million pixels") from error
+        raise InvalidImage(f"too large: over {MAX_PIXELS // 10**6} million pixels") from error
     except Exception as error:  # Pillow's readers raise whatever the damage led to
         kind = next((name for mark, name in SIGNATURES.items() if start.startswith(mark)), "")
         if start[4:8] == b"ftyp" and not start[8:].startswith(b"avi"):  # iPhone photos renamed to .jpg
-            raise Rejected("not an image type this program reads (HEIC photo; export it as JPEG)") from error
+            raise InvalidImage(
+                "not an image type this program reads (HEIC photo; export it as JPEG)"
+            ) from error
         if kind:
-            raise Rejected(f"truncated or damaged: starts like a {kind} file") from error
+            raise InvalidImage(f"truncated or damaged: starts like a {kind} file") from error
         if isinstance(error, UnidentifiedImageError):
-            raise Rejected("not an image, whatever its name says") from error
-        raise Rejected("truncated or damaged") from error
+            raise InvalidImage("not an image, whatever its name says") from error
+        raise InvalidImage("truncated or damaged") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise Rejected(f"too large: over {MAX_PIXELS // 10**6} million pixels")
+        raise InvalidImage(f"too large: over {MAX_PIXELS // 10**6} million pixels")
     if min(width, height) < MIN_SIDE:
-        raise Rejected(f"too small: {width}x{height} pixels, at least {MIN_SIDE} a side are needed")
+        raise InvalidImage(f"too small: {width}x{height} pixels, at least {MIN_SIDE} a side are needed")
     return image
 
 
@@ -150,7 +152,7 @@ def _deep_grey_to_rgb(image: Image.Image, top: int) -> tuple[Image.Image, str]:
     values = np.asarray(image)
     finite = np.isfinite(values)
     if not finite.any():
-        raise Rejected("no finite pixel values")
+        raise InvalidImage("no finite pixel values")
     low, high, note = _grey_range(values[finite], top)
     scaled = (np.where(finite, values, low).astype(np.float64) - low) * (255 / (high - low))
     grey = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -227,18 +229,18 @@ def read_image(path: str | Path, size: int) -> tuple[np.ndarray, str]:
             enlarged = "enlarged from {}x{}".format(*image.size) if min(image.size) < size else ""
             notes = (_frames(frames), turned, converted, enlarged)
             return to_square(pixels, size), "; ".join(filter(None, notes))
-    except Rejected:
+    except InvalidImage:
         raise
     except PermissionError as error:
-        raise Rejected("permission denied") from error
+        raise InvalidImage("permission denied") from error
     except Exception as error:  # Pillow's readers raise whatever the damage led to
-        raise Rejected("truncated or damaged") from error
+        raise InvalidImage("truncated or damaged") from error
 
 
 def _read_or_reason(path: Path, size: int) -> tuple[np.ndarray | None, str]:
     try:
         return read_image(path, size)
-    except Rejected as reason:
+    except InvalidImage as reason:
         return None, str(reason)
 
 

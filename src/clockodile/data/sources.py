@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from clockodile.core.download import Refused
+from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.cifar import cifar100_collection
@@ -22,7 +22,7 @@ LOG = logging.getLogger("clockodile").info
 
 def _from_folder(run: Run, *, image_size: int, why: str, log: Callable[[str], None]) -> Collection:
     if run.data_dir is None:
-        raise Refused("no data folder was given (data_dir or CLOCKODILE_DATA)")
+        raise SourceUnavailable("no data folder was given (data_dir or CLOCKODILE_DATA)")
     return folder_collection(run.recipe, run.data_dir, image_size, log=log)
 
 
@@ -68,7 +68,7 @@ def collect(run: Run, *, image_size: int = 0, log: Callable[[str], None] = LOG) 
         )
         try:
             collection = SOURCES[name](run, image_size=size, why=reasons, log=log)
-        except Refused as reason:
+        except SourceUnavailable as reason:
             log(f"source '{name}' cannot be had: {reason}")
             refused.append(f"{name}: {reason}")
             continue

@@ -14,7 +14,7 @@ from clockodile.ambiguous.evidence import LENIENT, percentile, quadrants
 from clockodile.ambiguous.judge import features_of
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, as_tensor
-from clockodile.hybrids.evaluation import Yardstick
+from clockodile.hybrids.evaluation import EvaluationReference
 from clockodile.hybrids.generators.blends import pyramid_paste
 from clockodile.hybrids.generators.table import parents
 from clockodile.hybrids.mixing import in_equal_parts, worth
@@ -23,7 +23,7 @@ Look = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, S, S) in [0, 1] -
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredImages:
     """Pictures and what the judge says of them."""
 
     images: np.ndarray  # uint8 (N, S, S, 3)
@@ -31,15 +31,15 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Tried(Judged):
+class Candidates(ScoredImages):
     """T tries for each of N seeds, among which a rule chooses: all seeds of the first try first, (T * N, ...)."""
 
     worth: np.ndarray  # float (T, N) what the rule found in them, see `mixing.worth`
 
 
 def pasted_with_other_things(
-    run: Run, data: Dataset, known: Yardstick, seeds: Sequence[int]
-) -> dict[str, Judged]:
+    run: Run, data: Dataset, known: EvaluationReference, seeds: Sequence[int]
+) -> dict[str, ScoredImages]:
     """One class of the pair pasted together with something else, which is not cut from a photograph: title -> N.
 
     data: all splits. The photographs are those of the same seeds' hybrids; the other half of the pair is replaced. If
@@ -52,40 +52,40 @@ def pasted_with_other_things(
         fold = data.fold[rows[:, place]]
         thing = np.empty(len(seeds), np.int64)
         for number, seed in enumerate(seeds):
-            free = (judged.fold_neither == fold[number]) & (judged.neither.origin < 0)
+            free = (judged.fold_background == fold[number]) & (judged.background.origin < 0)
             thing[number] = np.random.default_rng([run.seed, seed, 1]).choice(np.flatnonzero(free))
-        halves = [as_tensor(data.images[rows[:, place]]), as_tensor(judged.neither.images[thing])]
+        halves = [as_tensor(data.images[rows[:, place]]), as_tensor(judged.background.images[thing])]
         pasted = pyramid_paste(*(halves if place == 0 else halves[::-1]))
         images = as_images(pasted)
-        made[f"'{name}' with another thing"] = Judged(
+        made[f"'{name}' with another thing"] = ScoredImages(
             images, judged.judge.evidence(features_of(images), fold=fold)
         )
     return made
 
 
-def photographs_again(known: Yardstick, count: int) -> Judged:
+def photographs_again(known: EvaluationReference, count: int) -> ScoredImages:
     """Held-out photographs of the pair, `count` times one at random, each judged without its fold."""
     rows = np.random.default_rng(known.seed).choice(known.held_out(known.pair), count)
-    return Judged(known.train.images[rows], known.judged.evidence[rows])
+    return ScoredImages(known.train.images[rows], known.judged.evidence[rows])
 
 
-def other_things(known: Yardstick, *, count: int = 100) -> Judged:
+def other_things(known: EvaluationReference, *, count: int = 100) -> ScoredImages:
     """Pictures of neither class, judged without their fold; at most `count`."""
     judged = known.judged
-    some = np.random.default_rng(known.seed).permutation(len(judged.neither.images))[:count]
-    evidence = percentile(judged.scores_neither[some], judged.judge.others)
-    return Judged(judged.neither.images[some], evidence)
+    some = np.random.default_rng(known.seed).permutation(len(judged.background.images))[:count]
+    evidence = percentile(judged.scores_background[some], judged.judge.background)
+    return ScoredImages(judged.background.images[some], evidence)
 
 
 # --- the rule -----------------------------------------------------------------------------------------------
 
 
 def tried_hybrids(
-    known: Yardstick, stored: Mapping[str, np.ndarray], titles: Mapping[str, str]
-) -> dict[str, Tried]:
+    known: EvaluationReference, stored: Mapping[str, np.ndarray], titles: Mapping[str, str]
+) -> dict[str, Candidates]:
     """The tries of each method for which they are stored ("tried_<name>", "worth_<name>"), by its title."""
     return {
-        title: Tried(
+        title: Candidates(
             stored[f"tried_{name}"], known.evidence(stored[f"tried_{name}"]), stored[f"worth_{name}"]
         )
         for name, title in titles.items()
@@ -100,24 +100,26 @@ def worth_to(look: Look, images: np.ndarray, pair: tuple[int, int]) -> np.ndarra
 
 
 def put_before_rule(
-    look: Look, pictures: Mapping[str, Judged], pair: tuple[int, int], tries: int
-) -> dict[str, Tried]:
-    """Let the rule choose one of every `tries` pictures, as if they were hybrids; a rest too few for it is left out.
+    look: Look, pictures: Mapping[str, ScoredImages], pair: tuple[int, int], n_candidates: int
+) -> dict[str, Candidates]:
+    """Let the rule choose one of every `n_candidates` pictures, as if they were hybrids.
 
-    Left out altogether is what has fewer than `tries`. A rule that finds "both" where there is none only picks
+    Left out altogether is what has fewer than `n_candidates`. A rule that finds "both" where there is none only picks
     accidents.
     """
     found = {}
     for title, judged in pictures.items():
-        if count := len(judged.images) // tries:
-            images = judged.images[: tries * count]
+        if count := len(judged.images) // n_candidates:
+            images = judged.images[: n_candidates * count]
             theirs = worth_to(look, images, pair)
-            found[title] = Tried(images, judged.evidence[: tries * count], theirs.reshape(tries, count))
+            found[title] = Candidates(
+                images, judged.evidence[: n_candidates * count], theirs.reshape(n_candidates, count)
+            )
     return found
 
 
-def choosers(
-    tried: Mapping[str, Tried], pair: tuple[int, int], rivals: Mapping[str, Look] | None = None
+def selectors(
+    tried: Mapping[str, Candidates], pair: tuple[int, int], one_vs_rest: Mapping[str, Look] | None = None
 ) -> pd.DataFrame:
     """A row for each that was tried, by its title: see `rule_against_judge`.
 
@@ -127,7 +129,7 @@ def choosers(
     rows = []
     for title, some in tried.items():
         row = {"tries of": title} | rule_against_judge(some.evidence, some.worth, pair)
-        for rival, look in (rivals or {}).items():
+        for rival, look in (one_vs_rest or {}).items():
             theirs = worth_to(look, some.images, pair).reshape(some.worth.shape)
             measured = rule_against_judge(some.evidence, theirs, pair)
             row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}

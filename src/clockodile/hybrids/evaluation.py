@@ -16,7 +16,7 @@ import torch
 
 from clockodile.ambiguous import judge
 from clockodile.ambiguous.evidence import LENIENT, STRICT
-from clockodile.ambiguous.judge import SIDES, Judgement, judge_run
+from clockodile.ambiguous.judge import SIDES, JudgeResult, judge_run
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, as_tensor
@@ -25,14 +25,14 @@ from clockodile.hybrids.measures import (
     Estimate,
     both_rate,
     kid,
-    kid_floor,
+    kid_null_95,
+    mean_pairwise_distance,
     memorised,
     nearest,
     pixel_distances,
     ratio_of_medians,
     share_of,
     sharpness,
-    spread,
     two_sample_accuracy,
 )
 
@@ -42,8 +42,8 @@ MEASURES = (
     "both_lenient",
     "right",
     "kid",
-    "kid_floor",
-    "told_apart",
+    "kid_null_95",
+    "c2st_accuracy",
     "novelty",
     "novelty_pixels",
 )
@@ -51,10 +51,10 @@ MEASURES += ("copies", "memorised", "diversity", "sharpness", "seconds")  # the 
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class EvaluationReference:
     """What pictures are measured with: the judge, the photographs a generator may know, and those it never saw."""
 
-    judged: Judgement
+    judged: JudgeResult
     train: Dataset  # all N labelled photographs
     pair: tuple[int, int]
     features: np.ndarray  # float32 (N, D), see `perceptual`
@@ -77,10 +77,10 @@ class Yardstick:
         return balanced_rows(self.train.labels, self.train.fold == HELD_OUT, classes, self.seed)
 
     def floor(self, classes: tuple[int, ...], sizes: tuple[int, int]) -> float:
-        """`kid_floor` of the photographs of these classes; kept, for most methods ask the same."""
+        """`kid_null_95` of the photographs of these classes; kept, for most methods ask the same."""
         if (classes, sizes) not in self.floors:
             photographs = self.features[np.isin(self.train.labels, classes)]
-            self.floors[classes, sizes] = kid_floor(photographs, sizes, seed=self.seed)
+            self.floors[classes, sizes] = kid_null_95(photographs, sizes, seed=self.seed)
         return self.floors[classes, sizes]
 
     def others(self, classes: tuple[int, ...], count: int) -> np.ndarray:
@@ -90,7 +90,7 @@ class Yardstick:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Evaluation:
     """What is known of N pictures made by one method."""
 
     features: np.ndarray  # float32 (N, 2 * D) of the judge's network
@@ -101,8 +101,8 @@ class Measured:
     both_lenient: Estimate  # ... that 10 % reach
     right: Estimate  # share in [0, 1] with such evidence (5 %) for the class that was asked for
     kid: Estimate  # kernel distance to held-out photographs, 0 = alike, lower = more real
-    kid_floor: float  # what one in twenty comparisons of photographs with photographs exceeds
-    told_apart: Estimate  # share in [0, 1] of made and real pictures told apart, 0.5 = indistinguishable
+    kid_null_95: float  # what one in twenty comparisons of photographs with photographs exceeds
+    c2st_accuracy: Estimate  # share in [0, 1] of made and real pictures told apart, 0.5 = indistinguishable
     neighbour: np.ndarray  # int (N,) row of the nearest known photograph in data.part("train")
     newness: np.ndarray  # float (N,) distance to it, 0 = looks the same, 1 = median of held-out photographs
     novelty: Estimate  # the median of that
@@ -134,35 +134,35 @@ def balanced_rows(
     return np.sort(np.concatenate([part[:count] for part in rows]))
 
 
-def yardstick(run: Run, data: Dataset) -> Yardstick:
+def reference(run: Run, data: Dataset) -> EvaluationReference:
     """Prepare what pictures of a run are measured with; once for all methods. data: all splits."""
     judged, train = judge_run(run, data), data.part("train")
     features, held_out = perceptual(judged.features), train.fold == HELD_OUT
     distance, pixels = np.full(len(train), np.nan), np.full(len(train), np.nan)
     distance[held_out] = nearest(features[held_out], features[~held_out])[1]
     pixels[held_out] = pixel_distances(train.images[held_out], train.images[~held_out]).min(1)
-    return Yardstick(judged, train, run.recipe.pair, features, distance, pixels, run.seed)
+    return EvaluationReference(judged, train, run.recipe.pair, features, distance, pixels, run.seed)
 
 
-def measure(
+def evaluate_pictures(
     run: Run,
     data: Dataset,
     images: torch.Tensor | np.ndarray,
     *,
     labels: np.ndarray | None = None,
-    known: Yardstick | None = None,
+    known: EvaluationReference | None = None,
     seconds: float = np.nan,
-) -> Measured:
+) -> Evaluation:
     """Measure made pictures against photographs that their maker did not see.
 
     images: float (N, 3, S, S) in [0, 1] or uint8 (N, S, S, 3); data: all splits. labels: int (N,), classes asked for,
     whose photographs they are compared with; None for hybrids, which are compared with photographs of both classes,
-    half and half. known: from `yardstick`, made now by default. seconds: how long one picture took.
+    half and half. known: from `reference`, made now by default. seconds: how long one picture took.
 
     All probes of the judge are asked together, and they know the photographs of the data: where there are copies,
     evidence says nothing.
     """
-    known = known or yardstick(run, data)
+    known = known or reference(run, data)
     images = as_images(images) if torch.is_tensor(images) else images
     features = judge.features_of(images)
     scores, evidence = known.judged.judge.scores(features), known.judged.judge.evidence(features)
@@ -171,12 +171,12 @@ def measure(
     return replace(found, seconds=seconds)
 
 
-def measure_photographs(run: Run, data: Dataset, *, known: Yardstick | None = None) -> Measured:
+def evaluate_photographs(run: Run, data: Dataset, *, known: EvaluationReference | None = None) -> Evaluation:
     """The same for the held-out photographs of the pair, each judged without its fold: what the best maker would get.
 
-    They are compared with as many photographs of other folds. data: all splits; known: as of `measure`.
+    They are compared with as many photographs of other folds. data: all splits; known: as of `evaluate_pictures`.
     """
-    known = known or yardstick(run, data)
+    known = known or reference(run, data)
     rows = known.held_out(known.pair)
     judged = known.judged
     return _put_together(
@@ -190,19 +190,19 @@ def measure_photographs(run: Run, data: Dataset, *, known: Yardstick | None = No
     )
 
 
-def _classes(known: Yardstick, labels: np.ndarray | None) -> tuple[int, ...]:
+def _classes(known: EvaluationReference, labels: np.ndarray | None) -> tuple[int, ...]:
     return known.pair if labels is None else tuple(int(label) for label in np.unique(labels))
 
 
 def _put_together(
-    known: Yardstick,
+    known: EvaluationReference,
     images: np.ndarray,
     features: np.ndarray,
     scores: np.ndarray,
     evidence: np.ndarray,
     labels: np.ndarray | None,
     real: np.ndarray,
-) -> Measured:
+) -> Evaluation:
     """All measures; arguments as the fields of Measured, real: rows of the photographs to compare with."""
     seen, classes = perceptual(features), _classes(known, labels)
     held_out = known.held_out(classes)
@@ -212,7 +212,7 @@ def _put_together(
     unseen = known.distance[held_out]
     hits = np.zeros(0, bool) if labels is None else evidence[np.arange(len(labels)), labels] >= STRICT
     real_images = as_tensor(known.train.images[held_out])
-    return Measured(
+    return Evaluation(
         features=features,
         scores=scores,
         evidence=evidence,
@@ -221,20 +221,21 @@ def _put_together(
         both_lenient=both_rate(evidence, known.pair, threshold=LENIENT),
         right=share_of(hits),
         kid=kid(seen, known.features[real], seed=known.seed),
-        kid_floor=known.floor(classes, (len(seen), len(real))),
-        told_apart=two_sample_accuracy(seen, known.features[real], seed=known.seed),
+        kid_null_95=known.floor(classes, (len(seen), len(real))),
+        c2st_accuracy=two_sample_accuracy(seen, known.features[real], seed=known.seed),
         neighbour=known.known[neighbour],
         newness=distance / np.median(unseen),
         novelty=ratio_of_medians(distance, unseen, seed=known.seed),
         novelty_pixels=ratio_of_medians(pixels.min(1), known.pixels[held_out], seed=known.seed),
         copies=share_of(distance < np.quantile(unseen, COPY)),
         memorised=share_of(memorised(pixels, known.train.group[known.known])),
-        diversity=spread(seen, centre) / spread(known.features[held_out], centre),
+        diversity=mean_pairwise_distance(seen, centre)
+        / mean_pairwise_distance(known.features[held_out], centre),
         sharpness=float(sharpness(as_tensor(images)).mean() / sharpness(real_images).mean()),
     )
 
 
-def quality_table(rows: Mapping[str, Measured]) -> pd.DataFrame:
+def quality_table(rows: Mapping[str, Evaluation]) -> pd.DataFrame:
     """One row a method, in their order: method, images, and every measure; <measure>_low and _high are its interval.
 
     rows: method -> what was measured. Units and directions are those of Measured; evidence_a and _b are the means.
@@ -249,10 +250,13 @@ def readable(table: pd.DataFrame, *, one_class: bool = False) -> pd.DataFrame:
     """
     if one_class:
         columns = {"right": "seen as asked for (5 %)"}
-        rest, digits = ["kid", "told_apart", "novelty", "copies", "memorised"], 3
+        rest, digits = ["kid", "c2st_accuracy", "novelty", "copies", "memorised"], 3
     else:
         columns = {"both_strict": "both at 5 %", "both_lenient": "both at 10 %"}
-        rest, digits = ["evidence_a", "evidence_b", "kid", "told_apart", "novelty", "copies", "diversity"], 2
+        rest, digits = (
+            ["evidence_a", "evidence_b", "kid", "c2st_accuracy", "novelty", "copies", "diversity"],
+            2,
+        )
     shares = {
         title: [
             f"{100 * share:.0f} ({100 * low:.0f} to {100 * high:.0f})"
@@ -268,7 +272,7 @@ def readable(table: pd.DataFrame, *, one_class: bool = False) -> pd.DataFrame:
     return pd.DataFrame(shares).join(rest).set_index(table["method"])
 
 
-def _cells(found: Measured) -> dict[str, float]:
+def _cells(found: Evaluation) -> dict[str, float]:
     mean = found.evidence.mean(0)
     cells = {"images": len(found.evidence)}
     cells |= {

@@ -11,18 +11,18 @@ from matplotlib.figure import Figure
 
 from clockodile.classify.figures_trust import LINES, QUIET
 from clockodile.hybrids.psychometrics import Psychometric
-from clockodile.hybrids.quiz import Agreement, Quiz, agreement_with_judge, curve_of_answers
+from clockodile.hybrids.quiz import Agreement, RatingSession, agreement_with_judge, curve_of_answers
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import PALE, class_colour, new_figure, short_id, tile_figure
 
 MARKERS = "os^Dv"
-SHOWN = ("both_lenient", "kid", "told_apart", "novelty")  # of BARS, by default
+SHOWN = ("both_lenient", "kid", "c2st_accuracy", "novelty")  # of BARS, by default
 DODGE = 0.006  # of the mix: how far the points of neighbouring methods stand apart
 BARS = {  # column of quality.quality_table -> caption, and what photographs get
     "both_strict": ("both classes seen,\n% (at 5 %)", None),
     "both_lenient": ("both classes seen,\n% (at 10 %)", None),
     "kid": ("KID\n(photographs: 0)", 0.0),
-    "told_apart": ("told apart, %\n(photographs: 50)", 50.0),
+    "c2st_accuracy": ("told apart, %\n(photographs: 50)", 50.0),
     "novelty": ("novelty\n(photographs: 1)", 1.0),
     "novelty_pixels": ("novelty of pixels\n(photographs: 1)", 1.0),
     "copies": ("copies of known\nphotographs, %", 1.0),
@@ -137,7 +137,7 @@ def beside_nearest(
 # --- the reader ---------------------------------------------------------------------------------------------
 
 
-def quiz_page(quiz: Quiz, *, columns: int = 10) -> Figure:
+def quiz_page(quiz: RatingSession, *, columns: int = 10) -> Figure:
     """All pictures of the quiz with the judge's answer below each, and the reader's where there is one.
 
     Bars have the colour of the judge's class, red for both and grey for neither.
@@ -164,7 +164,7 @@ def _headline(found: Agreement) -> str:
     return f"Judge / you: the same answer to {100 * found.share:.0f} % of {found.count} pictures{kappa}"
 
 
-def reader_curve(quiz: Quiz) -> Figure:
+def reader_curve(quiz: RatingSession) -> Figure:
     """The reader's answers against the mix, beside the judge's. Needs answers to pictures that have a mix."""
     table, names = curve_of_answers(quiz), quiz.questions.names
     figure, ax = new_figure(height=3.2)

@@ -14,18 +14,18 @@ from torch import nn
 from clockodile.core import store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
-from clockodile.hybrids.generators.flow_of_run import Material, material_of
+from clockodile.hybrids.generators.flow_of_run import TrainingSet, training_set_of
 from clockodile.learn.models import CompactResNet
-from clockodile.learn.training import Plan, predict, train
+from clockodile.learn.training import TrainConfig, predict, train
 
-NAME = "generators/guides"
+NAME = "generators/guidance_classifier"
 VERSION = 3  # raise it when guides or training change their meaning: kept weights are then trained anew
-PLANS = {"quick": Plan(epochs=6), "full": Plan(epochs=20)}  # by profile
+PLANS = {"quick": TrainConfig(epochs=6), "full": TrainConfig(epochs=20)}  # by profile
 COUNT = {"quick": 1, "full": 2}  # nets; together they are harder to fool than one
 LEAST = 0.01  # log-odds between other things and a typical photograph; what tells less is not divided by
 
 
-class Guides(nn.Module):
+class GuidanceClassifier(nn.Module):
     """Evidence for each of C classes by nets of C + K outputs, for C classes and K kinds of other things."""
 
     def __init__(self, nets: list[nn.Module], *, classes: int):
@@ -55,64 +55,79 @@ class Guides(nn.Module):
         self.one.copy_(torch.maximum(torch.stack(typical), self.zero + LEAST))
 
 
-def plan_for(run: Run) -> Plan:
+def plan_for(run: Run) -> TrainConfig:
     """How a guide's net is trained in this run's profile."""
     plan = PLANS[run.profile.name]
     return replace(plan, epochs=run.profile.scaled(plan.epochs))
 
 
-def fit_guides(run: Run, data: Dataset, *, plan: Plan | None = None, retrain: bool = False) -> Guides:
+def fit_guidance_classifier(
+    run: Run, data: Dataset, *, plan: TrainConfig | None = None, retrain: bool = False
+) -> GuidanceClassifier:
     """The guides of a run: from the run folder, else from the package, else trained now on what the flow is trained on.
 
     data: all splits.
     """
     plan, count = plan or plan_for(run), COUNT[run.profile.name]
-    material, classes, size = material_of(data, seed=run.seed), len(data.classes), data.images.shape[1]
-    config = {"net": "guides", "version": VERSION, "seed": run.seed, "known": material.key}
+    training_set, classes, size = (
+        training_set_of(data, seed=run.seed),
+        len(data.classes),
+        data.images.shape[1],
+    )
+    config = {"net": "guides", "version": VERSION, "seed": run.seed, "known": training_set.key}
     made_with = {"count": count, "plan": asdict(plan)}
 
     def fit() -> tuple[dict, dict]:
-        guides = train_guides(
-            material, classes, plan, seeds=[1000 * (run.seed + 1) + i for i in range(count)]
+        guidance_classifier = train_guidance_classifier(
+            training_set, classes, plan, seeds=[1000 * (run.seed + 1) + i for i in range(count)]
         )
         state = {
             name: part.half() if name.startswith("nets") else part
-            for name, part in guides.state_dict().items()
+            for name, part in guidance_classifier.state_dict().items()
         }
         return state, {
             "classes": list(data.classes),
             "image_size": int(size),
             "count": count,
-            "outputs": material.kinds + classes,
+            "outputs": training_set.kinds + classes,
         }
 
     fitted = store.fit_or_load(
-        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
+        NAME,
+        config | made_with,
+        data.fingerprint,
+        fit,
+        run_dir=run.dir,
+        retrain=retrain,
+        accept_shipped_if=config,
     )
-    return guides_from(fitted)
+    return guidance_classifier_from(fitted)
 
 
-def train_guides(material: Material, classes: int, plan: Plan, *, seeds: list[int]) -> Guides:
-    """Guides that know `material`, one net for each of the seeds."""
-    size = material.images.shape[2]
+def train_guidance_classifier(
+    training_set: TrainingSet, classes: int, plan: TrainConfig, *, seeds: list[int]
+) -> GuidanceClassifier:
+    """Guides that know `training_set`, one net for each of the seeds."""
+    size = training_set.images.shape[2]
 
     def make() -> CompactResNet:
-        return CompactResNet(classes=classes + material.kinds, image_size=size)
+        return CompactResNet(classes=classes + training_set.kinds, image_size=size)
 
     nets = [
-        train(make, material.images, material.labels + material.kind, plan, seed=seed)[0] for seed in seeds
+        train(make, training_set.images, training_set.labels + training_set.kind, plan, seed=seed)[0]
+        for seed in seeds
     ]
-    guides = Guides(nets, classes=classes).eval()
-    guides.calibrate(material.images, material.labels)
-    return guides
+    guidance_classifier = GuidanceClassifier(nets, classes=classes).eval()
+    guidance_classifier.calibrate(training_set.images, training_set.labels)
+    return guidance_classifier
 
 
-def guides_from(fitted: store.Fitted) -> Guides:
+def guidance_classifier_from(fitted: store.Checkpoint) -> GuidanceClassifier:
     """The guides in a stored file, in evaluation mode."""
     about = fitted.metrics
     nets = [
         CompactResNet(classes=about["outputs"], image_size=about["image_size"]) for _ in range(about["count"])
     ]
-    guides = Guides(nets, classes=len(about["classes"]))
-    guides.load_state_dict({name: part.float() for name, part in fitted.state.items()})
-    return guides.eval()
+    guidance_classifier = GuidanceClassifier(nets, classes=len(about["classes"]))
+    guidance_classifier.load_state_dict({name: part.float() for name, part in fitted.state.items()})
+    return guidance_classifier.eval()

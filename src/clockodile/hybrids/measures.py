@@ -15,7 +15,7 @@ from clockodile.ambiguous.evidence import STRICT, quadrants
 from clockodile.core.stats import NORMAL_95, wilson_interval
 
 DRAWS = 200  # random halves, splits or resamples behind an interval
-MOST = 2000  # photographs that `kid_floor` draws from, more for large sets: memory grows with their square
+MOST = 2000  # photographs that `kid_null_95` draws from, more for large sets: memory grows with their square
 MEMORISED = 1 / 3  # how much nearer than all others a photograph that has come back is
 FOLDS, PENALTY = 5, 300.0  # of the test that tells made from real: folds, and strength of the L2 penalty
 
@@ -75,7 +75,7 @@ def kid(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> Estimate:
     return Estimate(value, value - margin, value + margin)
 
 
-def kid_floor(real: np.ndarray, sizes: tuple[int, int], *, seed: int = 0) -> float:
+def kid_null_95(real: np.ndarray, sizes: tuple[int, int], *, seed: int = 0) -> float:
     """The distance of `kid` that one in twenty comparisons of real with real exceeds, at these sizes.
 
     real: features (N, D) of photographs; disjoint sets of `sizes`, or of two halves when there are too few, are drawn.
@@ -171,7 +171,7 @@ def memorised(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
     return np.isfinite(other) & (distance.min(1) < MEMORISED * other)
 
 
-def spread(features: np.ndarray, centre: np.ndarray) -> float:
+def mean_pairwise_distance(features: np.ndarray, centre: np.ndarray) -> float:
     """Mean distance (1 - cosine) of two different rows of features (N, D), seen from `centre`."""
     unit = directions(features, centre)
     return _mean_of_pairs(1 - unit @ unit.T)

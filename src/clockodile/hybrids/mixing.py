@@ -18,51 +18,62 @@ from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, pick_device
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow import to_unit
-from clockodile.hybrids.generators.sampling import STEPS, composed_velocity, following, noise_of, walk
+from clockodile.hybrids.generators.sampling import (
+    STEPS,
+    adams_bashforth2,
+    composed_velocity,
+    guidance_gradient,
+    noise_of,
+)
 from clockodile.hybrids.generators.unet import UNet
-from clockodile.hybrids.guidance import Guides, fit_guides
-from clockodile.hybrids.selection import CHOOSER, Eyes, fit_eyes
+from clockodile.hybrids.guidance import GuidanceClassifier, fit_guidance_classifier
+from clockodile.hybrids.selection import SELECTOR, NetworkJudge, fit_network_judge
 
-GUIDANCE = 4.0  # how much more of a class than its photographs have, where there are two
-GUIDANCE_ALONE = 3.0  # the same at the ends of the mix: more would only make caricatures
-TRIES = 4  # pictures made for each one shown
-MOST_TRIES = 1000  # for one seed
+GUIDANCE_SCALE = 4.0  # how much more of a class than its photographs have, where there are two
+GUIDANCE_SCALE_ALONE = 3.0  # the same at the ends of the mix: more would only make caricatures
+N_CANDIDATES = 4  # pictures made for each one shown
+MOST_CANDIDATES = 1000  # for one seed
 PART = 8  # pictures drawn together
 COMPOSING = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
-    {"layout": "below", "lean": 0.05},
-    {"layout": "inside", "lean": -0.2},
-    {"layout": "below", "lean": 0.0},
-    {"layout": "below", "lean": 0.1},
+    {"spatial_mask": "below", "class_offset": 0.05},
+    {"spatial_mask": "inside", "class_offset": -0.2},
+    {"spatial_mask": "below", "class_offset": 0.0},
+    {"spatial_mask": "below", "class_offset": 0.1},
 )
 BALANCED = 0.2  # lean by which either class is seen as often when both reign everywhere
-FOLLOW = 0.2  # how strongly a walk follows the guides; a velocity has about 1
+CLASSIFIER_GUIDANCE = 0.2  # how strongly a walk follows the guides; a velocity has about 1
 QUIET = 0.25  # weight of a class where the other one reigns
 
 
 @dataclass(frozen=True)
-class Mixer:
+class HybridSampler:
     """All that is needed to make hybrids of two classes."""
 
     net: UNet
-    guides: Guides  # steer
-    chooser: Eyes  # chooses
+    guidance_classifier: GuidanceClassifier  # steer
+    selector: NetworkJudge  # chooses
     classes: tuple[str, ...]
     pair: tuple[int, int]
     size: int  # pixels a side
 
 
-def fit_composer(run: Run, data: Dataset, net: UNet, *, retrain: bool = False) -> Mixer:
+def fit_hybrid_sampler(run: Run, data: Dataset, net: UNet, *, retrain: bool = False) -> HybridSampler:
     """A flow, as from `fit_flow`, with the guides and the chooser of a run, trained when they are not there.
 
     data: all splits.
     """
-    guides, chooser = fit_guides(run, data, retrain=retrain), fit_eyes(CHOOSER, run, data, retrain=retrain)
+    guidance_classifier, selector = (
+        fit_guidance_classifier(run, data, retrain=retrain),
+        fit_network_judge(SELECTOR, run, data, retrain=retrain),
+    )
     net = copy.deepcopy(net)  # it moves to another device when it draws
-    return Mixer(net, guides, chooser, tuple(data.classes), run.recipe.pair, int(data.images.shape[1]))
+    return HybridSampler(
+        net, guidance_classifier, selector, tuple(data.classes), run.recipe.pair, int(data.images.shape[1])
+    )
 
 
 @dataclass(frozen=True)
-class Mixed:
+class BestOfN:
     """Hybrids and how each came about."""
 
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
@@ -72,7 +83,7 @@ class Mixed:
     seconds: tuple[float, ...]  # (T,) that it took to draw all N, without the rule
 
 
-def layouts(size: int) -> dict[str, torch.Tensor]:
+def spatial_masks(size: int) -> dict[str, torch.Tensor]:
     """Where the first class reigns: name -> share (size, size) in [0, 1]; the second reigns in the rest."""
     line = torch.linspace(-1, 1, size)
     down, right = torch.meshgrid(line, line, indexing="ij")
@@ -81,69 +92,78 @@ def layouts(size: int) -> dict[str, torch.Tensor]:
     return {"inside": disc, "around": 1 - disc, "above": above, "below": 1 - above}
 
 
-def wanted(mix: float) -> tuple[float, float]:
+def mixing_weights(mix: float) -> tuple[float, float]:
     """How much of either class: both in full at mix 0.5, only the first at 0, only the second at 1."""
     return min(1.0, 2 * (1 - mix)), min(1.0, 2 * mix)
 
 
-def usual_guidance(mix: float) -> float:
+def default_guidance_scale(mix: float) -> float:
     """GUIDANCE at mix 0.5, GUIDANCE_ALONE at its ends, and even steps in between."""
-    return GUIDANCE_ALONE + (GUIDANCE - GUIDANCE_ALONE) * min(wanted(mix))
+    return GUIDANCE_SCALE_ALONE + (GUIDANCE_SCALE - GUIDANCE_SCALE_ALONE) * min(mixing_weights(mix))
 
 
 def class_weights(
-    mixer: Mixer, mix: float, *, guidance: float | None = None, layout: str = "everywhere", lean: float = 0.0
+    sampler: HybridSampler,
+    mix: float,
+    *,
+    guidance: float | None = None,
+    spatial_mask: str = "everywhere",
+    class_offset: float = 0.0,
 ) -> dict[int, torch.Tensor | float]:
-    """Weights of the two classes for `composed_velocity`: `wanted` times the guidance, by default the usual one.
+    """Weights of the two classes for `composed_velocity`: `mixing_weights` times the guidance.
 
-    layout: of `layouts`, or "everywhere"; lean: -1..1, how much the second class's weight is raised and the first's
-    lowered. Both count in full at mix 0.5 and fade towards the ends, where there is only one class.
+    spatial_mask: of `spatial_masks`, or "everywhere"; class_offset: -1..1, how much the second class's weight is raised
+    and the first's lowered. Both count in full at mix 0.5 and fade towards the ends, where there is only one class.
     """
-    middle, maps = min(wanted(mix)), (1.0, 1.0)
-    guidance = usual_guidance(mix) if guidance is None else guidance
-    if layout != "everywhere":
-        first, kept = layouts(mixer.size)[layout][None, None], (1 - QUIET) * middle
+    middle, maps = min(mixing_weights(mix)), (1.0, 1.0)
+    guidance = default_guidance_scale(mix) if guidance is None else guidance
+    if spatial_mask != "everywhere":
+        first, kept = spatial_masks(sampler.size)[spatial_mask][None, None], (1 - QUIET) * middle
         maps = (1 - kept * (1 - first), 1 - kept * first)
-    leaning = (1 - lean * middle, 1 + lean * middle)
+    leaning = (1 - class_offset * middle, 1 + class_offset * middle)
     return {
         label: guidance * share * leant * where
-        for label, share, leant, where in zip(mixer.pair, wanted(mix), leaning, maps, strict=True)
+        for label, share, leant, where in zip(sampler.pair, mixing_weights(mix), leaning, maps, strict=True)
         if share
     }
 
 
 @torch.no_grad()
 def mix_once(
-    mixer: Mixer,
+    sampler: HybridSampler,
     seeds: Sequence[int],
     *,
     mix: float = 0.5,
     guidance: float | None = None,
-    layout: str = "everywhere",
-    lean: float = 0.0,
-    follow: float = 0.0,
+    spatial_mask: str = "everywhere",
+    class_offset: float = 0.0,
+    classifier_guidance: float = 0.0,
     steps: int = STEPS,
 ) -> torch.Tensor:
     """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
 
-    follow: how strongly the walk is pulled to what the guides would rather see, 0..about 1, see `following`. As
+    follow: how strongly the walk is pulled to what the guides would rather see, 0..about 1, see `guidance_gradient`. As
     layout and lean do, it fades towards the ends of the mix.
 
     Classes are compared with *other things*: compared with "anything", two classes of a pair pull against each other.
     """
     device = pick_device()
-    mixer.net.to(device)
-    weights = class_weights(mixer, mix, guidance=guidance, layout=layout, lean=lean)
-    velocity = composed_velocity(mixer.net, weights, base=len(mixer.classes))
+    sampler.net.to(device)
+    weights = class_weights(
+        sampler, mix, guidance=guidance, spatial_mask=spatial_mask, class_offset=class_offset
+    )
+    velocity = composed_velocity(sampler.net, weights, base=len(sampler.classes))
     pull = None
-    if strength := follow * min(wanted(mix)):
-        guides = copy.deepcopy(mixer.guides).to(device)
-        pull = following(lambda images: worth(guides.evidence(images)[:, list(mixer.pair)], mix), strength)
+    if strength := classifier_guidance * min(mixing_weights(mix)):
+        guidance_classifier = copy.deepcopy(sampler.guidance_classifier).to(device)
+        pull = guidance_gradient(
+            lambda images: worth(guidance_classifier.evidence(images)[:, list(sampler.pair)], mix), strength
+        )
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
-        return to_unit(walk(velocity, noise.to(device), steps=steps, pull=pull)).cpu()
+        return to_unit(adams_bashforth2(velocity, noise.to(device), steps=steps, pull=pull)).cpu()
 
-    return in_equal_parts(draw, noise_of(seeds, mixer.size))
+    return in_equal_parts(draw, noise_of(seeds, sampler.size))
 
 
 def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -158,52 +178,59 @@ def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch
     return torch.cat(found)
 
 
-def mix_best(mixer: Mixer, seeds: Sequence[int], *, mix: float = 0.5, tries: int = TRIES, **options) -> Mixed:
+def best_of_n(
+    sampler: HybridSampler,
+    seeds: Sequence[int],
+    *,
+    mix: float = 0.5,
+    n_candidates: int = N_CANDIDATES,
+    **options,
+) -> BestOfN:
     """The best of several tries for each seed, by the chooser; tries go round COMPOSING.
 
     options: of `mix_once`. Pictures depend on their own seed only.
     """
 
     def draw(seeds: Sequence[int], number: int) -> torch.Tensor:
-        return mix_once(mixer, seeds, mix=mix, **way_of(number), **options)
+        return mix_once(sampler, seeds, mix=mix, **way_of(number), **options)
 
-    return keep_best(mixer, draw, seeds, mix=mix, tries=tries)
+    return select_best(sampler, draw, seeds, mix=mix, n_candidates=n_candidates)
 
 
-def keep_best(
-    mixer: Mixer,
+def select_best(
+    sampler: HybridSampler,
     draw: Callable[[Sequence[int], int], torch.Tensor],
     seeds: Sequence[int],
     *,
     mix: float = 0.5,
-    tries: int = TRIES,
-) -> Mixed:
+    n_candidates: int = N_CANDIDATES,
+) -> BestOfN:
     """The same for pictures of any origin: draw(N seeds of their own, number of the try) -> (N, 3, S, S) in [0, 1]."""
     tried, found, seconds = [], [], []
-    for number in range(tries):
+    for number in range(n_candidates):
         drawn, took = timed(draw, seeds_of(seeds, number), number)
         tried.append(drawn)
         seconds.append(took)
-        evidence = in_equal_parts(mixer.chooser.evidence, tried[-1])[:, list(mixer.pair)]
+        evidence = in_equal_parts(sampler.selector.evidence, tried[-1])[:, list(sampler.pair)]
         found.append(worth(evidence, mix))
     made, found = torch.stack(tried), torch.stack(found)
     chosen = found.argmax(0)
     best = made[chosen, torch.arange(len(seeds))]
-    return Mixed(best, chosen.numpy(), made, found, tuple(seconds))
+    return BestOfN(best, chosen.numpy(), made, found, tuple(seconds))
 
 
-def mix_line(mixer: Mixer, seeds: Sequence[int], mixes: Sequence[float], **options) -> torch.Tensor:
+def mix_line(sampler: HybridSampler, seeds: Sequence[int], mixes: Sequence[float], **options) -> torch.Tensor:
     """From the first class to the second, (M, N, 3, S, S): the first walk of each seed at each of M mixes.
 
     options: of `mix_once`.
     """
     noise = seeds_of(seeds, 0)
-    return torch.stack([mix_once(mixer, noise, mix=mix, **way_of(0), **options) for mix in mixes])
+    return torch.stack([mix_once(sampler, noise, mix=mix, **way_of(0), **options) for mix in mixes])
 
 
 def seeds_of(seeds: Sequence[int], number: int) -> list[int]:
     """Seeds of the noise of a try."""
-    return [int(seed) * MOST_TRIES + int(number) for seed in seeds]
+    return [int(seed) * MOST_CANDIDATES + int(number) for seed in seeds]
 
 
 def way_of(number: int) -> dict:
@@ -216,5 +243,5 @@ def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:
 
     At the ends it is the evidence of the only class that is wanted.
     """
-    parts = [evidence[..., place] + (1 - share) for place, share in enumerate(wanted(mix)) if share]
+    parts = [evidence[..., place] + (1 - share) for place, share in enumerate(mixing_weights(mix)) if share]
     return torch.stack(parts).amin(0)

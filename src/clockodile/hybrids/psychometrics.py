@@ -88,7 +88,7 @@ def slope_at_middle(steepness: float) -> float:
     return (1 - 2 * LAPSES) * steepness / 4
 
 
-def called_second(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+def p_second(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     """1 where there is more evidence for the second class than for the first, 0 where less, 1/2 where as much.
 
     evidence: (..., C); returns float (...).
@@ -130,7 +130,7 @@ def measure_turning(
     mixes: (M,) rising, 0 = first class; evidence: (M, N, C) in [0, 1] of the same N seeds at every mix. Intervals
     come from resampling seeds, whose pictures at neighbouring mixes are alike.
     """
-    mixes, second = np.asarray(mixes, float), called_second(evidence, pair)
+    mixes, second = np.asarray(mixes, float), p_second(evidence, pair)
     answers, count = answers_of(evidence, pair, threshold=threshold), evidence.shape[1]
     middle, steepness = fit_curve(mixes, second.sum(1), count)
     rng = np.random.default_rng(seed)

@@ -87,7 +87,7 @@ def choose_questions(
     )
 
 
-class Quiz:
+class RatingSession:
     """The questions, the answers so far, and the file they are kept in.
 
     answers: str (Q,), "" where there is none yet. A quiz made again with the same questions goes on where it stopped;
@@ -175,7 +175,7 @@ class Quiz:
                 if not place.exists()
             )
             path.replace(aside)
-            store.forget(self.run_dir, NAME)
+            store.invalidate(self.run_dir, NAME)
             WARN(f"the answers in {path} are of an earlier version; they were moved to {aside.name}")
         if not path.is_file():
             return pd.DataFrame(columns=["quiz", "question", "kind", "answer"])
@@ -208,7 +208,7 @@ class Agreement:
     kappa: float  # Cohen's: 0 = as by chance, 1 = always; nan when nobody ever varies
 
 
-def agreement_with_judge(quiz: Quiz) -> Agreement:
+def agreement_with_judge(quiz: RatingSession) -> Agreement:
     """How far the reader's answers agree with the judge's (Cohen, 1960). Raises UserError before the first answer."""
     table = quiz.table()
     if table.empty:
@@ -220,7 +220,7 @@ def agreement_with_judge(quiz: Quiz) -> Agreement:
     return Agreement(len(table), share.value, share.low, share.high, kappa)
 
 
-def curve_of_answers(quiz: Quiz, *, bins: int = 5) -> pd.DataFrame:
+def curve_of_answers(quiz: RatingSession, *, bins: int = 5) -> pd.DataFrame:
     """The reader's own psychometric curve: mix (middle of a bin), count, reader and judge.
 
     Those are mean answers where the first class counts 0, the second 1, and "both" and "neither" one half. Only

@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from clockodile.hybrids.figures_measured import quiz_page, reader_curve
-from clockodile.hybrids.quiz import Quiz
+from clockodile.hybrids.quiz import RatingSession
 from clockodile.show.plots import image_sheet, new_figure
 from clockodile.show.widgets import picture
 
 SHOWN = 2.2  # inches a side of the picture that is asked about
 
 
-def quiz_widget(quiz: Quiz) -> widgets.VBox:
+def quiz_widget(quiz: RatingSession) -> widgets.VBox:
     """A picture, a button for each answer, one to take the last answer back; goes on where the reader stopped.
 
     Once every question is answered, all pictures with both answers, the reader's curve where pictures have a mix, and a
@@ -64,7 +64,7 @@ def quiz_widget(quiz: Quiz) -> widgets.VBox:
     return widgets.VBox([line, screen, widgets.HBox([*buttons, back, again]), curve])
 
 
-def one_picture(quiz: Quiz, number: int) -> Figure:
+def one_picture(quiz: RatingSession, number: int) -> Figure:
     """Question `number` alone, enlarged without smoothing."""
     figure, ax = new_figure(width=SHOWN, height=SHOWN)
     ax.imshow(image_sheet(quiz.questions.images[[number]], 1, gaps=(0, 0)), interpolation="nearest")

@@ -23,9 +23,9 @@ from clockodile.classify.own_net import fold_nets
 from clockodile.core import store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
-from clockodile.hybrids.evaluation import Measured
+from clockodile.hybrids.evaluation import Evaluation
 from clockodile.hybrids.measures import share_of
-from clockodile.learn.backbones import OFFLINE, load_with_last_layer
+from clockodile.learn.backbones import DEFAULT_BACKBONE, load_with_last_layer
 from clockodile.learn.training import predict
 
 JUDGE, WITNESS, OLDER = "judge: both", "witness: both", "older rule: both"
@@ -82,7 +82,7 @@ def labels_for(class_name: str) -> tuple[int, ...] | None:
 @cache
 def last_layer() -> nn.Linear:
     """What makes logits of the 1,000 ImageNet labels out of EfficientNet-Lite0's features."""
-    return load_with_last_layer(OFFLINE, side=SIDES[-1])[1].requires_grad_(False)
+    return load_with_last_layer(DEFAULT_BACKBONE, side=SIDES[-1])[1].requires_grad_(False)
 
 
 def log_mass(features: np.ndarray, wanted: Sequence[tuple[int, ...]]) -> np.ndarray:
@@ -127,7 +127,7 @@ def log_mass_of_others(
 def opinions(
     run: Run,
     data: Dataset,
-    measured: Measured,
+    measured: Evaluation,
     second: np.ndarray,
     *,
     witness: np.ndarray | None = None,

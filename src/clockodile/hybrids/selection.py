@@ -13,18 +13,18 @@ import numpy as np
 import torch
 
 from clockodile.ambiguous import judge
-from clockodile.ambiguous.background import pictures_of_neither
+from clockodile.ambiguous.background import background_pictures
 from clockodile.ambiguous.evidence import Judge, percentile
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT
 
-CHOOSER, WITNESS = "efficientnet_lite2", "efficientnet_lite1"  # of classify.backbones.PACKAGED
-NAMES = {CHOOSER: "generators/chooser", WITNESS: "generators/witness"}  # of their files
+SELECTOR, WITNESS = "efficientnet_lite2", "efficientnet_lite1"  # of classify.backbones.PACKAGED
+NAMES = {SELECTOR: "generators/selector", WITNESS: "generators/independent_judge"}  # of their files
 
 
 @dataclass(frozen=True)
-class Eyes:
+class NetworkJudge:
     """A frozen network and probes on it."""
 
     network: str  # of classify.backbones.PACKAGED
@@ -39,11 +39,15 @@ class Eyes:
         """
         features = judge.features_of(as_images(images), self.network)
         score = self.judge.scores(features, np.full(len(features), HELD_OUT))
-        within = (np.arctan(score) / np.pi) / (2 * len(self.judge.others))  # less than half a step of ties
-        return torch.from_numpy(percentile(score, self.judge.others) + within)
+        within = (np.arctan(score) / np.pi) / (
+            2 * len(self.judge.background)
+        )  # less than half a step of ties
+        return torch.from_numpy(percentile(score, self.judge.background) + within)
 
 
-def fit_eyes(network: str, run: Run, data: Dataset, *, retrain: bool = False) -> Eyes:
+def fit_network_judge(network: str, run: Run, data: Dataset, *, retrain: bool = False) -> NetworkJudge:
     """Eyes for the classes of a run: from its folder, else from the package, else fitted now. data: all splits."""
-    neither = pictures_of_neither(data, seed=run.seed)
-    return Eyes(network, judge.fit_on(network, run, data, neither, name=NAMES[network], retrain=retrain)[0])
+    background = background_pictures(data, seed=run.seed)
+    return NetworkJudge(
+        network, judge.fit_on(network, run, data, background, name=NAMES[network], retrain=retrain)[0]
+    )

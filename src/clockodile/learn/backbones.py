@@ -22,13 +22,15 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from clockodile.core.atomic_files import atomic, file_digest, sweep
-from clockodile.core.download import MEGABYTE, Limits, Refused, disk_reason, stream
+from clockodile.core.download import MEGABYTE, Limits, SourceUnavailable, disk_reason, stream
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import pick_device
 
 log = logging.getLogger(__name__)
 
-OFFLINE = "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
+DEFAULT_BACKBONE = (
+    "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
+)
 CHUNK = 50  # images a network sees at once when it only judges; 1,000 at 224 pixels would take gigabytes
 
 
@@ -52,7 +54,7 @@ class Packaged:
 
 MEND = "; install requirements.txt again"
 PACKAGED = {
-    OFFLINE: Packaged("EfficientNet-Lite0", 224, 0, 0.8229),
+    DEFAULT_BACKBONE: Packaged("EfficientNet-Lite0", 224, 0, 0.8229),
     "efficientnet_lite1": Packaged("EfficientNet-Lite1", 240, 1, 0.7828),
     "efficientnet_lite2": Packaged("EfficientNet-Lite2", 260, 2, 0.9324),
 }
@@ -127,7 +129,7 @@ def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = 
 # --- by name ------------------------------------------------------------------------------------------------
 
 
-def load_backbone(name: str = OFFLINE, *, side: int | None = None, mirror: bool = False) -> Backbone:
+def load_backbone(name: str = DEFAULT_BACKBONE, *, side: int | None = None, mirror: bool = False) -> Backbone:
     """A network with its ImageNet weights and without its last layer, on the CPU in evaluation mode.
 
     name: of PACKAGED (no network needed) or a torchvision classification model, such as "resnet18".
@@ -138,7 +140,7 @@ def load_backbone(name: str = OFFLINE, *, side: int | None = None, mirror: bool 
 
 
 def load_with_last_layer(
-    name: str = OFFLINE, *, side: int | None = None, mirror: bool = False
+    name: str = DEFAULT_BACKBONE, *, side: int | None = None, mirror: bool = False
 ) -> tuple[Backbone, nn.Linear | None]:
     """As load_backbone, with the layer that makes logits of the 1,000 ImageNet classes (N, 1000) out of features.
 
@@ -146,7 +148,7 @@ def load_with_last_layer(
     """
     known = [*PACKAGED, *torchvision.models.list_models(module=torchvision.models)]
     if name not in known:
-        near = difflib.get_close_matches(name, known, cutoff=0.5) or [OFFLINE, "resnet18"]
+        near = difflib.get_close_matches(name, known, cutoff=0.5) or [DEFAULT_BACKBONE, "resnet18"]
         raise UserError(f"there is no backbone '{name}'; nearest: {', '.join(near)}")
     if name in PACKAGED:
         network, own_side, mean, std = _from_package(name), PACKAGED[name].side, (0.5,) * 3, (0.5,) * 3
@@ -217,7 +219,7 @@ def _from_package(name: str) -> nn.Module:
     return network
 
 
-def computes_as_trained(network: nn.Module, name: str = OFFLINE) -> bool:
+def computes_as_trained(network: nn.Module, name: str = DEFAULT_BACKBONE) -> bool:
     """Whether timm's network gives the features that the weights of this package were trained for.
 
     Names and shapes cannot tell: `efficientnet_lite0` takes the weights as well, but pads and normalises otherwise.
@@ -253,10 +255,10 @@ def _provide(name: str, weights) -> None:
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(weights.url).path).name
     try:
         fetch_weights(weights.url, path, megabytes=weights.meta.get("_file_size", 1000))
-    except Refused as error:
+    except SourceUnavailable as error:
         raise UserError(
             f"{name}: its weights {weights.url} cannot be had: {error}; put that file into {path.parent} by hand, "
-            f"or use {OFFLINE}, which needs no download"
+            f"or use {DEFAULT_BACKBONE}, which needs no download"
         ) from error
     torch.load(
         path, map_location="cpu", weights_only=True
@@ -291,7 +293,7 @@ def fetch_weights(url: str, path: Path, *, megabytes: float, limits: Limits | No
         log.info(f"downloading {path.name} ({megabytes:.0f} MB) to {path.parent}")
         _download(url, path, limits or Limits(size=int((2 * megabytes + 1) * MEGABYTE)))
     except OSError as error:
-        raise Refused(disk_reason(error)) from error
+        raise SourceUnavailable(disk_reason(error)) from error
 
 
 def _download(url: str, path: Path, limits: Limits) -> None:
@@ -304,4 +306,4 @@ def _download(url: str, path: Path, limits: Limits) -> None:
                     file.write(item)
                     digest.update(item)
         if not digest.hexdigest().startswith(_digits(path)):
-            raise Refused(f"{urlsplit(url).hostname} sent a damaged or other file (wrong checksum)")
+            raise SourceUnavailable(f"{urlsplit(url).hostname} sent a damaged or other file (wrong checksum)")

@@ -17,7 +17,7 @@ from torch import nn
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import augment
-from clockodile.learn.backbones import OFFLINE, Backbone, load_with_last_layer
+from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, load_with_last_layer
 from clockodile.learn.training import fast_bfloat16, predict, seeded
 
 HEAD_RATE = 10  # the new head learns faster than the backbone, which is already good
@@ -54,7 +54,7 @@ def imagenet_labels() -> tuple[str, ...]:
 
 
 def load_imagenet_classifier(
-    name: str = OFFLINE, *, side: int | None = None, mirror: bool = False
+    name: str = DEFAULT_BACKBONE, *, side: int | None = None, mirror: bool = False
 ) -> ProbedBackbone:
     """A pretrained network with its own last layer: logits (N, 1000). See backbones.load_backbone.
 
@@ -62,7 +62,7 @@ def load_imagenet_classifier(
     """
     backbone, last = load_with_last_layer(name, side=side, mirror=mirror)
     if last is None:
-        raise UserError(f"{name} has no classes to be used without training; take {OFFLINE}")
+        raise UserError(f"{name} has no classes to be used without training; take {DEFAULT_BACKBONE}")
     return ProbedBackbone(backbone, last).eval()
 
 

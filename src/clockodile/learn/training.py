@@ -19,7 +19,7 @@ Change = Callable[[nn.Module, torch.Tensor, torch.Tensor, torch.Generator], torc
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """How a net is trained batch by batch. The defaults are ours; notebook 02 shows what each one is worth."""
 
     epochs: int  # how often each image is seen
@@ -30,7 +30,7 @@ class Plan:
     augmentations: tuple[str, ...] = ("flip", "crop", "colour", "noise", "blur")  # of data.augmentation
     mixup: float = 0.0  # parameter of the Beta distribution that blends pairs of images; 0 = no blending
     label_smoothing: float = 0.1  # share of the target given to all classes alike
-    averaging: float = 0.99  # how much of the averaged weights is kept a step; 0 = use the last weights
+    ema_decay: float = 0.99  # how much of the averaged weights is kept a step; 0 = use the last weights
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def one_cycle(step: int, steps: int, *, warm_up: float | None) -> float:
     return done / warm_up if done < warm_up else (1 - done) / (1 - warm_up) if warm_up < 1 else 1.0
 
 
-class AveragedWeights:
+class EMA:
     """A running mean of a model's weights: a smoother, usually better model than the last step's (Polyak, 1992).
 
     Early on the mean is short, so that the random start is soon forgotten. Batch-norm statistics are averaged too.
@@ -122,7 +122,7 @@ def train(
     make_model: Callable[[], nn.Module],
     images: torch.Tensor,
     labels: torch.Tensor,
-    plan: Plan,
+    plan: TrainConfig,
     *,
     seed: int,
     validation: tuple[torch.Tensor, torch.Tensor] | None = None,
@@ -142,7 +142,7 @@ def train(
     if hasattr(model, "whiten"):  # a first layer that is computed rather than learned
         model.whiten(images)
     model.to(device, memory_format=torch.channels_last)
-    averaged = AveragedWeights(model, plan.averaging)
+    averaged = EMA(model, plan.ema_decay)
     optimiser = torch.optim.AdamW(
         model.parameters(),
         lr=plan.learning_rate,
@@ -179,7 +179,7 @@ def train(
 
 
 def take_step(
-    model, optimiser, images, targets, plan: Plan, generator, change: Change | None
+    model, optimiser, images, targets, plan: TrainConfig, generator, change: Change | None
 ) -> torch.Tensor:
     """One step of training on a batch; targets: class probabilities (B, C). Returns loss and accuracy, (2,)."""
     images = augment(images, plan.augmentations, generator)

@@ -10,7 +10,7 @@ from clockodile.core.recipes import PROFILES
 from clockodile.hybrids.generators import earlier
 from clockodile.hybrids.generators.earlier import (
     PLANS,
-    AutoencoderPlan,
+    AutoencoderConfig,
     curve,
     fit_autoencoder,
     fit_conv_autoencoder,
@@ -18,16 +18,16 @@ from clockodile.hybrids.generators.earlier import (
     fit_vae,
     known_photographs,
 )
-from clockodile.hybrids.generators.gan import GanPlan
-from clockodile.hybrids.generators.vae import VaePlan
+from clockodile.hybrids.generators.gan import GanConfig
+from clockodile.hybrids.generators.vae import VaeConfig
 
 FITS = pytest.mark.parametrize(
     ("fit", "shorter"),
     [
         (fit_autoencoder, {"epochs": 2}),
-        (fit_conv_autoencoder, {"plan": AutoencoderPlan(epochs=1, batch=50)}),
-        (fit_vae, {"plan": VaePlan(steps=3, batch=8, code=8, width=8)}),
-        (fit_gan, {"plan": GanPlan(steps=3, batch=8, code=8, width=8)}),
+        (fit_conv_autoencoder, {"plan": AutoencoderConfig(epochs=1, batch=50)}),
+        (fit_vae, {"plan": VaeConfig(steps=3, batch=8, code=8, width=8)}),
+        (fit_gan, {"plan": GanConfig(steps=3, batch=8, code=8, width=8)}),
     ],
     ids=["dense", "conv", "vae", "gan"],
 )

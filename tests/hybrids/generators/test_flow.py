@@ -9,7 +9,7 @@ from torch import nn
 
 from clockodile.hybrids.generators import flow
 from clockodile.hybrids.generators.flow import (
-    FlowPlan,
+    FlowConfig,
     draw_batch,
     flow_loss,
     move,
@@ -17,7 +17,7 @@ from clockodile.hybrids.generators.flow import (
     train_flow,
 )
 
-TINY = FlowPlan(steps=6, batch=4, widths=(8, 16), depth=1)
+TINY = FlowConfig(steps=6, batch=4, widths=(8, 16), depth=1)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_moves_are_told_and_unmoved_pictures_say_so(pictures):
 
 def test_every_class_is_drawn_alike_however_rare():
     labels = torch.tensor([0] * 10 + [1] * 500 + [2] * 2000)
-    plan = FlowPlan(steps=1, batch=20_000, others=0.2)
+    plan = FlowConfig(steps=1, batch=20_000, others=0.2)
     rows = draw_batch(labels, plan, 2, torch.Generator().manual_seed(0))
     shares = torch.bincount(labels[rows]) / 20_000
     assert torch.allclose(shares, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
@@ -65,7 +65,7 @@ def test_every_class_is_drawn_alike_however_rare():
 
 def test_pictures_of_anything_fill_their_share_and_leave_the_others_theirs():
     labels = torch.tensor([0] * 10 + [1] * 10 + [2] * 300 + [3] * 5000)
-    plan, generator = FlowPlan(steps=1, batch=20_000, others=0.2), torch.Generator().manual_seed(0)
+    plan, generator = FlowConfig(steps=1, batch=20_000, others=0.2), torch.Generator().manual_seed(0)
     for wide, expected in ((0.5, [0.2, 0.2, 0.1, 0.5]), (0.0, [0.4, 0.4, 0.2])):
         shares = torch.bincount(labels[draw_batch(labels, plan, 2, generator, wide=wide)]) / 20_000
         assert torch.allclose(shares, torch.tensor(expected), atol=0.02)
@@ -88,7 +88,7 @@ def test_the_share_of_anything_falls_to_nothing(pictures, monkeypatch):
 
 def test_every_label_fills_its_share():
     labels = torch.tensor([0] * 100 + [1] * 50 + [2] * 300 + [3] * 70)
-    plan = FlowPlan(steps=1, batch=20_000, others=0.2)
+    plan = FlowConfig(steps=1, batch=20_000, others=0.2)
     rows = draw_batch(labels, plan, 2, torch.Generator().manual_seed(0), wide=0.5)
     assert torch.allclose(
         torch.bincount(labels[rows]) / 20_000, torch.tensor([0.2, 0.2, 0.1, 0.5]), atol=0.02
@@ -98,7 +98,7 @@ def test_every_label_fills_its_share():
 def test_a_training_goes_on_from_a_net_that_stays_as_it_is(pictures):
     start, _ = train_flow(*pictures, TINY, classes=2, seed=0)
     kept = {name: part.clone() for name, part in start.state_dict().items()}
-    still = replace(TINY, learning_rate=0.0, averaging=0.0)
+    still = replace(TINY, learning_rate=0.0, ema_decay=0.0)
     for plan, same in ((still, True), (TINY, False)):
         after, _ = train_flow(*pictures, plan, classes=2, seed=1, start=start)
         moved = [not torch.equal(part, kept[name]) for name, part in after.state_dict().items()]
@@ -110,21 +110,21 @@ def test_labels_may_learn_faster_than_the_rest(pictures):
     start, _ = train_flow(*pictures, TINY, classes=2, seed=0)
     steps = {}
     for rate in (1.0, 30.0):
-        after, _ = train_flow(*pictures, replace(TINY, label_rate=rate), classes=2, seed=1, start=start)
+        after, _ = train_flow(*pictures, replace(TINY, label_lr_factor=rate), classes=2, seed=1, start=start)
         steps[rate] = {
             name: (part - start.state_dict()[name]).abs().mean() for name, part in after.state_dict().items()
         }
-    labels, rest = "tell_class.weight", "tell_time.0.weight"
+    labels, rest = "class_embed.weight", "time_embed.0.weight"
     assert steps[30.0][labels] > 10 * steps[1.0][labels] and steps[30.0][rest] < 3 * steps[1.0][rest]
 
 
 def test_without_other_things_only_classes_are_drawn():
-    rows = draw_batch(torch.tensor([0, 1, 1]), FlowPlan(steps=1, batch=50), 2, torch.Generator())
+    rows = draw_batch(torch.tensor([0, 1, 1]), FlowConfig(steps=1, batch=50), 2, torch.Generator())
     assert len(rows) == 50
 
 
 def test_the_rate_rises_and_falls():
-    plan = FlowPlan(steps=200, warm_up=0.1)
+    plan = FlowConfig(steps=200, warm_up=0.1)
     rates = [share_of_rate(step, plan) for step in range(200)]
     assert max(rates) == pytest.approx(1) and rates.index(max(rates)) in (19, 20)
     assert rates[-1] < 0.001 and rates[0] == pytest.approx(0.05)

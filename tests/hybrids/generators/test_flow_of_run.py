@@ -11,26 +11,26 @@ import torch
 from tiny_cifar10 import write_archive
 from tiny_flows import TINY_FLOW, steps_counted, use_tiny_plans
 
-from clockodile.ambiguous.background import pictures_of_neither
+from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
-from clockodile.core.download import Refused
-from clockodile.data.cifar10 import photographs_of_anything
+from clockodile.core.download import SourceUnavailable
+from clockodile.data.cifar10 import cifar10_photographs
 from clockodile.hybrids.generators import flow_of_run
-from clockodile.hybrids.generators.flow import FlowPlan
+from clockodile.hybrids.generators.flow import FlowConfig
 from clockodile.hybrids.generators.flow_of_run import (
     DRAWN,
     HELD_OUT,
     SEEN,
     draw_sheet,
     fit_flow,
-    marks_of,
-    material_of,
+    image_hashes,
     means_of,
     numbered_kinds,
     package_flow,
     sheets_of,
+    training_set_of,
 )
-from clockodile.hybrids.guidance import fit_guides
+from clockodile.hybrids.guidance import fit_guidance_classifier
 
 FULL = flow_of_run.PLANS["full"]  # as it is outside of these tests
 
@@ -41,13 +41,13 @@ def tiny(monkeypatch):
 
 
 def test_the_held_out_fold_is_not_among_the_material(data):
-    material = material_of(data, seed=0)
+    training_set = training_set_of(data, seed=0)
     train = data.part("train")
-    assert material.known.sum() == (train.fold != HELD_OUT).sum()
+    assert training_set.known.sum() == (train.fold != HELD_OUT).sum()
     known = {image.tobytes() for image in train.images[train.fold == HELD_OUT]}
-    shown = (material.images * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    assert not known & {image.tobytes() for image in shown[: material.known.sum()]}
-    assert set(material.labels.tolist()) == {0, 1, 2}
+    shown = (training_set.images * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    assert not known & {image.tobytes() for image in shown[: training_set.known.sum()]}
+    assert set(training_set.labels.tolist()) == {0, 1, 2}
 
 
 def test_trained_once_and_found_again(run, data):
@@ -123,9 +123,9 @@ def test_means_are_of_equally_many_steps(steps, parts):
 
 
 def test_a_mark_is_shared_by_copies_only(data):
-    marks = marks_of(data.images)
+    marks = image_hashes(data.images)
     assert len(set(marks.tolist())) == len(data.images) and marks.dtype == np.int64
-    assert np.array_equal(marks_of(data.images[::-1].copy()), marks[::-1])
+    assert np.array_equal(image_hashes(data.images[::-1].copy()), marks[::-1])
 
 
 def test_an_interruption_while_drawing_loses_no_picture(run, data, monkeypatch):
@@ -166,7 +166,7 @@ def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_
     package = tmp_path / "package" / "generators"
     monkeypatch.setattr(store, "shipped_weights", lambda: package)
     monkeypatch.setattr(flow_of_run, "package_flow", package_flow)
-    still = replace(TINY_FLOW, steps=1, learning_rate=0.0, averaging=0.0)
+    still = replace(TINY_FLOW, steps=1, learning_rate=0.0, ema_decay=0.0)
     monkeypatch.setitem(flow_of_run.FURTHER, run.profile.name, (still,))
     _, again = fit_flow(run, data)
     assert again.origin == "shipped", "its own photographs need no training"
@@ -180,15 +180,15 @@ def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_
     _, mixed = fit_flow(replace(run, dir=tmp_path / "mixed"), other)
     assert mixed.config["start"] == "nothing"
     for name, part in net.state_dict().items():
-        if name == "tell_class.weight":
-            classes, anything = part[:2], known.tell_class.weight[3]
+        if name == "class_embed.weight":
+            classes, anything = part[:2], known.class_embed.weight[3]
             assert torch.allclose(classes, anything.expand(2, -1), atol=1e-3), "as yet anything"
         assert torch.allclose(part[-2:], known.state_dict()[name][-2:], atol=1e-3)
 
 
 def test_the_flow_of_the_package_was_trained_as_it_says_and_shows_how():
     shipped = store.load_shipped(flow_of_run.NAME, {"net": "flow", "version": flow_of_run.VERSION})
-    plans = [FlowPlan(**plan | {"widths": tuple(plan["widths"])}) for plan in shipped.config["plans"]]
+    plans = [FlowConfig(**plan | {"widths": tuple(plan["widths"])}) for plan in shipped.config["plans"]]
     assert plans == [*FULL] and shipped.metrics["beside"] == 50_000
     steps = sum(plan.steps for plan in plans)
     assert max(sheets_of(shipped)) == steps and len(shipped.metrics["losses"]) == steps // 100
@@ -197,7 +197,9 @@ def test_the_flow_of_the_package_was_trained_as_it_says_and_shows_how():
 
 def test_the_package_knows_any_number_of_classes():
     net = package_flow(np.zeros((1, 32, 32, 3), np.uint8), tuple("abcde"))
-    assert net.tell_class.weight.shape[0] == 7 and net.anything == 6 and net.tell_class.weight.requires_grad
+    assert (
+        net.class_embed.weight.shape[0] == 7 and net.null_class == 6 and net.class_embed.weight.requires_grad
+    )
     with torch.no_grad():
         asked = [
             net(torch.zeros(1, 3, 16, 16), torch.tensor([0.5]), torch.tensor([label]))
@@ -233,16 +235,24 @@ def test_kinds_are_numbered_and_rare_ones_share_a_number():
 
 
 def test_material_holds_no_piece_of_a_held_out_photograph(run, data):
-    material = material_of(data, seed=run.seed)
-    neither = pictures_of_neither(data, seed=run.seed)
-    cut = (neither.origin >= 0) & (data.fold[neither.origin] == HELD_OUT)
-    assert cut.any() and (material.labels == 2).sum() == (~cut).sum()
-    assert len(material.kind) == len(material.labels) and (material.kind[material.labels < 2] == 0).all()
+    training_set = training_set_of(data, seed=run.seed)
+    background = background_pictures(data, seed=run.seed)
+    cut = (background.origin >= 0) & (data.fold[background.origin] == HELD_OUT)
+    assert cut.any() and (training_set.labels == 2).sum() == (~cut).sum()
+    assert (
+        len(training_set.kind) == len(training_set.labels)
+        and (training_set.kind[training_set.labels < 2] == 0).all()
+    )
 
 
 def test_evidence_is_0_for_other_things_and_1_for_typical_photographs(run, data):
-    guides, material = fit_guides(run, data), material_of(data, seed=run.seed)
-    looks = [guides.evidence(material.images[material.labels == label]) for label in (0, 1, 2)]
+    guidance_classifier, training_set = (
+        fit_guidance_classifier(run, data),
+        training_set_of(data, seed=run.seed),
+    )
+    looks = [
+        guidance_classifier.evidence(training_set.images[training_set.labels == label]) for label in (0, 1, 2)
+    ]
     assert torch.allclose(looks[2].mean(0), torch.zeros(2), atol=0.1), (
         "the mean of pictures and mirror images is 0"
     )
@@ -251,12 +261,12 @@ def test_evidence_is_0_for_other_things_and_1_for_typical_photographs(run, data)
 
 
 def test_guides_give_evidence_for_each_class_apart(run, data):
-    guides = fit_guides(run, data)
+    guidance_classifier = fit_guidance_classifier(run, data)
     images = data.tensor()[:6]
-    evidence = guides.evidence(images)
+    evidence = guidance_classifier.evidence(images)
     assert evidence.shape == (6, 2)
     images.requires_grad_(True)
-    guides.evidence(images).sum().backward()
+    guidance_classifier.evidence(images).sum().backward()
     assert images.grad.abs().sum() > 0
 
 
@@ -267,7 +277,7 @@ def test_photographs_of_anything_are_learned_beside_photographs_only(
     write_archive(tmp_path / "cifar10.tar.gz", each=3)
     source = data.card["source"] | {"stamp": stamp}
     data = replace(data, card=data.card | {"source": source})
-    monkeypatch.setattr(flow_of_run, "photographs_of_anything", partial(photographs_of_anything, count=30))
+    monkeypatch.setattr(flow_of_run, "cifar10_photographs", partial(cifar10_photographs, count=30))
     monkeypatch.setitem(flow_of_run.PLANS, run.profile.name, (replace(TINY_FLOW, wide=0.5),))
     _, fitted = fit_flow(replace(run, data_dir=tmp_path), data)
     assert fitted.metrics["beside"] == found
@@ -275,9 +285,9 @@ def test_photographs_of_anything_are_learned_beside_photographs_only(
 
 def test_without_photographs_of_anything_the_flow_learns_all_the_same(run, data, monkeypatch, caplog):
     def refuse(run, **options):
-        raise Refused("no way")
+        raise SourceUnavailable("no way")
 
-    monkeypatch.setattr(flow_of_run, "photographs_of_anything", refuse)
+    monkeypatch.setattr(flow_of_run, "cifar10_photographs", refuse)
     monkeypatch.setitem(flow_of_run.PLANS, run.profile.name, (replace(TINY_FLOW, wide=0.5),))
     with caplog.at_level("INFO", "clockodile"):
         _, fitted = fit_flow(run, data)

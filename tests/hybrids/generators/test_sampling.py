@@ -4,13 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from clockodile.hybrids.generators.sampling import composed_velocity, following, noise_of, sample, walk
+from clockodile.hybrids.generators.sampling import (
+    adams_bashforth2,
+    composed_velocity,
+    guidance_gradient,
+    noise_of,
+    sample,
+)
 
 
 class Wanting(nn.Module):
     """Every class wants another grey: the straight way to it."""
 
-    anything = 3
+    null_class = 3
 
     def forward(self, x, time, labels, warp=None):
         target = torch.tensor([-0.5, 0.5, 0.0, 0.1])[labels].view(-1, 1, 1, 1)
@@ -25,27 +31,30 @@ def test_noise_belongs_to_its_seed_alone():
 @pytest.mark.parametrize("steps", [1, 2, 12])
 def test_a_straight_way_is_walked_exactly(steps):
     noise, target = noise_of([1, 2], 8), torch.rand(2, 3, 8, 8)
-    arrived = walk(lambda x, time: target - noise, noise, steps=steps)
+    arrived = adams_bashforth2(lambda x, time: target - noise, noise, steps=steps)
     assert torch.allclose(arrived, target, atol=1e-5)
 
 
 def test_a_bent_way_is_followed_by_looking_back(steps=8):
     """x grows to e; steps that go straight on from the same questions end several times as far from it."""
     straight = (1 + 1 / steps) ** steps
-    arrived = walk(lambda x, time: x, torch.ones(1, 3, 4, 4), steps=steps).mean().item()
+    arrived = adams_bashforth2(lambda x, time: x, torch.ones(1, 3, 4, 4), steps=steps).mean().item()
     assert abs(arrived - torch.e) < 0.3 * abs(straight - torch.e)
 
 
 def test_twice_the_steps_leave_a_third_of_the_error():
     off = [
-        abs(walk(lambda x, time: x, torch.ones(1, 1, 1, 1), steps=n).item() - torch.e) for n in (8, 16, 32)
+        abs(adams_bashforth2(lambda x, time: x, torch.ones(1, 1, 1, 1), steps=n).item() - torch.e)
+        for n in (8, 16, 32)
     ]
     assert off[1] < off[0] / 3 and off[2] < off[1] / 3
 
 
 def test_a_question_a_step():
     asked = []
-    walk(lambda x, time: asked.append(time) or torch.zeros_like(x), torch.zeros(1, 3, 4, 4), steps=4)
+    adams_bashforth2(
+        lambda x, time: asked.append(time) or torch.zeros_like(x), torch.zeros(1, 3, 4, 4), steps=4
+    )
     assert asked == [0, 0.25, 0.5, 0.75]
 
 
@@ -54,7 +63,9 @@ def test_a_pull_is_felt_in_each_step_and_not_carried_on():
         assert (velocity == 0.5).all()
         return torch.full_like(x, 1.0 if time == 0.25 else 0.0)
 
-    arrived = walk(lambda x, time: torch.full_like(x, 0.5), torch.zeros(1, 3, 4, 4), steps=4, pull=once)
+    arrived = adams_bashforth2(
+        lambda x, time: torch.full_like(x, 0.5), torch.zeros(1, 3, 4, 4), steps=4, pull=once
+    )
     assert torch.allclose(arrived, torch.full_like(arrived, 0.5 + 0.25))
 
 
@@ -105,7 +116,7 @@ def test_pictures_do_not_depend_on_the_batch():
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_pull_is_towards_what_is_worth_more_with_the_strength_asked_for(strength):
     x = 0.1 * noise_of([1, 2], 8)
-    pull = following(lambda images: images[:, 0].sum((1, 2)), strength)(x, torch.zeros_like(x), 0.5)
+    pull = guidance_gradient(lambda images: images[:, 0].sum((1, 2)), strength)(x, torch.zeros_like(x), 0.5)
     assert not pull.requires_grad
     assert torch.allclose(pull.square().mean((1, 2, 3)).sqrt(), torch.full((2,), strength), atol=1e-5)
     assert (pull[:, 0] >= 0).all() and torch.equal(pull[:, 1:], torch.zeros_like(pull[:, 1:]))
@@ -118,7 +129,7 @@ def test_worth_is_asked_about_the_end_of_the_walk():
         asked.append(images.detach())
         return images.sum((1, 2, 3))
 
-    following(worth, 1.0)(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.4), 0.5)
+    guidance_gradient(worth, 1.0)(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.4), 0.5)
     assert torch.allclose(
         asked[0], torch.full((1, 3, 4, 4), 0.6)
     )  # 0 + half of 0.4, then from [-1, 1] to [0, 1]
@@ -126,5 +137,5 @@ def test_worth_is_asked_about_the_end_of_the_walk():
 
 def test_where_nothing_is_worth_more_nothing_pulls():
     x = noise_of([1], 8)
-    pull = following(lambda images: 0 * images.sum((1, 2, 3)), 1.0)(x, -x, 0.5)
+    pull = guidance_gradient(lambda images: 0 * images.sum((1, 2, 3)), 1.0)(x, -x, 0.5)
     assert torch.equal(pull, torch.zeros_like(x))

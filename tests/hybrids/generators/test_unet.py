@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from clockodile.hybrids.generators.unet import WARPS, UNet, learn_classes, waves
+from clockodile.hybrids.generators.unet import WARPS, UNet, learn_classes, timestep_embedding
 
 
 @pytest.fixture
 def net():
     torch.manual_seed(0)
-    net = UNet(classes=3, widths=(16, 32), told=32, depth=1)
+    net = UNet(classes=3, widths=(16, 32), cond=32, depth=1)
     for parameter in net.parameters():  # trained nets have no zeros
         torch.nn.init.normal_(parameter, std=0.1)
     return net.eval()
@@ -22,7 +22,7 @@ def test_velocities_have_the_shape_of_pictures(net, side):
 
 
 def test_untrained_it_says_nothing():
-    net = UNet(classes=2, widths=(16, 32), told=32, depth=1)
+    net = UNet(classes=2, widths=(16, 32), cond=32, depth=1)
     assert not net(torch.randn(1, 3, 16, 16), torch.rand(1), torch.tensor([0])).any()
 
 
@@ -41,14 +41,14 @@ def test_a_picture_does_not_depend_on_its_neighbours(net):
     assert torch.allclose(net(x, time, labels), alone, atol=1e-5)
 
 
-def test_waves_tell_near_times_apart():
-    near = waves(torch.tensor([0.500, 0.501]), 64)
+def test_the_embedding_tells_near_times_apart():
+    near = timestep_embedding(torch.tensor([0.500, 0.501]), 64)
     assert near.shape == (2, 64) and (near[0] - near[1]).abs().max() > 0.3
 
 
 def test_new_classes_mean_anything_as_yet(net):
     more = learn_classes(net, 5)
-    assert more.anything == 6 and net.anything == 4 and len(net.tell_class.weight) == 5
+    assert more.null_class == 6 and net.null_class == 4 and len(net.class_embed.weight) == 5
     x, time = torch.randn(1, 3, 16, 16), torch.tensor([0.3])
     same = {0: 4, 4: 4, 5: 3, 6: 4}  # other things stay what they were
     for new, old in same.items():

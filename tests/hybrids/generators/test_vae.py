@@ -5,7 +5,7 @@ import torch
 
 from clockodile.hybrids.generators.vae import (
     ConditionalVAE,
-    VaePlan,
+    VaeConfig,
     class_weights,
     codes_of,
     train_vae,
@@ -13,7 +13,7 @@ from clockodile.hybrids.generators.vae import (
     vae_loss,
 )
 
-TINY = VaePlan(steps=40, batch=16, code=8, width=8, averaging=0.9)
+TINY = VaeConfig(steps=40, batch=16, code=8, width=8, ema_decay=0.9)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from clockodile.core import store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT
-from clockodile.hybrids.generators.gan import GanPlan, Generator, train_gan
-from clockodile.hybrids.generators.vae import ConditionalVAE, VaePlan, train_vae
+from clockodile.hybrids.generators.gan import GanConfig, Generator, train_gan
+from clockodile.hybrids.generators.vae import ConditionalVAE, VaeConfig, train_vae
 from clockodile.learn.autoencoders import (
     ConvAutoencoder,
     DenseAutoencoder,
@@ -26,7 +26,7 @@ POINTS = 100  # how many values a kept curve of losses has at most
 
 
 @dataclass(frozen=True)
-class AutoencoderPlan:
+class AutoencoderConfig:
     """How an autoencoder is trained."""
 
     epochs: int  # how often each picture is seen
@@ -38,21 +38,23 @@ class AutoencoderPlan:
 class Plans:
     """The plans of one profile; report 000's autoencoder has its epochs in recipes.Profile."""
 
-    conv_autoencoder: AutoencoderPlan  # many small steps: all pictures at once would be slow to learn from
-    vae: VaePlan  # small and short in the quick profile: enough to see that it learns
-    gan: GanPlan  # the slowest of the three
+    conv_autoencoder: AutoencoderConfig  # many small steps: all pictures at once would be slow to learn from
+    vae: VaeConfig  # small and short in the quick profile: enough to see that it learns
+    gan: GanConfig  # the slowest of the three
 
 
 AUTOENCODERS = {"dense_autoencoder": DenseAutoencoder, "conv_autoencoder": ConvAutoencoder}
 INVENTORS = {"vae": ConditionalVAE, "gan": Generator}  # draw from noise
 PLANS = {  # by profile
     "quick": Plans(
-        AutoencoderPlan(epochs=8, batch=32, learning_rate=2e-3),
-        VaePlan(steps=160, width=16, averaging=0.99),
-        GanPlan(steps=160, batch=16, width=16, averaging=0.98),
+        AutoencoderConfig(epochs=8, batch=32, learning_rate=2e-3),
+        VaeConfig(steps=160, width=16, ema_decay=0.99),
+        GanConfig(steps=160, batch=16, width=16, ema_decay=0.98),
     ),
     "full": Plans(
-        AutoencoderPlan(epochs=60, batch=32, learning_rate=2e-3), VaePlan(steps=2000), GanPlan(steps=1500)
+        AutoencoderConfig(epochs=60, batch=32, learning_rate=2e-3),
+        VaeConfig(steps=2000),
+        GanConfig(steps=1500),
     ),
 }
 
@@ -65,18 +67,18 @@ def known_photographs(data: Dataset) -> Dataset:
 
 def fit_autoencoder(
     run: Run, data: Dataset, *, epochs: int = 0, retrain: bool = False
-) -> tuple[DenseAutoencoder, store.Fitted]:
+) -> tuple[DenseAutoencoder, store.Checkpoint]:
     """Report 000's autoencoder, trained now or loaded. data: all splits; epochs: 0 for the profile's.
 
     Returns the model in evaluation mode and its record (metrics: "losses", one an epoch).
     """
-    plan = AutoencoderPlan(epochs or run.profile.autoencoder_epochs)
+    plan = AutoencoderConfig(epochs or run.profile.autoencoder_epochs)
     return _fit_autoencoder("dense_autoencoder", run, data, plan, retrain=retrain)
 
 
 def fit_conv_autoencoder(
-    run: Run, data: Dataset, *, plan: AutoencoderPlan | None = None, retrain: bool = False
-) -> tuple[ConvAutoencoder, store.Fitted]:
+    run: Run, data: Dataset, *, plan: AutoencoderConfig | None = None, retrain: bool = False
+) -> tuple[ConvAutoencoder, store.Checkpoint]:
     """The convolutional autoencoder, trained now or loaded; arguments and results as of `fit_autoencoder`."""
     usual = PLANS[run.profile.name].conv_autoencoder
     plan = plan or replace(usual, epochs=run.profile.scaled(usual.epochs))
@@ -84,8 +86,8 @@ def fit_conv_autoencoder(
 
 
 def fit_vae(
-    run: Run, data: Dataset, *, plan: VaePlan | None = None, retrain: bool = False
-) -> tuple[ConditionalVAE, store.Fitted]:
+    run: Run, data: Dataset, *, plan: VaeConfig | None = None, retrain: bool = False
+) -> tuple[ConditionalVAE, store.Checkpoint]:
     """The conditional variational autoencoder, trained now or loaded. data: all splits; plan: None for the profile's.
 
     Returns the model in evaluation mode and its record (metrics: "losses", averaged to at most 100 values).
@@ -100,8 +102,8 @@ def fit_vae(
 
 
 def fit_gan(
-    run: Run, data: Dataset, *, plan: GanPlan | None = None, retrain: bool = False
-) -> tuple[Generator, store.Fitted]:
+    run: Run, data: Dataset, *, plan: GanConfig | None = None, retrain: bool = False
+) -> tuple[Generator, store.Checkpoint]:
     """The conditional GAN's averaged generator, trained now or loaded; arguments and results as of `fit_vae`.
 
     metrics: "losses" are pairs, of the net that tells and of the net that draws.
@@ -115,7 +117,7 @@ def fit_gan(
     return _fit("gan", run, data, asdict(plan), train, retrain=retrain)
 
 
-def _fit_autoencoder(name: str, run: Run, data: Dataset, plan: AutoencoderPlan, *, retrain: bool):
+def _fit_autoencoder(name: str, run: Run, data: Dataset, plan: AutoencoderConfig, *, retrain: bool):
     def train(images: torch.Tensor, labels: torch.Tensor, classes: int):
         return train_autoencoder(
             lambda: AUTOENCODERS[name](image_size=images.shape[-1]), images, seed=run.seed, **asdict(plan)
@@ -136,7 +138,7 @@ def config_of(name: str, run: Run, data: Dataset) -> dict:
     }
 
 
-def net_from(name: str, fitted: store.Fitted, data: Dataset) -> nn.Module:
+def net_from(name: str, fitted: store.Checkpoint, data: Dataset) -> nn.Module:
     """The net `name` in a stored file, in evaluation mode, for the data it was trained on."""
     size = data.images.shape[1]
     if name in AUTOENCODERS:
@@ -150,7 +152,7 @@ def net_from(name: str, fitted: store.Fitted, data: Dataset) -> nn.Module:
 
 def _fit(
     name: str, run: Run, data: Dataset, plan: dict, train: Callable, *, retrain: bool
-) -> tuple[nn.Module, store.Fitted]:
+) -> tuple[nn.Module, store.Checkpoint]:
     """Train or load the net `name`. train(images, labels, C) -> (net, losses)."""
     known, classes = known_photographs(data), len(data.classes)
 

@@ -20,13 +20,13 @@ from clockodile.core import atomic_files
 from clockodile.core.workspace import pick_device
 from clockodile.hybrids.generators.unet import UNet
 from clockodile.learn.augmentation import flip, uniform, warp
-from clockodile.learn.training import AveragedWeights, fast_bfloat16, seeded
+from clockodile.learn.training import EMA, fast_bfloat16, seeded
 
 LOG = logging.getLogger("clockodile").info
 
 
 @dataclass(frozen=True)
-class FlowPlan:
+class FlowConfig:
     """How a flow is trained. The defaults are those with which the shipped weights began."""
 
     steps: int  # batches
@@ -34,9 +34,9 @@ class FlowPlan:
     widths: tuple[int, int] = (96, 176)  # channels at half and at a quarter of the side
     depth: int = 2  # residual blocks a level
     learning_rate: float = 5e-4  # the highest, for AdamW
-    label_rate: float = 1.0  # how much faster labels learn: new ones in a trained net must catch up
+    label_lr_factor: float = 1.0  # how much faster labels learn: new ones in a trained net must catch up
     warm_up: float = 0.03  # share of the steps in which it rises; afterwards a cosine to nothing
-    averaging: float = 0.999  # how much of the averaged weights is kept a step
+    ema_decay: float = 0.999  # how much of the averaged weights is kept a step
     others: float = 0.2  # share of a batch that shows other things: what "anything" means must be learned too
     wide: float = 0.0  # share of the first batch that shows pictures of anything; it falls to nothing
     forget: float = 0.1  # share of the pictures whose class is not told
@@ -87,7 +87,7 @@ def move(
 
 
 def draw_batch(
-    labels: torch.Tensor, plan: FlowPlan, classes: int, generator: torch.Generator, *, wide: float = 0.0
+    labels: torch.Tensor, plan: FlowConfig, classes: int, generator: torch.Generator, *, wide: float = 0.0
 ) -> torch.Tensor:
     """Rows of a batch, (B,): `wide` of them with label C + 1, `others` of the rest with C, every class alike often."""
     shares = torch.full((classes + 2,), (1 - plan.others) / classes)
@@ -99,7 +99,7 @@ def draw_batch(
     return torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
 
 
-def share_of_rate(step: int, plan: FlowPlan) -> float:
+def share_of_rate(step: int, plan: FlowConfig) -> float:
     """Share of the highest learning rate: up in a straight line, then down along a cosine."""
     rising = max(1, round(plan.warm_up * plan.steps))
     if step < rising:
@@ -110,7 +110,7 @@ def share_of_rate(step: int, plan: FlowPlan) -> float:
 def train_flow(
     images: torch.Tensor,
     labels: torch.Tensor,
-    plan: FlowPlan,
+    plan: FlowConfig,
     *,
     classes: int,
     seed: int,
@@ -130,13 +130,13 @@ def train_flow(
     with seeded(seed):
         net = copy.deepcopy(start) if start else UNet(classes=classes, widths=plan.widths, depth=plan.depth)
     net.to(device, memory_format=torch.channels_last)
-    averaged = AveragedWeights(net, plan.averaging)
-    labelling = net.tell_class.weight
+    averaged = EMA(net, plan.ema_decay)
+    labelling = net.class_embed.weight
     rest = [part for part in net.parameters() if part is not labelling]
     optimiser = torch.optim.AdamW(
         [
             {"params": rest, "share": 1.0},
-            {"params": [labelling], "share": plan.label_rate},
+            {"params": [labelling], "share": plan.label_lr_factor},
         ],
         lr=plan.learning_rate,
         weight_decay=0.01,
@@ -161,12 +161,14 @@ def train_flow(
     return averaged.model.cpu().eval(), losses
 
 
-def flow_step(net, optimiser, images, labels, plan: FlowPlan, classes: int, generator, wide: float) -> float:
+def flow_step(
+    net, optimiser, images, labels, plan: FlowConfig, classes: int, generator, wide: float
+) -> float:
     """One step on a random batch; returns its loss."""
     rows = draw_batch(labels, plan, classes, generator, wide=wide)
     photos, told = move(images[rows.to(images.device)], generator, share=plan.moved)
     forgotten = torch.rand(plan.batch, generator=generator) < plan.forget
-    wanted = torch.where(forgotten, net.anything, labels[rows]).to(images.device)
+    wanted = torch.where(forgotten, net.null_class, labels[rows]).to(images.device)
     noise = torch.randn(photos.shape, generator=generator).to(images.device)
     # most steps where it is decided what the picture shows: neither pure noise nor all but done (Esser et al., 2024)
     time = torch.randn(plan.batch, generator=generator).sigmoid().to(images.device)

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from clockodile.ambiguous.background import pictures_of_neither
+from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
-from clockodile.core.download import Refused
+from clockodile.core.download import SourceUnavailable
 from clockodile.core.workspace import Run
-from clockodile.data.cifar10 import photographs_of_anything
+from clockodile.data.cifar10 import cifar10_photographs
 from clockodile.data.dataset import Dataset, as_images, as_tensor
-from clockodile.hybrids.generators.flow import FlowPlan, train_flow
+from clockodile.hybrids.generators.flow import FlowConfig, train_flow
 from clockodile.hybrids.generators.sampling import sample
 from clockodile.hybrids.generators.unet import UNet, learn_classes
 
@@ -31,17 +31,17 @@ MEANS = 20  # that are kept of a training's losses, more of a long one
 FORGOTTEN = 7 * 24 * 3600  # seconds after which a checkpoint of a killed training is not waited for any more
 LOOKS = 8  # times that each training is looked at and kept on the way
 PLANS = {  # by profile: trainings one after the other, each goes on from the net before
-    "quick": (FlowPlan(steps=500, batch=32, widths=(48, 96), depth=1, averaging=0.99),),
-    "full": (FlowPlan(steps=2400), FlowPlan(steps=2400, wide=0.8)),
+    "quick": (FlowConfig(steps=500, batch=32, widths=(48, 96), depth=1, ema_decay=0.99),),
+    "full": (FlowConfig(steps=2400), FlowConfig(steps=2400, wide=0.8)),
 }
 FURTHER = {  # by profile: how training goes on from the package's flow, for photographs that are not its own
-    "quick": (FlowPlan(steps=100, batch=32, averaging=0.97, label_rate=40.0),),
-    "full": (FlowPlan(steps=1200, label_rate=10.0),),
+    "quick": (FlowConfig(steps=100, batch=32, ema_decay=0.97, label_lr_factor=40.0),),
+    "full": (FlowConfig(steps=1200, label_lr_factor=10.0),),
 }
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingSet:
     """What a generator may learn from."""
 
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]: known photographs, then other things
@@ -60,15 +60,15 @@ class Material:
         return store.fingerprint(as_images(self.images), (self.labels + self.kind).numpy())
 
 
-def material_of(data: Dataset, *, seed: int) -> Material:
+def training_set_of(data: Dataset, *, seed: int) -> TrainingSet:
     """The labelled photographs outside the held-out fold, and pictures of neither. data: all splits."""
-    train, neither = data.part("train"), pictures_of_neither(data, seed=seed)
+    train, background = data.part("train"), background_pictures(data, seed=seed)
     known = train.fold != HELD_OUT
-    free = (neither.origin < 0) | known[neither.origin]  # no pieces of photographs that are held out
-    images = np.concatenate([train.images[known], neither.images[free]])
+    free = (background.origin < 0) | known[background.origin]  # no pieces of photographs that are held out
+    images = np.concatenate([train.images[known], background.images[free]])
     labels = np.concatenate([train.labels[known], np.full(free.sum(), len(data.classes))])
-    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(neither.kinds[free])])
-    return Material(as_tensor(images), torch.from_numpy(labels), torch.from_numpy(kind), known)
+    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(background.kinds[free])])
+    return TrainingSet(as_tensor(images), torch.from_numpy(labels), torch.from_numpy(kind), known)
 
 
 def numbered_kinds(names: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def numbered_kinds(names: np.ndarray) -> np.ndarray:
     return number[which].astype(np.int64)
 
 
-def photographs_beside(run: Run, data: Dataset) -> np.ndarray:
+def auxiliary_photographs(run: Run, data: Dataset) -> np.ndarray:
     """Photographs of anything to learn from beside the run's own, uint8 (N, S, S, 3); none where they cannot be had.
 
     Drawings get none either: photographs would only teach how drawings do not look.
@@ -87,13 +87,13 @@ def photographs_beside(run: Run, data: Dataset) -> np.ndarray:
     size = data.images.shape[1]
     if not data.stamp:
         try:
-            return photographs_of_anything(run, size=size)
-        except Refused as reason:
+            return cifar10_photographs(run, size=size)
+        except SourceUnavailable as reason:
             LOG(f"no photographs of anything to learn from: {reason}")
     return np.zeros((0, size, size, 3), np.uint8)
 
 
-def plans_for(run: Run, plans: dict[str, tuple[FlowPlan, ...]]) -> tuple[FlowPlan, ...]:
+def plans_for(run: Run, plans: dict[str, tuple[FlowConfig, ...]]) -> tuple[FlowConfig, ...]:
     """How the flow is trained in this run's profile. plans: PLANS or FURTHER."""
     return tuple(replace(plan, steps=run.profile.scaled(plan.steps)) for plan in plans[run.profile.name])
 
@@ -106,7 +106,7 @@ def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | No
     one may be, which at another size only the name of a class can tell; or when it is not there.
     """
     found = store.load_shipped(NAME, {"net": "flow", "version": VERSION})
-    if found is None or np.isin(marks_of(photographs), found.state[SEEN].numpy()).any():
+    if found is None or np.isin(image_hashes(photographs), found.state[SEEN].numpy()).any():
         return None
     same_size = photographs.shape[1] == found.metrics["image_size"]
     if not same_size and set(classes) & set(found.metrics["classes"]):
@@ -114,13 +114,13 @@ def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | No
     return learn_classes(flow_from(found), len(classes))
 
 
-def marks_of(photographs: np.ndarray) -> np.ndarray:
+def image_hashes(photographs: np.ndarray) -> np.ndarray:
     """A number for each photograph, int64 (N,), shared only by its copies of the same size, uint8 (N, S, S, 3)."""
     marks = [hashlib.blake2b(photograph.tobytes(), digest_size=8).digest() for photograph in photographs]
     return np.frombuffer(bytearray(b"".join(marks)), np.int64)
 
 
-def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, store.Fitted]:
+def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, store.Checkpoint]:
     """The trained flow: from the run folder, else from the package, else trained now (resumable).
 
     Where the package's flow has seen none of the pictures, training goes on from it; elsewhere it starts from nothing.
@@ -147,16 +147,16 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, s
     size, places = train.images.shape[1], []
 
     def fit() -> tuple[dict, dict]:
-        material = material_of(data, seed=run.seed)
-        beside = photographs_beside(run, data) if any(plan.wide for plan in plans) else train.images[:0]
-        images = torch.cat([material.images, as_tensor(beside)])
-        labels = torch.cat([material.labels, torch.full((len(beside),), classes + 1)])
+        training_set = training_set_of(data, seed=run.seed)
+        beside = auxiliary_photographs(run, data) if any(plan.wide for plan in plans) else train.images[:0]
+        images = torch.cat([training_set.images, as_tensor(beside)])
+        labels = torch.cat([training_set.labels, torch.full((len(beside),), classes + 1)])
         learned = {
-            "material": material.key,
+            "material": training_set.key,
             "beside": store.fingerprint(beside, np.zeros(len(beside))),
         }
         now = config | made_with | learned
-        kept = store.recall(run.dir, SHEETS_FILE, now) or {"steps": np.array([], int), "images": []}
+        kept = store.load_cached(run.dir, SHEETS_FILE, now) or {"steps": np.array([], int), "images": []}
         sheets = dict(zip(kept["steps"].tolist(), kept["images"], strict=True))
         net, losses = start, []
 
@@ -183,7 +183,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, s
             sheets[len(losses)] = draw_sheet(net, run.recipe.pair, size)
         beyond = {
             DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),
-            SEEN: torch.from_numpy(marks_of(train.images[known])),
+            SEEN: torch.from_numpy(image_hashes(train.images[known])),
         }
         return {name: part.half() for name, part in net.state_dict().items()} | beyond, {
             "losses": means_of(losses),
@@ -195,12 +195,18 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, s
         }
 
     fitted = store.fit_or_load(
-        NAME, config | made_with, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, enough=config
+        NAME,
+        config | made_with,
+        data.fingerprint,
+        fit,
+        run_dir=run.dir,
+        retrain=retrain,
+        accept_shipped_if=config,
     )
     for place in run.dir.glob(f"{NAME}-*.checkpoint"):  # not before the weights are stored
         if place in places or time.time() - place.stat().st_mtime > FORGOTTEN:
             place.unlink(missing_ok=True)
-    store.forget(run.dir, SHEETS_FILE)
+    store.invalidate(run.dir, SHEETS_FILE)
     return flow_from(fitted), fitted
 
 
@@ -216,7 +222,7 @@ def draw_sheet(net: UNet, pair: tuple[int, int], size: int) -> np.ndarray:
     return np.stack([as_images(line) for line in lines])
 
 
-def flow_from(fitted: store.Fitted) -> UNet:
+def flow_from(fitted: store.Checkpoint) -> UNet:
     """The net in a stored file, in evaluation mode."""
     plan = fitted.config["plans"][0]
     net = UNet(classes=len(fitted.metrics["classes"]), widths=tuple(plan["widths"]), depth=plan["depth"])
@@ -226,6 +232,6 @@ def flow_from(fitted: store.Fitted) -> UNet:
     return net.eval()
 
 
-def sheets_of(fitted: store.Fitted) -> dict[int, np.ndarray]:
+def sheets_of(fitted: store.Checkpoint) -> dict[int, np.ndarray]:
     """What a flow drew on its way: after how many steps -> uint8 (2, SHEETS, S, S, 3), a line a class of the pair."""
     return dict(zip(fitted.metrics["drawn_after"], fitted.state[DRAWN].numpy(), strict=True))

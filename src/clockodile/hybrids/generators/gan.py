@@ -21,38 +21,40 @@ from clockodile.hybrids.generators.flow import to_signed, to_unit
 from clockodile.hybrids.generators.vae import class_weights, codes_of
 from clockodile.learn.augmentation import flip, uniform
 from clockodile.learn.autoencoders import SHRINK, check_side
-from clockodile.learn.training import AveragedWeights, fast_bfloat16, seeded
+from clockodile.learn.training import EMA, fast_bfloat16, seeded
 
 
 @dataclass(frozen=True)
-class GanPlan:
+class GanConfig:
     """How the two nets are trained. The defaults are those of the full profile."""
 
     steps: int  # batches, each used by both nets
     batch: int = 32  # real pictures a step, and as many drawn ones
     code: int = 64  # random numbers a picture is drawn from
     width: int = 32  # channels where the picture is largest; up to four times as many where it is smallest
-    draw_rate: float = 2e-4  # Adam's learning rate of the net that draws
-    tell_rate: float = 4e-4  # ... of the net that tells, faster: it has to keep up (Heusel et al., 2017)
-    averaging: float = 0.999  # how much of the averaged weights is kept a step
+    lr_generator: float = 2e-4  # Adam's learning rate of the net that draws
+    lr_discriminator: float = (
+        4e-4  # ... of the net that tells, faster: it has to keep up (Heusel et al., 2017)
+    )
+    ema_decay: float = 0.999  # how much of the averaged weights is kept a step
 
 
 # --- the two nets -----------------------------------------------------------------------------------------------
 
 
-class Grow(nn.Module):
+class UpBlock(nn.Module):
     """Twice the side: enlarge, convolve, normalise; the class sets scale and shift of each channel."""
 
     def __init__(self, inputs: int, outputs: int, classes: int):
         super().__init__()
-        self.convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(outputs, affine=False)
-        self.tell = nn.Linear(classes, 2 * outputs)
-        nn.init.normal_(self.tell.weight, std=0.02)  # at first all classes are drawn alike
+        self.cond = nn.Linear(classes, 2 * outputs)
+        nn.init.normal_(self.cond.weight, std=0.02)  # at first all classes are drawn alike
 
     def forward(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.tell(weights)[..., None, None].chunk(2, 1)
-        x = self.norm(self.convolution(F.interpolate(x, scale_factor=2.0)))
+        scale, shift = self.cond(weights)[..., None, None].chunk(2, 1)
+        x = self.norm(self.conv(F.interpolate(x, scale_factor=2.0)))
         return F.relu(x * (1 + scale) + shift)
 
 
@@ -64,19 +66,19 @@ class Generator(nn.Module):
         check_side(image_size)
         self.code, self.classes = code, classes
         self.start = (4 * width, image_size // SHRINK, image_size // SHRINK)
-        self.enter = nn.Linear(code + classes, self.start[0] * self.start[1] * self.start[2])
+        self.from_code = nn.Linear(code + classes, self.start[0] * self.start[1] * self.start[2])
         widths = (4 * width, 4 * width, 2 * width, width)
-        self.grow = nn.ModuleList(
-            Grow(inputs, outputs, classes) for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
+        self.blocks = nn.ModuleList(
+            UpBlock(inputs, outputs, classes) for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
         )
-        self.leave = nn.Conv2d(width, 3, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, codes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Pictures (N, 3, S, S) in [-1, 1] of codes (N, code) and class weights (N, C), rows summing to 1."""
-        x = self.enter(torch.cat([codes, weights], 1)).unflatten(1, self.start)
-        for stage in self.grow:
+        x = self.from_code(torch.cat([codes, weights], 1)).unflatten(1, self.start)
+        for stage in self.blocks:
             x = stage(x, weights)
-        return self.leave(x).tanh()
+        return self.conv_out(x).tanh()
 
 
 class Discriminator(nn.Module):
@@ -89,20 +91,20 @@ class Discriminator(nn.Module):
     def __init__(self, *, classes: int, width: int = 32):
         super().__init__()
         sizes = [(3, width, 3), (width, 2 * width, 4), (2 * width, 4 * width, 4), (4 * width, 4 * width, 4)]
-        self.look = nn.ModuleList(
+        self.layers = nn.ModuleList(
             spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride=kernel - 2, padding=1))
             for inputs, outputs, kernel in sizes
         )
-        self.real = spectral_norm(nn.Linear(4 * width, 1))
-        self.fits = spectral_norm(nn.Linear(classes, 4 * width, bias=False))
+        self.score = spectral_norm(nn.Linear(4 * width, 1))
+        self.projection = spectral_norm(nn.Linear(classes, 4 * width, bias=False))
 
     def forward(self, pictures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Scores (N,), higher = more real. pictures: (N, 3, S, S) in [-1, 1]; weights: (N, C)."""
         x = pictures
-        for layer in self.look:
+        for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.1)
         seen = x.float().mean((2, 3))
-        return (self.real(seen).flatten() + (self.fits(weights) * seen).sum(1)).float()
+        return (self.score(seen).flatten() + (self.projection(weights) * seen).sum(1)).float()
 
 
 # --- changes through which gradients flow -----------------------------------------------------------------------
@@ -147,7 +149,7 @@ def cut_out(pictures: torch.Tensor, generator: torch.Generator, *, share: float 
     return pictures * ~inside
 
 
-def change(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment_differentiably(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Colour, translation and cutout (Zhao et al., 2020), each picture differently: (N, 3, S, S), grey is 0.
 
     Differentiable: the net that draws learns through the changes, and is not led to draw changed pictures because real
@@ -159,12 +161,12 @@ def change(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 # --- what each net wants ----------------------------------------------------------------------------------------
 
 
-def tell_loss(real: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+def d_loss(real: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     """Hinge loss of the net that tells (Lim & Ye, 2017): real scores above 1, drawn ones below -1; both (N,)."""
     return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
 
 
-def draw_loss(drawn: torch.Tensor) -> torch.Tensor:
+def g_loss(drawn: torch.Tensor) -> torch.Tensor:
     """Loss of the net that draws: its pictures' scores (N,) should be high."""
     return -drawn.mean()
 
@@ -175,7 +177,7 @@ def draw_loss(drawn: torch.Tensor) -> torch.Tensor:
 def train_gan(
     images: torch.Tensor,
     labels: torch.Tensor,
-    plan: GanPlan,
+    plan: GanConfig,
     *,
     classes: int,
     seed: int,
@@ -183,46 +185,46 @@ def train_gan(
     """Train both nets in turn, one step each.
 
     images: float32 (N, 3, S, S) in [0, 1], S a multiple of 8; labels: int64 (N,). Returns the averaged generator on
-    the CPU in evaluation mode, and the losses of each step: (telling, drawing).
+    the CPU in evaluation mode, and the losses of each step: (discriminator, generator).
     """
     device, generator = pick_device(), torch.Generator().manual_seed(seed)
     with seeded(seed):
-        draw = Generator(classes=classes, image_size=images.shape[-1], code=plan.code, width=plan.width)
-        tell = Discriminator(classes=classes, width=plan.width)
-    draw.to(device, memory_format=torch.channels_last)
-    tell.to(device, memory_format=torch.channels_last)
-    averaged = AveragedWeights(draw, plan.averaging)
+        net_g = Generator(classes=classes, image_size=images.shape[-1], code=plan.code, width=plan.width)
+        net_d = Discriminator(classes=classes, width=plan.width)
+    net_g.to(device, memory_format=torch.channels_last)
+    net_d.to(device, memory_format=torch.channels_last)
+    averaged = EMA(net_g, plan.ema_decay)
     optimisers = [
         torch.optim.Adam(net.parameters(), lr=rate, betas=(0.0, 0.99), fused=True)
-        for net, rate in ((tell, plan.tell_rate), (draw, plan.draw_rate))
+        for net, rate in ((net_d, plan.lr_discriminator), (net_g, plan.lr_generator))
     ]
     images, losses = to_signed(images).to(device), []
     for _step in range(plan.steps):
         rows = torch.randint(len(images), (plan.batch,), generator=generator)
-        losses.append(gan_step(draw, tell, optimisers, images[rows], labels[rows], generator))
+        losses.append(gan_step(net_g, net_d, optimisers, images[rows], labels[rows], generator))
         averaged.update()
     return averaged.model.cpu().eval(), losses
 
 
-def gan_step(draw, tell, optimisers, real, labels, generator) -> tuple[float, float]:
+def gan_step(net_g, net_d, optimisers, real, labels, generator) -> tuple[float, float]:
     """One step of the net that tells, then one of the net that draws; returns both losses."""
     device = real.device
-    weights = F.one_hot(labels, draw.classes).float().to(device)
+    weights = F.one_hot(labels, net_g.classes).float().to(device)
     real = flip(real, generator)
     found = []
     for optimiser in optimisers:
         telling = not found
-        codes = torch.randn((len(real), draw.code), generator=generator).to(device)
+        codes = torch.randn((len(real), net_g.code), generator=generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device)):
             with torch.set_grad_enabled(not telling):
-                drawn = draw(codes, weights).float()
+                drawn = net_g(codes, weights).float()
             if telling:
-                shown = change(torch.cat([real, drawn]), generator).contiguous(
+                shown = augment_differentiably(torch.cat([real, drawn]), generator).contiguous(
                     memory_format=torch.channels_last
                 )
-                loss = tell_loss(*tell(shown, weights.repeat(2, 1)).chunk(2))
+                loss = d_loss(*net_d(shown, weights.repeat(2, 1)).chunk(2))
             else:
-                loss = draw_loss(tell(change(drawn, generator), weights))
+                loss = g_loss(net_d(augment_differentiably(drawn, generator), weights))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -26,7 +26,8 @@ from clockodile.data.auxiliary import cifar100_by_class
 from clockodile.data.dataset import as_images, as_tensor, load_dataset
 from clockodile.hybrids.generators.composites import frame_coords, pasted, single
 from clockodile.hybrids.generators.layout_unet import Layout, UNet, plain_coords
-from clockodile.hybrids.generators.sampling import noise_of, walk
+from clockodile.hybrids.generators.sampling import adams_bashforth2, noise_of
+from clockodile.learn.muon import MuonWithAdamW
 from clockodile.learn.training import fast_bfloat16
 
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
@@ -40,7 +41,7 @@ class PretrainConfig:
 
     pictures: int = 10_000_000  # seen in all
     batch: int = 64  # pictures a step
-    learning_rate: float = 6e-4  # the highest, for AdamW
+    learning_rate: float = 2e-3  # the highest, for Muon and AdamW
     warm_up: int = 50_000  # pictures in which it rises
     steady: int = 1_500_000  # pictures after which it falls with the inverse square root of what was seen
     weight_decay: float = 0.01  # share of every weight taken away a step, times the learning rate
@@ -143,8 +144,11 @@ class Training:
         self.config, self.device = config, device
         self.net = UNet(classes=classes).to(device, memory_format=torch.channels_last)
         self.averages = {span: [part.detach().clone() for part in self.net.parameters()] for span in SPANS}
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+        self.optimiser = MuonWithAdamW(
+            self.net,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            outer=("embed", "conv_in", "conv_out"),
         )
         self.generator = torch.Generator(device).manual_seed(0)
         self.seen, self.steps, self.recent = 0, 0, []
@@ -171,8 +175,7 @@ class Training:
     def step(self, photographs: Photographs) -> None:
         """One step of AdamW, and of the averages."""
         pictures, layout = self.batch(photographs)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+        self.optimiser.set_lr(self.learning_rate())
         noise = torch.randn(pictures.shape, generator=self.generator, device=self.device)
         loss = velocity_loss(
             self.net.train(), pictures, layout, noise, random_times(len(pictures), self.generator)
@@ -267,7 +270,7 @@ def sheet(net: UNet, focus: tuple[int, ...], *, guidance: float = 2.0, steps: in
             return base + guidance * (asked - base)
 
         noise = noise_of(range(place * SHEET, (place + 1) * SHEET), size).to(device)
-        pictures.append(as_images((walk(velocity, noise, steps=steps) + 1) / 2))
+        pictures.append(as_images((adams_bashforth2(velocity, noise, steps=steps) + 1) / 2))
     wide = np.concatenate([np.concatenate(list(line), 1) for line in pictures], 0)
     return Image.fromarray(wide).resize((wide.shape[1] * 3, wide.shape[0] * 3), Image.NEAREST)
 

@@ -36,7 +36,7 @@ def composed_velocity(
     """
     if [weight for weight in weights.values() if not torch.is_tensor(weight)] == [1.0] and len(weights) == 1:
         (base,), weights = weights, {}  # one class as it is: what it is compared with would cancel out
-    labels = [net.anything if base is None else base, *weights]
+    labels = [net.null_class if base is None else base, *weights]
 
     def velocity(x: torch.Tensor, time: float) -> torch.Tensor:
         device, count = x.device, len(x)
@@ -52,7 +52,7 @@ def composed_velocity(
     return velocity
 
 
-def following(worth: Callable[[torch.Tensor], torch.Tensor], strength: float) -> Pull:
+def guidance_gradient(worth: Callable[[torch.Tensor], torch.Tensor], strength: float) -> Pull:
     """What pulls a walk towards what is worth more.
 
     worth: (N, 3, S, S) in [0, 1] -> (N,), differentiable. It is asked about the picture where the walk would end if it
@@ -71,7 +71,7 @@ def following(worth: Callable[[torch.Tensor], torch.Tensor], strength: float) ->
 
 
 @torch.no_grad()
-def walk(
+def adams_bashforth2(
     velocity: Velocity, noise: torch.Tensor, *, steps: int = STEPS, pull: Pull | None = None
 ) -> torch.Tensor:
     """Follow a velocity from 0 (noise) to 1 by the two-step method of Adams and Bashforth; x in about [-1, 1].
@@ -110,5 +110,5 @@ def sample(
             for label, weight in weights.items()
         }
         velocity = composed_velocity(net, here, base=base)
-        found.append(to_unit(walk(velocity, noise_of(part, size).to(device), steps=steps)).cpu())
+        found.append(to_unit(adams_bashforth2(velocity, noise_of(part, size).to(device), steps=steps)).cpu())
     return torch.cat(found)

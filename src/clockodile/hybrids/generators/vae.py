@@ -17,11 +17,11 @@ from torch import nn
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import crop, flip
 from clockodile.learn.autoencoders import SHRINK, check_side, double, halve
-from clockodile.learn.training import AveragedWeights, fast_bfloat16, one_cycle, seeded
+from clockodile.learn.training import EMA, fast_bfloat16, one_cycle, seeded
 
 
 @dataclass(frozen=True)
-class VaePlan:
+class VaeConfig:
     """How a variational autoencoder is trained. The defaults are those of the full profile."""
 
     steps: int  # batches
@@ -32,7 +32,7 @@ class VaePlan:
         0.1  # how far a pixel may be off, 1 = from black to white: less = sharper copies, worse inventions
     )
     learning_rate: float = 2e-3  # the highest, for Adam
-    averaging: float = 0.999  # how much of the averaged weights is kept a step
+    ema_decay: float = 0.999  # how much of the averaged weights is kept a step
 
 
 def class_weights(
@@ -60,12 +60,12 @@ class ConditionalVAE(nn.Module):
         self.code, self.classes = code, classes
         self.start = (4 * width, image_size // SHRINK, image_size // SHRINK)
         places = self.start[0] * self.start[1] * self.start[2]
-        self.look = nn.Sequential(
+        self.encoder = nn.Sequential(
             halve(3, width), halve(width, 2 * width), halve(2 * width, 4 * width), nn.Flatten()
         )
-        self.squeeze = nn.Linear(places + classes, 2 * code)
-        self.enter = nn.Linear(code + classes, places)
-        self.draw = nn.Sequential(
+        self.to_mu_logvar = nn.Linear(places + classes, 2 * code)
+        self.from_code = nn.Linear(code + classes, places)
+        self.decoder = nn.Sequential(
             double(4 * width, 4 * width),
             double(4 * width, 2 * width),
             double(2 * width, width),
@@ -76,12 +76,12 @@ class ConditionalVAE(nn.Module):
     def encode(self, images: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance, both (N, code), of images (N, 3, S, S) in [0, 1] with class weights (N, C)."""
         check_side(images.shape[-1])
-        return tuple(self.squeeze(torch.cat([self.look(images), weights], 1)).float().chunk(2, 1))
+        return tuple(self.to_mu_logvar(torch.cat([self.encoder(images), weights], 1)).float().chunk(2, 1))
 
     def decode(self, codes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Images (N, 3, S, S) in [0, 1] of codes (N, code) and class weights (N, C), rows summing to 1."""
-        x = F.silu(self.enter(torch.cat([codes, weights], 1))).unflatten(1, self.start)
-        return self.draw(x).float()
+        x = F.silu(self.from_code(torch.cat([codes, weights], 1))).unflatten(1, self.start)
+        return self.decoder(x).float()
 
 
 def vae_loss(
@@ -103,7 +103,7 @@ def vae_loss(
 
 
 def train_vae(
-    images: torch.Tensor, labels: torch.Tensor, plan: VaePlan, *, classes: int, seed: int
+    images: torch.Tensor, labels: torch.Tensor, plan: VaeConfig, *, classes: int, seed: int
 ) -> tuple[ConditionalVAE, list[float]]:
     """Fit with Adam on mirrored and shifted pictures.
 
@@ -114,7 +114,7 @@ def train_vae(
     with seeded(seed):
         model = ConditionalVAE(classes=classes, image_size=images.shape[-1], code=plan.code, width=plan.width)
     model.to(device, memory_format=torch.channels_last)
-    averaged = AveragedWeights(model, plan.averaging)
+    averaged = EMA(model, plan.ema_decay)
     optimiser = torch.optim.Adam(model.parameters(), lr=plan.learning_rate, fused=True)
     images, losses = images.to(device), []
     for step in range(plan.steps):
@@ -126,7 +126,7 @@ def train_vae(
     return averaged.model.cpu().eval(), losses
 
 
-def vae_step(model, optimiser, images, labels, plan: VaePlan, generator) -> float:
+def vae_step(model, optimiser, images, labels, plan: VaeConfig, generator) -> float:
     """One step on a random batch; returns its loss."""
     images = crop(flip(images, generator), generator).contiguous(memory_format=torch.channels_last)
     weights = F.one_hot(labels, model.classes).float().to(images.device)
