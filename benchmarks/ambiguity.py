@@ -76,7 +76,7 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
 
 def true_hybrids(folder: Path, *, quick: bool = False) -> None:
     """Average precision of every method for the stand-in's hybrids; quick: with nets that have hardly learned."""
-    run = replace(open_run(source="rendered", effort=0.03 if quick else 1.0), dir=folder)
+    run = replace(open_run(source="stand_in", effort=0.03 if quick else 1.0), dir=folder)
     opinions, hybrid = opinions_with_hybrids(run, epochs=run.profile.scaled(24))
     print(f"\ntrue hybrids: {hybrid.sum()} among {len(hybrid)} drawn images; chance {hybrid.mean():.2f}")
     for method in SCORES.values():

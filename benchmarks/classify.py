@@ -497,7 +497,7 @@ def open_data(arguments: argparse.Namespace) -> tuple[Dataset, Path | None]:
     """The training images in their folds as notebook 01 makes them, and the data folder if one was given."""
     with tempfile.TemporaryDirectory() as scratch:
         given = arguments.data_dir or os.environ.get("CLOCKODILE_DATA", "")
-        source = "rendered" if arguments.quick and not given else "auto"  # a smoke test needs no download
+        source = "stand_in" if arguments.quick and not given else "auto"  # a smoke test needs no download
         run = open_run(
             recipe=arguments.recipe,
             profile="quick",

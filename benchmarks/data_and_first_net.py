@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.data.duplicates import find_near_duplicates, grey, pair_correlation
-from clockodile.data.rendered import rendered_collection
+from clockodile.data.stand_in import stand_in_collection
 from clockodile.learn.training import train_full_batch
 
 REPEATS = 3
@@ -49,7 +49,7 @@ def usual_training(images: torch.Tensor, labels: torch.Tensor) -> None:
 
 def main() -> None:
     start = time.perf_counter()
-    collection = rendered_collection()
+    collection = stand_in_collection()
     print(f"{'1,400 stand-in images drawn':<58} {time.perf_counter() - start:7.2f} s")
     train = collection.split == "train"
     images, labels = collection.images[train], torch.from_numpy(collection.labels[train])

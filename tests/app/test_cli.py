@@ -145,12 +145,12 @@ def test_a_run_prints_a_line_a_notebook_the_source_and_the_table(project, capsys
 
 @pytest.mark.slow
 def test_the_stand_in_is_told_loudly_and_a_failure_ends_with_1(project, capsys):
-    stamped = DATA.replace('"stamp": ""', '"stamp": "rendered stand-in"')
+    stamped = DATA.replace('"stamp": ""', '"stamp": "drawn stand-in"')
     make_notebook(project / "notebooks" / "01_data.ipynb", stamped)
     make_notebook(project / "notebooks" / "02_classification.ipynb", "1 / 0")
     assert cli.main(["run", "--out", str(project / "run")]) == 1
     told = capsys.readouterr()
-    assert "NOTE: rendered stand-in images, not photographs: it was given" in told.out
+    assert "NOTE: drawn stand-in images, not photographs: it was given" in told.out
     assert "[2/2] 02_classification  stopped after" in told.out
     assert told.err.count("\n") == 4 and "ZeroDivisionError: division by zero" in told.err
     assert "did not run to its end" in (project / "run" / "report.html").read_text()

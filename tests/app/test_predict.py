@@ -206,8 +206,8 @@ def test_the_best_shipped_predictor_that_loads_is_used(capsys, monkeypatch):
 
 
 def test_a_note_is_always_told(capsys):
-    store("run/classifier/predictor-brightness.safetensors", note="trained on rendered stand-in images")
-    assert "NOTE: trained on rendered stand-in images" in predict(capsys, "run", "photos")[2]
+    store("run/classifier/predictor-brightness.safetensors", note="trained on drawn stand-in images")
+    assert "NOTE: trained on drawn stand-in images" in predict(capsys, "run", "photos")[2]
 
 
 def test_predictors_missing_or_damaged(capsys):

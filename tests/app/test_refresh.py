@@ -70,10 +70,10 @@ def test_nothing_is_replaced_when_a_later_notebook_fails(project):
 
 @pytest.mark.slow
 def test_the_stand_in_is_refused_after_the_first_notebook(project, monkeypatch):
-    monkeypatch.setenv("STAMP", "rendered stand-in")
+    monkeypatch.setenv("STAMP", "drawn stand-in")
     make_notebook(project / "notebooks" / "02_x.ipynb", "1 / 0")
     before = contents(project)
-    with pytest.raises(UserError, match="rendered stand-in .offline.; nothing was replaced"):
+    with pytest.raises(UserError, match="drawn stand-in .offline.; nothing was replaced"):
         refresh.refresh_project("quick")
     assert contents(project) == before
 

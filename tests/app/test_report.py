@@ -132,10 +132,10 @@ def test_the_stand_in_has_a_banner(run_dir):
     assert "not photographs" not in page_of(run_dir)
     write_json(
         run_dir / "data_card.json",
-        {"source": {"kind": "rendered", "stamp": "rendered stand-in", "why": "offline"}},
+        {"source": {"kind": "stand_in", "stamp": "drawn stand-in", "why": "offline"}},
     )
     page = page_of(run_dir)
-    assert "Rendered stand-in: these images are not photographs." in page and "offline" in page
+    assert "Drawn stand-in: these images are not photographs." in page and "offline" in page
 
 
 @pytest.mark.parametrize("missing", ["metrics.json", "data_card.json", "figures", "executed", "all"])

@@ -18,7 +18,7 @@ from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 from clockodile.core.atomic_files import atomic
 from clockodile.core.download import Limits, SourceUnavailable
 from clockodile.core.recipes import get_recipe
-from clockodile.data import cifar, rendered, sources
+from clockodile.data import cifar, sources
 from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar
 from clockodile.data.collection import Collection, Source
 
@@ -216,9 +216,9 @@ def test_a_class_it_does_not_have(stored):
 
 
 def test_collect_takes_the_stand_in_and_says_why(tmp_path, monkeypatch, caplog):
-    def draw(classes, *, image_size, seed, why):
+    def draw(classes, *, image_size, seed):
         black = np.zeros((2, image_size, image_size, 3), np.uint8)
-        source = Source("rendered", "drawn", why, "ours", "rendered stand-in")
+        source = Source("stand_in", "drawn", "", "ours", "drawn stand-in")
         return Collection(
             black, np.array([0, 1]), np.array(["a", "b"]), np.array(["train"] * 2), classes, source
         )
@@ -226,7 +226,7 @@ def test_collect_takes_the_stand_in_and_says_why(tmp_path, monkeypatch, caplog):
     def download(recipe, **options):
         return cifar100_collection(recipe, url=at.url, dataset=SMALL, limits=SHORT, **options)
 
-    monkeypatch.setattr(rendered, "rendered_collection", draw)
+    monkeypatch.setattr(sources, "stand_in_collection", draw)
     monkeypatch.setattr(sources, "cifar100_collection", download)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     run = SimpleNamespace(recipe=RECIPE, data_dir=None, source="auto", seed=0)
@@ -235,7 +235,7 @@ def test_collect_takes_the_stand_in_and_says_why(tmp_path, monkeypatch, caplog):
             start = time.monotonic()
             collection = sources.collect(run)
             assert time.monotonic() - start < 10
-        assert collection.source.kind == "rendered"
+        assert collection.source.kind == "stand_in"
         assert "cifar100: 127.0.0.1 stalled" in collection.source.why and "127.0.0.1 stalled" in caplog.text
         with served(lambda handler: send(handler, ARCHIVE)) as at:
             assert sources.collect(run).source.kind == "cifar100"

@@ -118,8 +118,8 @@ def test_three_classes(tmp_path):
 
 def test_the_stand_in_carries_its_stamp(tmp_path, monkeypatch):
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
-    data = prepare_dataset(open_run(source="rendered", run_dir=str(tmp_path)))
-    assert data.stamp == "rendered stand-in"
+    data = prepare_dataset(open_run(source="stand_in", run_dir=str(tmp_path)))
+    assert data.stamp == "drawn stand-in"
     sizes = {split: len(data.part(split)) for split in ("train", "test", "background", "hybrid")}
     assert sizes == {"train": 1000, "test": 200, "background": 100, "hybrid": 100}
     assert (data.part("hybrid").fold == -1).all() and (data.part("hybrid").labels == -1).all()

@@ -9,7 +9,7 @@ from tiny_folders import PETS, SIZE, check_contract, pets
 
 from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
-from clockodile.data import rendered, sources
+from clockodile.data import sources
 from clockodile.data.collection import Collection, Source
 from clockodile.data.sources import collect
 
@@ -20,25 +20,18 @@ def run(recipe=PETS, data_dir=None, source="auto"):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    """Replaces the rendered source by four black images and the download by a refusal."""
+    """Replaces the drawn stand-in by four black images and the download by a refusal."""
 
-    def draw(classes, *, image_size, seed, why):
+    def draw(classes, *, image_size, seed):
         assert classes == ("cat", "dog") and seed == 3
-        ids, split = np.array(list("abcd")), np.array(["train"] * 4)
         black = np.zeros((4, image_size, image_size, 3), np.uint8)
-        return Collection(
-            black,
-            np.array([0, 0, 1, 1]),
-            ids,
-            split,
-            classes,
-            Source("rendered", "", why, "ours", "rendered"),
-        )
+        labels, ids, split = np.array([0, 0, 1, 1]), np.array(list("abcd")), np.array(["train"] * 4)
+        return Collection(black, labels, ids, split, classes, Source("stand_in", "", "", "ours", "drawn"))
 
     def refuse(recipe, **options):
         raise SourceUnavailable("the name example.org cannot be looked up")
 
-    monkeypatch.setattr(rendered, "rendered_collection", draw)
+    monkeypatch.setattr(sources, "stand_in_collection", draw)
     monkeypatch.setattr(sources, "cifar100_collection", refuse)
 
 
@@ -59,15 +52,15 @@ def test_auto_ends_at_the_stand_in_and_says_why(stand_in, caplog):
     with caplog.at_level("INFO", "clockodile"):
         collection = collect(run(), image_size=SIZE)
     check_contract(collection)
-    assert collection.source.kind == "rendered" and collection.source.stamp == "rendered"
+    assert collection.source.kind == "stand_in" and collection.source.stamp == "drawn"
     for words in ("no data folder was given", "cifar100: the name example.org cannot be looked up"):
         assert words in collection.source.why and words in caplog.text
-    assert "source 'rendered' taken" in caplog.text
+    assert "source 'stand_in' taken" in caplog.text
 
 
 def test_a_named_source_is_used_or_fails(tmp_path, stand_in):
     assert (
-        collect(run(source="rendered", data_dir=tmp_path), image_size=SIZE).source.why == "asked for by name"
+        collect(run(source="stand_in", data_dir=tmp_path), image_size=SIZE).source.why == "asked for by name"
     )
     with pytest.raises(
         UserError, match="cifar100: the name example.org cannot be looked up.*; give data_dir"

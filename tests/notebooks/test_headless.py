@@ -93,12 +93,12 @@ def test_three_classes_of_a_users_own_photos_from_the_command_line(tmp_path, cap
 
 def test_the_stand_in_says_so_everywhere(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
-    options = ["--source", "rendered", "--out", str(tmp_path)]
+    options = ["--source", "stand_in", "--out", str(tmp_path)]
     small = {"seeds": 2, "models": "mean_colour", "effort": 0.02, "count": 10, "tries": 2}
     for name, value in small.items():
         options += ["-p", f"{name}={value}"]
     assert main(["run", *options]) == 0
-    assert "rendered stand-in" in capsys.readouterr().out
+    assert "drawn stand-in" in capsys.readouterr().out
     assert "these images are not photographs" in (tmp_path / "report.html").read_text("utf-8")
     figures = list((tmp_path / "figures").glob("*.png"))
     assert len(figures) > 15 and all(stamped(path) for path in figures)

@@ -44,7 +44,7 @@ def test_figures_keep_their_place_when_made_again(run):
 
 def test_figures_of_drawn_images_carry_their_stamp(run):
     plain = Image.open(io.BytesIO(save(run).data)).convert("RGB")
-    atomic_files.write_json(run.dir / "data_card.json", {"source": {"stamp": "rendered stand-in"}})
+    atomic_files.write_json(run.dir / "data_card.json", {"source": {"stamp": "drawn stand-in"}})
     stamped = Image.open(io.BytesIO(save(run).data)).convert("RGB")
     red = plots.colour_values(plots.ALARM)
     count = [sum(n for n, c in image.getcolors(1 << 20) if c == red) for image in (plain, stamped)]
@@ -54,7 +54,7 @@ def test_figures_of_drawn_images_carry_their_stamp(run):
 def test_published_figures_are_photographs_only(run, tmp_path, monkeypatch):
     monkeypatch.setenv("CLOCKODILE_PUBLISH", str(tmp_path))
     save(run, "photo")
-    atomic_files.write_json(run.dir / "data_card.json", {"source": {"stamp": "rendered stand-in"}})
+    atomic_files.write_json(run.dir / "data_card.json", {"source": {"stamp": "drawn stand-in"}})
     save(run, "drawn")
     assert (tmp_path / "photo.png").exists() and not (tmp_path / "drawn.png").exists()
 

@@ -14,7 +14,7 @@ SIZE = 16
 PETS = Recipe(
     name="pets",
     title="Cats or dogs?",
-    sources=("folder", "cifar100", "rendered"),
+    sources=("folder", "cifar100", "stand_in"),
     classes=("cat", "dog"),
     min_per_class=3,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clockodile.data.dataset import Dataset
-from clockodile.data.rendered import render_background
+from clockodile.data.stand_in import draw
 
 ENOUGH = 40  # pictures; with fewer, "the 5 % that look most like it" would be one or two
 MADE = 300  # pictures made when there are not enough
@@ -39,10 +39,7 @@ def background_pictures(data: Dataset, *, seed: int) -> Background:
     kinds = np.array([str(name).rpartition("/")[0] or str(name) for name in found.ids])
     if len(found) >= ENOUGH:
         return Background(found.images, kinds, np.full(len(found), -1))
-    drawn = [
-        render_background(np.random.default_rng([seed, index]), data.images.shape[1])
-        for index in range(MADE // 2)
-    ]
+    drawn = [draw("background", (seed, index), data.images.shape[1]) for index in range(MADE // 2)]
     shuffled, origin = shuffled_tiles(data.part("train").images, MADE // 2, seed=seed)
     made = np.array(
         [f"drawn {index}" for index in range(len(drawn))]

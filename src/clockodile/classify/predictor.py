@@ -62,7 +62,7 @@ class Predictor:
     image_size: int  # S, pixels a side
     models: Sequence[nn.Module]  # images (N, 3, S, S) in [0, 1] -> logits (N, C)
     temperature: float = 1.0  # > 0, fitted on out-of-fold predictions; above 1 it makes less sure
-    note: str = ""  # what users must be told, such as "trained on rendered stand-in images"
+    note: str = ""  # what users must be told, such as "trained on drawn stand-in images"
     kind: str = ""  # key of ARCHITECTURES; needed only for saving
     arguments: Mapping = field(default_factory=dict)  # the constructor's other arguments (JSON types)
     accuracy: float | None = None  # share correct on images not trained on, 0..1; None = not measured

@@ -62,7 +62,7 @@ RECIPES = {
         Recipe(
             name="clocks_crocodiles",
             title="Clocks or crocodiles?",
-            sources=("folder", "cifar100", "rendered"),
+            sources=("folder", "cifar100", "stand_in"),
             classes=("clock", "crocodile"),
         ),
         Recipe(

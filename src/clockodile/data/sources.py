@@ -1,4 +1,4 @@
-"""Where the images of a run come from: the user's folders, CIFAR-100, or the rendered stand-in.
+"""Where the images of a run come from: the user's folders, CIFAR-100, or the drawn stand-in.
 
 `collect` takes the first that can be had and says which and why. Nothing disappears on the way: every file
 that is refused, changed or ignored has a line in `Collection.notes`.
@@ -16,31 +16,29 @@ from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.cifar import cifar100_collection
 from clockodile.data.collection import Collection
 from clockodile.data.folders import folder_collection
+from clockodile.data.stand_in import stand_in_collection
 
 LOG = logging.getLogger("clockodile").info
 
 
-def _from_folder(run: Run, *, image_size: int, why: str, log: Callable[[str], None]) -> Collection:
+def _from_folder(run: Run, *, image_size: int, log: Callable[[str], None]) -> Collection:
     if run.data_dir is None:
         raise SourceUnavailable("no data folder was given (data_dir or CLOCKODILE_DATA)")
     return folder_collection(run.recipe, run.data_dir, image_size, log=log)
 
 
-def _from_cifar100(run: Run, *, image_size: int, why: str, log: Callable[[str], None]) -> Collection:
+def _from_cifar100(run: Run, *, image_size: int, log: Callable[[str], None]) -> Collection:
     return cifar100_collection(run.recipe, cache=cache_dir(), image_size=image_size, log=log)
 
 
-def _from_rendering(run: Run, *, image_size: int, why: str, log: Callable[[str], None]) -> Collection:
-    # imported here: a thousand lines of drawing that photographs never need
-    from clockodile.data.rendered import rendered_collection
-
-    return rendered_collection(run.recipe.classes, image_size=image_size, seed=run.seed, why=why)
+def _from_drawing(run: Run, *, image_size: int, log: Callable[[str], None]) -> Collection:
+    return stand_in_collection(run.recipe.classes, image_size=image_size, seed=run.seed)
 
 
 SOURCES: dict[str, Callable[..., Collection]] = {
     "folder": _from_folder,
     "cifar100": _from_cifar100,
-    "rendered": _from_rendering,
+    "stand_in": _from_drawing,
 }
 
 
@@ -67,7 +65,7 @@ def collect(run: Run, *, image_size: int = 0, log: Callable[[str], None] = LOG) 
             "a data folder was given" if run.source == "auto" else "asked for by name"
         )
         try:
-            collection = SOURCES[name](run, image_size=size, why=reasons, log=log)
+            collection = SOURCES[name](run, image_size=size, log=log)
         except SourceUnavailable as reason:
             log(f"source '{name}' cannot be had: {reason}")
             refused.append(f"{name}: {reason}")

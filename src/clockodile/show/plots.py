@@ -164,7 +164,7 @@ def tile_figure(
 
 
 def stamp_of(run: Run) -> str:
-    """Words that every figure of this run must carry, from its data card: "rendered stand-in" or nothing."""
+    """Words that every figure of this run must carry, from its data card: "drawn stand-in" or nothing."""
     card = atomic_files.read_json(run.dir / "data_card.json") or {}
     return card.get("source", {}).get("stamp", "")
 
