@@ -35,7 +35,7 @@ from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, get_profile
 from clockodile.core.workspace import open_run
-from clockodile.data.cifar10 import ARCHIVE, CLASSES, read_archive
+from clockodile.data.auxiliary import read_archive
 from clockodile.data.dataset import Dataset, as_tensor, load_dataset
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
@@ -439,6 +439,9 @@ def arithmetic(fold: Fold, effort: Effort) -> None:
         print_number(f"matrix products in {kind}, GFLOP/s", rate, f"{effort.matrix} x {effort.matrix}")
 
 
+ARCHIVE = "cifar10.tar.gz"
+
+
 @dataclass(frozen=True)
 class Many:
     """Images enough to see how the cost grows."""
@@ -451,11 +454,13 @@ class Many:
 
 def many_images(data: Dataset, folder: Path | None, count: int) -> Many:
     """CIFAR-10 from the data folder, or the data set over and over."""
+    images, labels, classes = data.images, data.labels, len(data.classes)
+    source = f"no {ARCHIVE} in the data folder: the data set's own images repeated"
     if folder is not None and (folder / ARCHIVE).is_file():
-        return Many(*read_archive(folder / ARCHIVE, count), CLASSES, "CIFAR-10, ten classes")
-    rows = np.arange(count) * 7919 % len(data)  # a prime step mixes the classes
-    why = f"no {ARCHIVE} in the data folder: the data set's own images repeated"
-    return Many(data.images[rows], data.labels[rows], len(data.classes), why)
+        images, names = read_archive(folder / ARCHIVE)
+        labels, classes, source = np.unique(names, return_inverse=True)[1], 10, "CIFAR-10, ten classes"
+    rows = np.arange(count) * 7919 % len(images)  # a prime step mixes the classes
+    return Many(images[rows], labels[rows], classes, source)
 
 
 def growth(many: Many, fold: Fold, effort: Effort) -> None:

@@ -35,12 +35,12 @@ def stand_in(monkeypatch):
     monkeypatch.setattr(sources, "cifar100_collection", refuse)
 
 
-def test_auto_takes_the_folder_that_was_given(tmp_path, stand_in):
-    said = []
-    collection = collect(run(data_dir=pets(tmp_path)), image_size=SIZE, log=said.append)
+def test_auto_takes_the_folder_that_was_given(tmp_path, stand_in, caplog):
+    with caplog.at_level("INFO", "clockodile"):
+        collection = collect(run(data_dir=pets(tmp_path)), image_size=SIZE)
     check_contract(collection)
     assert collection.source.kind == "folder" and collection.source.why == "a data folder was given"
-    assert said == ["source 'folder' taken (a data folder was given): 8 images"]
+    assert "source 'folder' taken (a data folder was given): 8 images" in caplog.messages
 
 
 def test_auto_never_falls_through_from_a_folder_that_was_given(tmp_path, stand_in):

@@ -1,9 +1,13 @@
-"""CIFAR-100's other classes, all of their training photographs: what a generator learns from beside its own classes."""
+"""Photographs beside the run's own: how light falls and where edges run need not be learned from crocodiles alone.
+
+CIFAR-10 (Krizhevsky, 2009) was gathered as CIFAR-100 was and shares no class with it.
+"""
 
 from __future__ import annotations
 
 import io
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,32 +15,75 @@ from PIL import Image
 
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run, cache_dir
-from clockodile.data.cifar import fetch_cifar
+from clockodile.data.cifar import fetch_cifar, resized
 
-ARCHIVE = "cifar100.tar.gz"  # in the data folder: cifar100/train/<class>/<number>.png
+COUNT, SIZE = 50_000, 32  # CIFAR-10's training images; pixels a side
+MEND = "get it again, or remove it"
+
+
+def cifar10_photographs(run: Run, *, size: int, count: int = COUNT) -> np.ndarray:
+    """CIFAR-10's training images, uint8 (count, size, size, 3), of its ten classes in turn.
+
+    From cifar10.tar.gz in the data folder, else torchvision's copy. Raises SourceUnavailable when neither can be had,
+    UserError for a damaged archive.
+    """
+    archive = _archive(run, "cifar10.tar.gz")
+    if archive is None:
+        return resized(fetch_cifar(cache_dir(), "CIFAR10")[0].data[:count], size)
+    images, names = read_archive(archive)
+    if len(images) < count:
+        raise UserError(f"{archive} holds {len(images)} of the {count} images wanted; {MEND}")
+    _, first, which = np.unique(names, return_index=True, return_inverse=True)
+    turn = np.arange(len(names)) - first[which]  # of an image within its class
+    return resized(images[np.lexsort((names, turn))][:count], size)
 
 
 def cifar100_by_class(run: Run, *, without: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Photographs uint8 (N, 32, 32, 3) and their class names, str (N,), of all classes but some.
+    """CIFAR-100's training images uint8 (N, 32, 32, 3) and their class names, str (N,), of all classes but some.
 
-    From the data folder's archive, else torchvision's copy. Raises download.Refused when neither can be had.
+    From cifar100.tar.gz in the data folder, else torchvision's copy. Raises as cifar10_photographs.
     """
-    archive = run.data_dir / ARCHIVE if run.data_dir else None
-    if archive is None or not archive.is_file():
-        train, _ = fetch_cifar(cache_dir())
-        names = np.array(train.classes)[np.asarray(train.targets)]
-        wanted = ~np.isin(names, without)
-        return train.data[wanted], names[wanted]
+    archive = _archive(run, "cifar100.tar.gz")
+    if archive is not None:
+        return read_archive(archive, without=without)
+    train, _ = fetch_cifar(cache_dir())
+    names = np.array(train.classes)[np.asarray(train.targets)]
+    wanted = ~np.isin(names, without)
+    return train.data[wanted], names[wanted]
+
+
+def _archive(run: Run, name: str) -> Path | None:
+    path = run.data_dir / name if run.data_dir else None
+    return path if path is not None and path.is_file() else None
+
+
+def read_archive(archive: Path, *, without: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (N, 32, 32, 3) and class names str (N,) of `.../train/<class>/<file>` in a tar.gz, sorted by path.
+
+    Nothing is unpacked to disk. Raises UserError for a damaged archive, and for anything but small PNG and JPEG in it.
+    """
     found = []
     try:
         with tarfile.open(archive, "r|gz") as tar:
             for entry in tar:
                 parts = Path(entry.name).parts
                 if entry.isfile() and parts[-3:-2] == ("train",) and parts[-2] not in without:
-                    content = io.BytesIO(tar.extractfile(entry).read())
-                    with Image.open(content, formats=("PNG",)) as picture:
-                        found.append((entry.name, parts[-2], np.asarray(picture.convert("RGB"))))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(f"{archive} is damaged ({error}); get it again, or remove it") from error
+                    content = io.BytesIO(tar.extractfile(entry).read(1 << 20))
+                    found.append((entry.name, parts[-2], _pixels(content, f"{archive}: {entry.name}")))
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{archive} is damaged ({error}); {MEND}") from error
+    if not found:
+        raise UserError(f"{archive} holds no images in train/<class>; {MEND}")
     found.sort(key=lambda one: one[0])
     return np.stack([image for *_, image in found]), np.array([name for _, name, _ in found])
+
+
+def _pixels(content: io.BytesIO, name: str) -> np.ndarray:
+    """A picture's pixels, uint8 (32, 32, 3). Of other formats than these, some would start another program."""
+    try:
+        with Image.open(content, formats=("PNG", "JPEG")) as picture:
+            if picture.size == (SIZE, SIZE):  # told by the header, before anything large is unpacked
+                return np.asarray(picture.convert("RGB"))
+    except Exception as error:  # Pillow's readers raise whatever the damage led to
+        raise UserError(f"{name} is no whole PNG or JPEG of {SIZE} pixels a side; {MEND}") from error
+    raise UserError(f"{name} is not {SIZE} pixels a side; {MEND}")

@@ -164,7 +164,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     check_range("image_size", size, 8, 512)
     if size % SIZE_STEP:
         raise UserError(f"parameter 'image_size' is {size}; give a multiple of {SIZE_STEP}")
-    collection = collect(run, image_size=size, log=log.info)
+    collection = collect(run, image_size=size)
     config = {
         "images": store.fingerprint(collection.images, collection.labels),
         "ids": store.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),

@@ -18,24 +18,24 @@ from clockodile.data.collection import Collection
 from clockodile.data.folders import folder_collection
 from clockodile.data.stand_in import stand_in_collection
 
-LOG = logging.getLogger("clockodile").info
+log = logging.getLogger("clockodile")
 
 
-def _from_folder(run: Run, *, image_size: int, log: Callable[[str], None]) -> Collection:
+def _from_folder(run: Run, image_size: int) -> Collection:
     if run.data_dir is None:
         raise SourceUnavailable("no data folder was given (data_dir or CLOCKODILE_DATA)")
-    return folder_collection(run.recipe, run.data_dir, image_size, log=log)
+    return folder_collection(run.recipe, run.data_dir, image_size)
 
 
-def _from_cifar100(run: Run, *, image_size: int, log: Callable[[str], None]) -> Collection:
-    return cifar100_collection(run.recipe, cache=cache_dir(), image_size=image_size, log=log)
+def _from_cifar100(run: Run, image_size: int) -> Collection:
+    return cifar100_collection(run.recipe, cache=cache_dir(), image_size=image_size)
 
 
-def _from_drawing(run: Run, *, image_size: int, log: Callable[[str], None]) -> Collection:
+def _from_drawing(run: Run, image_size: int) -> Collection:
     return stand_in_collection(run.recipe.classes, image_size=image_size, seed=run.seed)
 
 
-SOURCES: dict[str, Callable[..., Collection]] = {
+SOURCES: dict[str, Callable[[Run, int], Collection]] = {
     "folder": _from_folder,
     "cifar100": _from_cifar100,
     "stand_in": _from_drawing,
@@ -51,12 +51,11 @@ def _choices(run: Run, source: str) -> tuple[str, ...]:
     return run.recipe.sources
 
 
-def collect(run: Run, *, image_size: int = 0, log: Callable[[str], None] = LOG) -> Collection:
+def collect(run: Run, *, image_size: int = 0) -> Collection:
     """The images of a run from the first source that can be had; which and why is logged and in `Source.why`.
 
-    run.source: "auto" for the recipe's sources in order, or one name. image_size: pixels a side, 0 for the
-    recipe's. log: told in plain lines. Raises UserError when data_dir holds no usable classes, or when the
-    source asked for cannot be had.
+    run.source: "auto" for the recipe's sources in order, or one name. image_size: pixels a side, 0 for the recipe's.
+    Raises UserError when data_dir holds no usable classes, or when the source asked for cannot be had.
     """
     size = image_size or run.recipe.image_size
     refused = []
@@ -65,13 +64,13 @@ def collect(run: Run, *, image_size: int = 0, log: Callable[[str], None] = LOG) 
             "a data folder was given" if run.source == "auto" else "asked for by name"
         )
         try:
-            collection = SOURCES[name](run, image_size=size, log=log)
+            collection = SOURCES[name](run, size)
         except SourceUnavailable as reason:
-            log(f"source '{name}' cannot be had: {reason}")
+            log.info("source '%s' cannot be had: %s", name, reason)
             refused.append(f"{name}: {reason}")
             continue
         collection = replace(collection, source=replace(collection.source, why=reasons))
-        log(f"source '{name}' taken ({reasons}): {len(collection.images)} images")
+        log.info("source '%s' taken (%s): %d images", name, reasons, len(collection.images))
         return collection
     reasons = "; ".join(refused)
     raise UserError(

@@ -6,9 +6,7 @@ Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torch
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +19,10 @@ import torchvision
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from clockodile.core.atomic_files import atomic, file_digest, sweep
-from clockodile.core.download import MEGABYTE, Limits, SourceUnavailable, disk_reason, stream
+from clockodile.core.atomic_files import sweep
+from clockodile.core.download import SourceUnavailable, download, has_digest
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import pick_device
-
-log = logging.getLogger(__name__)
 
 DEFAULT_BACKBONE = (
     "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
@@ -254,7 +250,9 @@ def _provide(name: str, weights) -> None:
     """Make sure that torch.hub's cache holds these weights, whole. Raises UserError."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(weights.url).path).name
     try:
-        fetch_weights(weights.url, path, megabytes=weights.meta.get("_file_size", 1000))
+        if not is_whole(path):  # torch.hub would take a damaged one for good
+            sweep(path.parent)
+            download(weights.url, path, "sha256", _digits(path))
     except SourceUnavailable as error:
         raise UserError(
             f"{name}: its weights {weights.url} cannot be had: {error}; put that file into {path.parent} by hand, "
@@ -262,12 +260,12 @@ def _provide(name: str, weights) -> None:
         ) from error
     torch.load(
         path, map_location="cpu", weights_only=True
-    )  # raises if there is code in it: torchvision would run it
+    )  # raises if code is in it: torchvision would run it
 
 
 def is_whole(path: Path) -> bool:
     """Whether the SHA-256 of a file begins with the digits in its name, such as resnet18-f37072fd.pth."""
-    return path.is_file() and file_digest(path).startswith(_digits(path))
+    return has_digest(path, "sha256", _digits(path))
 
 
 def _digits(path: Path) -> str:
@@ -276,34 +274,3 @@ def _digits(path: Path) -> str:
     if not found:
         raise ValueError(f"{path.name} carries no checksum")
     return found[1]
-
-
-def fetch_weights(url: str, path: Path, *, megabytes: float, limits: Limits | None = None) -> None:
-    """Make sure that `path` is the whole file from `url`; a damaged one is set aside as `<name>.damaged`.
-
-    megabytes: the expected size. The name carries the checksum, see is_whole. Raises Refused, one phrase.
-    """
-    try:
-        if is_whole(path):
-            return
-        if path.is_file():  # torch.hub would take it for good
-            path.replace(path.with_name(path.name + ".damaged"))
-            log.warning(f"{path} was damaged; set aside")
-        sweep(path.parent)
-        log.info(f"downloading {path.name} ({megabytes:.0f} MB) to {path.parent}")
-        _download(url, path, limits or Limits(size=int((2 * megabytes + 1) * MEGABYTE)))
-    except OSError as error:
-        raise SourceUnavailable(disk_reason(error)) from error
-
-
-def _download(url: str, path: Path, limits: Limits) -> None:
-    """Write beside and rename, once the checksum in the name fits. Raises Refused and OSError."""
-    digest = hashlib.sha256()
-    with atomic(path) as temporary:
-        with open(temporary, "wb") as file:
-            for item in stream(url, limits=limits):
-                if isinstance(item, bytes):  # the announced length is none
-                    file.write(item)
-                    digest.update(item)
-        if not digest.hexdigest().startswith(_digits(path)):
-            raise SourceUnavailable(f"{urlsplit(url).hostname} sent a damaged or other file (wrong checksum)")

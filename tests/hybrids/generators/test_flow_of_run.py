@@ -14,7 +14,7 @@ from tiny_flows import TINY_FLOW, steps_counted, use_tiny_plans
 from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
 from clockodile.core.download import SourceUnavailable
-from clockodile.data.cifar10 import cifar10_photographs
+from clockodile.data.auxiliary import cifar10_photographs
 from clockodile.hybrids.generators import flow_of_run
 from clockodile.hybrids.generators.flow import FlowConfig
 from clockodile.hybrids.generators.flow_of_run import (

@@ -14,7 +14,7 @@ from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
 from clockodile.core.download import SourceUnavailable
 from clockodile.core.workspace import Run
-from clockodile.data.cifar10 import cifar10_photographs
+from clockodile.data.auxiliary import cifar10_photographs
 from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.generators.flow import FlowConfig, train_flow
 from clockodile.hybrids.generators.sampling import sample
