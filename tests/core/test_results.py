@@ -3,6 +3,7 @@ import json
 import pytest
 
 from clockodile.core import results
+from clockodile.core.errors import UserError
 
 
 def test_notebooks_keep_each_others_metrics(tmp_path):
@@ -11,6 +12,17 @@ def test_notebooks_keep_each_others_metrics(tmp_path):
     results.record_metrics(tmp_path, "01", [results.metric("images", 20)])
     content = json.loads((tmp_path / "metrics.json").read_text())
     assert content["01"][0]["mean"] == 20 and len(content["01"]) == 1 and "02" in content
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ['{"accuracy": 0.93, "loss": 0.2}', '{"01": [{"name": "x"}]}', '{"01": ["x"]}', "[1]", "MINE", ""],
+)
+def test_the_metrics_of_another_program_are_left_alone(tmp_path, foreign):
+    (tmp_path / "metrics.json").write_text(foreign)
+    with pytest.raises(UserError, match="metrics.json was not written by clockodile; .*another --out"):
+        results.record_metrics(tmp_path, "01", [results.metric("images", 10)])
+    assert (tmp_path / "metrics.json").read_text() == foreign
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import io
 import json
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,20 +27,75 @@ def test_the_two_class_colours_differ_in_a_grey_print():
     assert contrast(plots.class_colour(0)) - contrast(plots.class_colour(1)) > 80
 
 
+@pytest.fixture
+def another_look():
+    """A caller's own settings, unlike the project's."""
+    with plt.rc_context({"axes.titlesize": 30, "font.family": "monospace", "axes.titlelocation": "right"}):
+        yield dict(plt.rcParams)
+
+
+def test_a_callers_style_is_neither_changed_nor_taken(run, data, another_look):
+    figure, ax = plots.new_figure()
+    ax.set_title("a title of $5")
+    assert ax.get_title(loc="left") == "a title of $5" and ax.title.get_text() == ""
+    assert ax.text(0, 0, "$x$").get_parse_math() is False
+    assert ax._left_title.get_fontsize() == plots.STYLE["axes.titlesize"]
+    figure.canvas.draw()
+    assert ax.get_xticklabels()[0].get_fontfamily()[0] == "DejaVu Sans"
+    plt.close(figure)
+    save(run)
+    plots.tile_figure(data.images[:2], columns=2, title="tiles")
+    assert dict(plt.rcParams) == another_look
+
+
+def test_letters_without_a_font_are_told_once(run):
+    plots.warn_of_boxes.cache_clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for name in ("first", "second"):
+            figure, ax = plots.new_figure(width=3, height=2)
+            ax.set_title("\U00012000\U00012001")  # cuneiform: in no font of the list
+            plots.save_figure(figure, name, run, title="t", alt="a", notebook="01")
+    assert [str(warning.message).count("boxes") for warning in caught] == [1]
+
+
+def test_other_warnings_of_a_drawing_are_passed_on():
+    figure, ax = plots.new_figure(width=0.2, height=0.2)
+    ax.set_ylabel("a label far too long for so small a figure")
+    with pytest.warns(UserWarning, match="constrained_layout"):
+        figure.canvas.draw()
+    plt.close(figure)
+
+
+def record(run, notebook="01"):
+    return json.loads((run.dir / "figures" / f"{notebook}.json").read_text())["figures"]
+
+
 def test_a_figure_is_written_described_and_closed(run):
     before = len(plt.get_fignums())
     shown = save(run)
-    about = json.loads((run.dir / "figures" / "test.json").read_text())
-    assert about == {"title": "A line", "alt": "A rising line.", "notebook": "01", "order": 1}
+    assert record(run) == [{"name": "test", "title": "A line", "alt": "A rising line.", "pictures": False}]
     assert Image.open(run.dir / "figures" / "test.png").size == Image.open(io.BytesIO(shown.data)).size
     assert shown.alt == "A rising line." and len(plt.get_fignums()) == before
 
 
-def test_figures_keep_their_place_when_made_again(run):
+def test_the_record_holds_what_this_run_of_a_notebook_wrote(run, monkeypatch):
     for name in ("first", "second", "first"):
         save(run, name)
-    orders = {p.stem: json.loads(p.read_text())["order"] for p in (run.dir / "figures").glob("*.json")}
-    assert orders == {"first": 1, "second": 2}
+    save(run, "other", notebook="02")
+    assert [about["name"] for about in record(run)] == ["first", "second"], "each keeps its place"
+    monkeypatch.setattr(plots, "WRITTEN", {})  # as a new process has it
+    save(run, "third")
+    assert [about["name"] for about in record(run)] == ["third"]
+    assert [about["name"] for about in record(run, "02")] == ["other"]
+
+
+def test_photographs_keep_more_colours_than_charts(run, data):
+    figure = plots.tile_figure(data.images[:8], columns=4)
+    shown = plots.save_figure(figure, "tiles", run, title="t", alt="a", notebook="01")
+    assert record(run)[0]["pictures"]
+    colours = [len(Image.open(io.BytesIO(image.data)).getcolors()) for image in (shown, save(run))]
+    assert colours[0] > 96 >= colours[1]
 
 
 def test_figures_of_drawn_images_carry_their_stamp(run):
@@ -91,6 +147,6 @@ def test_paper_is_white_on_the_page_and_colours_stay(tmp_path):
     pixels[:40] = random.integers(0, 256, (40, 90, 3))  # more colours than the page keeps
     pixels[40:45] = 251
     Image.fromarray(pixels).save(tmp_path / "many.png")
-    shown = np.asarray(Image.open(io.BytesIO(plots.for_the_page(tmp_path / "many.png"))).convert("RGB"))
+    shown = np.asarray(Image.open(io.BytesIO(plots.for_the_page(tmp_path / "many.png", 96))).convert("RGB"))
     assert (shown[50:] == 255).all()
     assert np.abs(shown[:40].astype(int) - pixels[:40]).mean() < 30

@@ -22,6 +22,7 @@ def test_moving_a_control_draws_a_new_picture(data):
     second = bytes(screen.value)
     found["class"].value = 1
     assert first.startswith(b"\x89PNG") and len({first, second, bytes(screen.value)}) == 3
+    assert screen.layout.align_self == "flex-start", "as wide as it is, not as its box"
 
 
 def test_pages_follow_the_class(data):

@@ -10,6 +10,7 @@ import numpy as np
 from filelock import FileLock
 
 from clockodile.core.atomic_files import read_json, write_json
+from clockodile.core.errors import UserError
 
 
 def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
@@ -29,13 +30,30 @@ def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
     }
 
 
+def read_metrics(run_dir: Path) -> dict[str, list[dict]]:
+    """Notebook -> its rows; {} when nothing was recorded yet. Raises UserError for a metrics.json of another program."""
+    path = Path(run_dir) / "metrics.json"
+    if not path.exists():
+        return {}
+    content, parts = read_json(path), metric("", 0)
+    groups = [None] if content is None else list(content.values())
+    if not all(
+        isinstance(rows, list) and all(isinstance(row, dict) and parts.keys() <= row.keys() for row in rows)
+        for rows in groups
+    ):
+        raise UserError(f"{path} was not written by clockodile; move it away or give another --out")
+    return content
+
+
 def record_metrics(run_dir: Path, notebook: str, rows: list[dict]) -> None:
-    """Replace the rows of one notebook ("01".."04") in metrics.json. Safe when notebooks finish at the same time."""
+    """Replace the rows of one notebook ("01".."04") in metrics.json. Safe when notebooks finish at the same time.
+
+    Raises UserError, and writes nothing, when another program's metrics.json lies there.
+    """
     path = Path(run_dir) / "metrics.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(".metrics.lock")):
-        content = read_json(path) or {}
-        write_json(path, {**content, notebook: rows})
+        write_json(path, {**read_metrics(run_dir), notebook: rows})
 
 
 def format_metric(row: Mapping) -> str:

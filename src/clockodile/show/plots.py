@@ -6,11 +6,12 @@ print tells them apart. Tiny images are enlarged without smoothing: a smoothed 3
 
 from __future__ import annotations
 
+import functools
 import io
-import json
 import os
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,6 +20,7 @@ import PIL.Image
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from clockodile.core import atomic_files
 from clockodile.core.workspace import Run
@@ -26,7 +28,25 @@ from clockodile.core.workspace import Run
 CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F")
 COLOUR_WORDS = ("orange", "green", "light blue", "pink", "blue", "brown")  # the same, as people say them
 INK, PALE, ALARM = "#22282B", "#C9CFD1", "#B3261E"
-DPI = 110  # dots per inch: readable on a page, and four notebooks stay under their size limit
+DPI = 96  # dots per inch, a browser's own: on a page no pixel is smoothed, and notebooks stay under their size limit
+OTHER_SCRIPTS = (  # fonts that draw what DejaVu Sans cannot, such as Chinese class names
+    *(
+        "Noto Sans CJK JP",
+        "Noto Sans CJK SC",
+        "Noto Sans JP",
+        "Noto Sans SC",
+        "WenQuanYi Zen Hei",
+        "Hiragino Sans",
+    ),
+    *(
+        "Yu Gothic",
+        "Microsoft YaHei",
+        "Malgun Gothic",
+        "PingFang SC",
+        "Arial Unicode MS",
+        "Noto Sans Devanagari",
+    ),
+)
 STYLE = {
     "axes.edgecolor": "#8A9296",
     "axes.grid": True,
@@ -39,7 +59,7 @@ STYLE = {
     "figure.facecolor": "white",
     "figure.titlesize": 12.5,
     "figure.titleweight": "bold",
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", *sorted(set(OTHER_SCRIPTS) & set(fontManager.get_font_names()))],
     "font.size": 9.5,
     "grid.alpha": 0.25,
     "legend.frameon": False,
@@ -48,10 +68,6 @@ STYLE = {
 }
 PAPER = 244  # on a page, brighter values of all three colours become white
 ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
-
-
-# once, on import: titles and labels take their look when they are set, not when they are drawn
-plt.rcParams.update(STYLE)
 
 
 def class_colour(label: int) -> str:
@@ -70,8 +86,61 @@ def colour_values(name: str) -> tuple[int, int, int]:
     return tuple(int(name[start : start + 2], 16) for start in (1, 3, 5))
 
 
+# --- one look, and nobody else's settings touched -------------------------------------------------------------
+
+
+def in_style(method: Callable) -> Callable:
+    """The method, run under STYLE."""
+
+    @functools.wraps(method)
+    def styled(*arguments, **options):
+        with plt.rc_context(STYLE):
+            return method(*arguments, **options)
+
+    return styled
+
+
+class StyledAxes(Axes):
+    """Axes whose words take the project's look: matplotlib gives it to them when they are written."""
+
+
+class StyledFigure(Figure):
+    """The same for a whole figure. Letters that no font here has are drawn as boxes, with one warning in all."""
+
+    @in_style
+    def draw(self, renderer) -> None:
+        """Draw everything; ticks come into being only now."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            super().draw(renderer)
+        for warning in caught:
+            if "missing from font" in str(warning.message):
+                warn_of_boxes()
+            else:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+for base, styled, names in (
+    (Axes, StyledAxes, ("annotate", "bar_label", "legend", "set_title", "text", "tick_params")),
+    (Figure, StyledFigure, ("colorbar", "legend", "savefig", "suptitle", "supxlabel", "supylabel", "text")),
+):
+    for name in names:
+        setattr(styled, name, in_style(getattr(base, name)))
+
+
+@functools.cache  # once in a notebook
+def warn_of_boxes() -> None:
+    """Say why some letters are boxes."""
+    warnings.warn(
+        "no font on this machine has some letters of these names, drawn as boxes; install Noto Sans CJK",
+        stacklevel=2,
+    )
+
+
+@in_style
 def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.4, height: float = 3.2, **options):
     """Figure and array of axes in the project's style; width and height in inches."""
+    options = {"FigureClass": StyledFigure, "subplot_kw": {"axes_class": StyledAxes}, **options}
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
 
 
@@ -187,35 +256,40 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
     with atomic_files.atomic(path) as temporary:
         figure.savefig(temporary, dpi=DPI)
     plt.close(figure)
-    atomic_files.write_json(
-        path.with_suffix(".json"),
-        {"title": title, "alt": alt, "notebook": notebook, "order": figure_order(run, name, notebook)},
-    )
+    pictures = any(ax.images for ax in figure.axes)
+    record_figure(run.dir, notebook, {"name": name, "title": title, "alt": alt, "pictures": pictures})
     publish = os.environ.get("CLOCKODILE_PUBLISH")
     if publish and not stamp:
         shutil.copyfile(path, Path(publish) / path.name)
-    return Image(data=for_the_page(path), format="png", alt=alt, width=int(figure.get_figwidth() * 96))
+    shown = for_the_page(path, 256 if pictures else 96)
+    return Image(data=shown, format="png", alt=alt, width=int(figure.get_figwidth() * 96))
 
 
-def for_the_page(path: Path) -> bytes:
-    """The picture in 96 well-chosen colours, a quarter of the size, for a notebook. The file keeps them all."""
+WRITTEN: dict[
+    Path, dict[str, dict]
+] = {}  # record -> the figures that this process, one run of a notebook, wrote
+
+
+def record_figure(run_dir: Path, notebook: str, about: dict) -> None:
+    """Add a figure to figures/<notebook>.json: what the last run of that notebook wrote, in order.
+
+    File times would not do: folders are copied, and the clock of a file server may be hours off.
+    """
+    path = run_dir / "figures" / f"{notebook}.json"
+    figures = WRITTEN.setdefault(path, {})
+    figures[about["name"]] = about  # made again, it keeps its place
+    atomic_files.write_json(path, {"figures": list(figures.values())})
+
+
+def for_the_page(path: Path, colours: int) -> bytes:
+    """The picture in so many well-chosen colours, a third of the size, for a notebook. The file keeps them all."""
     picture = PIL.Image.open(path).convert("RGB")
     few = picture.resize((picture.width // 3 or 1, picture.height // 3 or 1), PIL.Image.Resampling.NEAREST)
-    palette = few.quantize(96, kmeans=3)  # the palette from a ninth of the pixels: as good, and quick
+    palette = few.quantize(colours, kmeans=3)  # the palette from a ninth of the pixels: as good, and quick
     picture = picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE)
-    colours = np.array(picture.getpalette()).reshape(-1, 3)
-    colours[colours.min(1) > PAPER] = 255  # means of what is nearly white: on white paper they are seen
-    picture.putpalette(colours.astype(np.uint8).tobytes())
+    shades = np.array(picture.getpalette()).reshape(-1, 3)
+    shades[shades.min(1) > PAPER] = 255  # means of what is nearly white: on white paper they are seen
+    picture.putpalette(shades.astype(np.uint8).tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, "png", optimize=True)
     return buffer.getvalue()
-
-
-def figure_order(run: Run, name: str, notebook: str) -> int:
-    """Place of a figure within its notebook: where it was before, or after the last one."""
-    orders = {}
-    for path in (run.dir / "figures").glob("*.json"):
-        about = json.loads(path.read_text("utf-8"))
-        if about["notebook"] == notebook:
-            orders[path.stem] = about["order"]
-    return orders.get(name, max(orders.values(), default=0) + 1)
