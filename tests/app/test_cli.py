@@ -1,12 +1,15 @@
 """The command line: exit codes, one line for a mistake, and a quick --help."""
 
+import io
+import os
 import subprocess
 import sys
 
 import pytest
-from tiny_notebooks import DATA, make_notebook
+from tiny_notebooks import DATA, command, make_notebook
 
-from clockodile.app import cli, commands, run
+from clockodile.app import cli, commands, progress, run
+from clockodile.core import atomic_files
 from clockodile.core.atomic_files import write_json
 
 
@@ -15,7 +18,9 @@ def project(tmp_path, monkeypatch):
     """A project with two tiny notebooks that the command line finds."""
     make_notebook(tmp_path / "notebooks" / "01_data.ipynb", DATA, own="image_size: int = 0\n")
     make_notebook(
-        tmp_path / "notebooks" / "02_classification.ipynb", "print(epochs)", own="epochs: int = 0\n"
+        tmp_path / "notebooks" / "02_classification.ipynb",
+        "print(epochs)",
+        own="epochs: int = 0\npair: str = ''\n",
     )
     monkeypatch.setattr(run, "project_root", lambda: tmp_path)
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
@@ -70,6 +75,12 @@ def test_version_and_recipes(capsys):
         (["run", "-p", "epochs=1", "-p", "epochs=2"], "given twice"),
         (["run", "--seed", "1", "-p", "seed=2"], "--seed 1 and -p seed=2"),
         (["run", "--only", "01", "-p", "epochs=1"], "belongs to notebook 02_classification"),
+        (["run", "-p", "epochs=-1"], "parameter 'epochs' is -1; give one from 0 to 10000"),
+        (["run", "-p", "image_size=33"], "parameter 'image_size' is 33; give a multiple of 8"),
+        (["run", "--pair", "clock"], "--pair"),
+        (["run", "--pair", "clock", "clock"], "give two different classes"),
+        (["run", "--pair", "a,b", "c"], "comma"),
+        (["run", "--pair", "a", "b", "-p", "pair=a,c"], "--pair a,b and -p pair=a,c"),
     ],
 )
 def test_mistakes_are_one_line(project, capsys, words, told):
@@ -84,8 +95,8 @@ def test_out_that_is_a_file(project, capsys):
 
 def test_a_locked_folder(project, capsys):
     (project / "run").mkdir()
-    with run.only_run_in(project / "run"):
-        assert "another run is writing" in mistake(capsys, "run", "--out", project / "run")
+    with run.only_writer(project / "run"):
+        assert "another command is writing" in mistake(capsys, "run", "--out", project / "run")
 
 
 def test_a_subcommand_is_one_entry(capsys):
@@ -127,6 +138,12 @@ def test_a_mistyped_option_between_images_is_named(capsys):
     assert "did you mean '--json'" in mistake(capsys, "predict", "run", "a.png", "--jsn", "b.png")
 
 
+def test_a_pair_reaches_the_notebooks_as_a_parameter():
+    args = cli.parse(["run", "--pair", "my cat", "dog", "--only", "03", "-p", "pair=my cat,dog"])
+    assert commands.split_parameters(args) == ({}, {"pair": "my cat,dog"})
+    assert commands.split_parameters(cli.parse(["run"])) == ({}, {})
+
+
 @pytest.mark.slow
 def test_a_run_prints_a_line_a_notebook_the_source_and_the_table(project, capsys):
     assert cli.main(["run", "--out", str(project / "run"), "-p", "epochs=3", "-p", "seed=5"]) == 0
@@ -144,6 +161,14 @@ def test_a_run_prints_a_line_a_notebook_the_source_and_the_table(project, capsys
 
 
 @pytest.mark.slow
+def test_a_run_in_a_folder_whose_letters_the_terminal_lacks(project):
+    words = command(project, "run", "--only", "01", "--out", str(project / "日本語"))
+    settings = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, env=settings, capture_output=True, text=True, check=True)
+    assert "\\u65e5" in done.stdout and (project / "日本語" / "report.html").is_file()
+
+
+@pytest.mark.slow
 def test_the_stand_in_is_told_loudly_and_a_failure_ends_with_1(project, capsys):
     stamped = DATA.replace('"stamp": ""', '"stamp": "drawn stand-in"')
     make_notebook(project / "notebooks" / "01_data.ipynb", stamped)
@@ -156,13 +181,62 @@ def test_the_stand_in_is_told_loudly_and_a_failure_ends_with_1(project, capsys):
     assert "did not run to its end" in (project / "run" / "report.html").read_text()
 
 
-def test_a_full_disk_is_one_line(project, capsys, monkeypatch):
-    def full(*args):
+def test_a_full_disk_is_one_line_with_the_path(project, capsys, monkeypatch):
+    def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run, "note", full)
+    monkeypatch.setattr(atomic_files.json, "dumps", full)
     assert cli.main(["run", "--out", str(project / "run")]) == 1
-    assert capsys.readouterr().err == "clockodile: [Errno 28] No space left on device\n"
+    told = capsys.readouterr().err
+    assert told == f"clockodile: {project / 'run' / 'run.json'}: no space left on device\n"
+
+
+# --- pipes, terminals and closed streams ------------------------------------------------------------------
+
+
+def in_a_process(words: str, **options) -> subprocess.CompletedProcess:
+    """A command line of the shell in which `clockodile` is this one."""
+    shell = f'clockodile() {{ "{sys.executable}" -m clockodile "$@"; }}; {words}'
+    return subprocess.run(["bash", "-c", shell], capture_output=True, text=True, **options)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    done = in_a_process("for i in 1 2 3; do clockodile recipes; done | true; echo ${PIPESTATUS[0]}")
+    assert done.stdout == "0\n" and done.stderr == ""
+    assert in_a_process("clockodile --help | true; echo ${PIPESTATUS[0]}").stdout == "0\n"
+
+
+def test_a_run_goes_on_when_nobody_reads_its_progress(monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return handle
+
+    handle = os.open(os.devnull, os.O_WRONLY)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    progress.write_stdout("x\n")
+    os.close(handle)
+
+
+def test_messages_never_go_to_stdout_when_stderr_is_closed():
+    done = in_a_process("clockodile rum 2>&-; echo $?; clockodile recipes >&- 2>&-; echo $?")
+    assert done.stdout == "2\n0\n"
+
+
+@pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize("there, said", [(True, "not UTF-8"), (False, "there is no folder")])
+def test_letters_that_the_terminal_lacks_are_escaped(settings, there, said, tmp_path):
+    """A notebook cannot be handed bytes that are no letters in this locale: one line, and nothing starts."""
+    name = b"photos\xe9" if there else "日本語".encode()
+    if there:
+        os.mkdir(os.fsencode(tmp_path) + b"/" + name)
+    words = [sys.executable, "-m", "clockodile", "run", "--data-dir", name]
+    settings = os.environ | {"PYTHONCOERCECLOCALE": "0"} | settings
+    done = subprocess.run(words, cwd=tmp_path, env=settings, capture_output=True, text=True)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 def test_the_runner_writes_what_the_table_reads(tmp_path):

@@ -1,4 +1,4 @@
-"""Freed memory is kept: the same pages are not asked for again and again. Counted in processes of their own."""
+"""Freed memory is kept by programs, never by an import. Pages asked for are counted in processes of their own."""
 
 import os
 import platform
@@ -7,41 +7,46 @@ import sys
 
 import pytest
 
+from clockodile.app import memory
+
 COUNT = """
 import resource
+import sys
 import numpy as np
 import clockodile
-from clockodile.app.memory import keep_freed_memory
+from clockodile.app import memory
+if "keep" in sys.argv:
+    memory.keep_freed_memory()
 def fill():
     for _ in range(5):
         np.ones(6_000_000)
 fill()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 fill()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, keep_freed_memory())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
-pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+
+def page_faults(*words: str, **settings: str) -> int:
+    """Page faults while five arrays of 48 MB come and go."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
+    environment = inherited | {"NUMPY_MADVISE_HUGEPAGE": "0"} | settings
+    command = [sys.executable, "-c", COUNT, *words]
+    return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
-def faults(**settings) -> tuple[int, bool]:
-    """Page faults while five arrays of 48 MB come and go, and whether the C library could be told."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT],
-        env=inherited | {"NUMPY_MADVISE_HUGEPAGE": "0"} | settings,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    count, told = done.stdout.split()
-    return int(count), told == "True"
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_programs_and_kernels_keep_freed_memory_but_an_import_does_not(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin"})
+    variables = memory.environment()
+    monkeypatch.undo()
+    usual = page_faults()
+    assert usual > 10_000, "nothing has been told by the import"
+    assert page_faults("keep") * 10 < usual
+    assert page_faults(**variables) * 10 < usual
+    assert page_faults("keep", MALLOC_ARENA_MAX="2") * 2 > usual, "the user has decided otherwise"
 
 
-def test_arrays_of_the_same_size_share_their_pages_unless_the_user_has_decided_otherwise():
-    kept, told = faults()
-    usual, told_not = faults(MALLOC_ARENA_MAX="2")
-    assert told and not told_not
-    assert kept * 10 < usual, (kept, usual)
+def test_a_users_settings_are_left_alone(monkeypatch):
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
+    assert memory.environment() == {}

@@ -1,11 +1,17 @@
 """Names and types of notebook parameters are checked before anything starts."""
 
+import re
+from pathlib import Path
+
 import pytest
 from tiny_notebooks import make_notebook
 
 from clockodile.app.parameters import (
+    COMMON,
+    RANGES,
     Parameter,
     check_parameters,
+    check_value,
     convert,
     parse_assignments,
     read_parameters,
@@ -42,10 +48,8 @@ def test_a_damaged_notebook_is_named(tmp_path, content):
         ("bool", "yes", True),
         ("str", "a=b, c", "a=b, c"),
         ("str", "", ""),
-        ("list[int]", "1,2", [1, 2]),
-        ("list[float]", "[1, 2.5]", [1.0, 2.5]),
-        ("list", "'a', b", ["a", "b"]),
-        ("list[str]", "", []),
+        ("int", 3, 3),
+        ("bool", True, True),
     ],
 )
 def test_text_becomes_the_declared_type(declared, text, value):
@@ -59,8 +63,6 @@ def test_text_becomes_the_declared_type(declared, text, value):
         *(("int", wrong) for wrong in ("ten", "", "1.5", 1.5, True, None)),
         *(("float", wrong) for wrong in ("nan", "inf", "x", [])),
         *(("bool", wrong) for wrong in ("2", "maybe", 3)),
-        *(("list[int]", wrong) for wrong in ("1,x", 3)),
-        ("str", 3),
     ],
 )
 def test_a_value_of_another_type_is_refused(declared, wrong):
@@ -106,3 +108,58 @@ def test_unknown_names_are_explained():
     assert str(error.value) == "unknown parameter 'epoch'; did you mean 'epochs'?"
     with pytest.raises(UserError, match="belongs to notebook 03"):
         check_parameters(declared, {"tolerance": "1"}, left_out=other)
+
+
+# --- values that make no sense ----------------------------------------------------------------------------
+
+
+def check(name: str, value: str, kind: str = "int") -> dict:
+    return check_parameters({"02": {name: Parameter(name, kind, None)}}, {name: value})
+
+
+@pytest.mark.parametrize(
+    "name, kind, wrong, said",
+    [
+        ("count", "int", "-1", "parameter 'count' is -1; give one from 0 to 10000"),
+        ("effort", "float", "0", "parameter 'effort' is 0.0; give one from 0.001 to 100"),
+        ("tolerance", "float", "1", "parameter 'tolerance' is 1.0"),
+        ("image_size", "int", "33", "parameter 'image_size' is 33; give a multiple of 8"),
+        ("image_size", "int", "520", "parameter 'image_size' is 520"),
+        ("models", "str", "foo", "unknown model 'foo'; known: majority"),
+        ("models", "str", "compact,hog_svn", "did you mean 'hog_svm'"),
+        ("pair", "str", "clock", "two different classes"),
+        ("pair", "str", "clock,clock", "two different classes"),
+        ("title", "str", "caf\udce9", "bytes that are not UTF-8"),
+    ],
+)
+def test_values_out_of_range_are_refused(name, kind, wrong, said):
+    with pytest.raises(UserError, match=re.escape(said)) as error:
+        check(name, wrong, kind)
+    assert len(str(error.value)) < 400, "one line, not the whole of torchvision"
+
+
+def test_values_in_range_pass():
+    for name, value in {
+        "count": "0",
+        "image_size": "512",
+        "models": "compact,resnet18",
+        "pair": "a,b",
+    }.items():
+        assert check(name, value, "str" if name in ("models", "pair") else "int")
+
+
+def real_notebooks() -> list[Path]:
+    return sorted((Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))
+
+
+@pytest.mark.parametrize("path", real_notebooks(), ids=lambda path: path.stem)
+def test_every_number_of_the_notebooks_has_the_range_that_the_notebook_checks(path):
+    declared = read_parameters(path)
+    numbers = {n for n, p in declared.items() if p.type in ("int", "float") and n not in COMMON}
+    assert numbers <= RANGES.keys()
+    for name, parameter in declared.items():
+        check_value(name, parameter.default)
+    for name, low, high in re.findall(
+        r'check_range\(\\"(\w+)\\", \w+, ([\d._]+), ([\d._]+)\)', path.read_text()
+    ):
+        assert RANGES[name] == (float(low), float(high))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from tiny_notebooks import DATA, command, make_notebook, outputs
 
 from clockodile.app import execute
 from clockodile.app.execute import NotebookFailed
-from clockodile.app.run import find_notebooks, only_run_in, prepare_folder, run_notebooks, select
+from clockodile.app.out_folder import make_writable, only_writer
+from clockodile.app.run import check_folder, find_notebooks, run_notebooks, select, write_run_json
+from clockodile.core import store
 from clockodile.core.atomic_files import read_json
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import open_run
@@ -72,7 +75,9 @@ def test_no_notebooks(tmp_path):
         find_notebooks(tmp_path)
 
 
-@pytest.mark.parametrize("parameters", [{"epoch": 1}, {"epochs": "ten"}, {"seed": 4}, {"image_size": "1"}])
+@pytest.mark.parametrize(
+    "parameters", [{"epoch": 1}, {"epochs": "ten"}, {"seed": 4}, {"image_size": "1"}, {"epochs": -1}]
+)
 def test_wrong_parameters_start_nothing(folder, parameters):
     with pytest.raises(UserError):
         run_in(folder, ["02"], parameters)
@@ -83,7 +88,7 @@ def test_wrong_parameters_start_nothing(folder, parameters):
 def test_out_must_be_a_folder(tmp_path, place):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write in .*give another --out"):
-        prepare_folder(tmp_path / place)
+        make_writable(tmp_path / place)
 
 
 def test_out_must_be_writable(tmp_path, monkeypatch):
@@ -93,32 +98,85 @@ def test_out_must_be_writable(tmp_path, monkeypatch):
     monkeypatch.setattr(
         tempfile, "TemporaryFile", forbidden
     )  # root may write anywhere, so folders cannot test it
-    with pytest.raises(UserError, match="Permission denied"):
-        prepare_folder(tmp_path / "run")
+    with pytest.raises(UserError, match="permission denied"):
+        make_writable(tmp_path / "run")
+
+
+FOREIGN = (
+    "report.html",
+    "metrics.json",
+    "run.json",
+    "data_card.json",
+    "figures/check.png",
+    "provenance/x.json",
+)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_somebody_elses_folder_is_refused_and_left_as_it_is(folder, name):
+    """Whatever a file is called: only a record or a provenance of ours tells that a folder is ours."""
+    mine = folder / "run" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{"accuracy": 0.93}')
+    with pytest.raises(UserError, match="no run made them; give an --out that is new or empty"):
+        run_in(folder)
+    assert mine.read_text() == '{"accuracy": 0.93}'
+    assert [path for path in (folder / "run").rglob("*") if path.is_file()] == [mine]
+
+
+def test_a_folder_of_ours_is_used_again(folder):
+    run = open_run(run_dir=str(folder / "run"))
+    (run.dir / "publish").mkdir(parents=True)
+    (run.dir / ".lock").touch()
+    check_folder(run)  # nothing in it that anybody could miss
+    store.save(run.dir, "one.json", {}, {"from": "a notebook opened in a browser"})
+    check_folder(run)
+    shutil.rmtree(run.dir / "provenance")
+    with pytest.raises(UserError):
+        check_folder(run)
+    write_run_json(run, Path("01_data.ipynb"), {}, "failed", 0)
+    check_folder(run)
+
+
+@pytest.mark.parametrize("place", ["", "results", "cats/results"])
+def test_results_among_the_photographs_would_become_a_class(tmp_path, place):
+    run = open_run(recipe="folder", data_dir=str(tmp_path), run_dir=str(tmp_path / place))
+    with pytest.raises(UserError, match="lies in the data folder"):
+        run_notebooks(run)
+    check_folder(open_run(recipe="folder", data_dir=str(tmp_path), run_dir=str(tmp_path) + "-results"))
+
+
+@pytest.mark.parametrize("name", ["run_dir", "data_dir"])
+def test_a_folder_name_that_is_no_utf8(tmp_path, name):
+    folder = tmp_path / os.fsdecode(b"photos\xe9")
+    folder.mkdir()
+    run = open_run(recipe="folder", **{"data_dir": str(tmp_path), name: str(folder)})
+    with pytest.raises(UserError, match=f"{name}: .* not UTF-8"):
+        run_notebooks(run)
 
 
 def test_the_lock_is_exclusive_and_released(tmp_path):
-    with only_run_in(tmp_path), pytest.raises(UserError, match="another run is writing"):
-        with only_run_in(tmp_path):
+    with only_writer(tmp_path), pytest.raises(UserError, match="another command is writing"):
+        with only_writer(tmp_path):
             pass
-    with only_run_in(tmp_path):
+    with only_writer(tmp_path):
         pass
 
 
 @pytest.mark.slow
 def test_a_dead_process_holds_no_lock(tmp_path):
     code = (
-        "import pathlib, sys, time\nfrom clockodile.app.run import only_run_in\n"
-        "with only_run_in(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+        "import pathlib, sys, time\nfrom clockodile.app.out_folder import only_writer\n"
+        "with only_writer(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match="another run is writing"):
-        with only_run_in(tmp_path):
+    with pytest.raises(UserError, match="another command is writing"):
+        with only_writer(tmp_path):
             pass
     holder.kill()
     holder.communicate()
-    with only_run_in(tmp_path):
+    with only_writer(tmp_path):
         pass
 
 

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 import clockodile
 from clockodile.app.commands import COMMANDS, Command
-from clockodile.core.errors import UserError
+from clockodile.app.memory import keep_freed_memory
+from clockodile.app.progress import prepare_streams, print_stderr, write_stdout
+from clockodile.core.errors import UserError, os_reason
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,6 +21,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         raise UserError(f"{message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file=None) -> None:
+        write_stdout(message)
 
 
 def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
@@ -28,19 +33,15 @@ def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
     for command in commands:
         shown = {"help": command.help} if command.help else {}
-        subparser = subparsers.add_parser(
-            command.name, description=command.run.__doc__, allow_abbrev=False, **shown
-        )
+        text = command.run.__doc__
+        subparser = subparsers.add_parser(command.name, description=text, allow_abbrev=False, **shown)
         command.options(subparser)
         subparser.set_defaults(command=command, parser=subparser)
     return parser
 
 
 def parse(argv: Sequence[str] | None, commands: Sequence[Command] = COMMANDS) -> argparse.Namespace:
-    """The arguments.
-
-    Raises UserError for a mistake, naming the nearest option or command where there is one.
-    """
+    """The arguments. Raises UserError for a mistake, naming the nearest option or command where there is one."""
     parser = build_parser(commands)
     words = list(sys.argv[1:] if argv is None else argv)
     names = [command.name for command in commands]
@@ -86,6 +87,8 @@ def stoppable() -> Iterator[None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line. Returns 0, 1 when a notebook failed, 2 for the user's mistake, 130 after Ctrl-C."""
+    prepare_streams()
+    keep_freed_memory()
     try:
         args = parse(argv)
         with stoppable():
@@ -93,11 +96,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # --help, --version, SIGTERM
         return int(end.code or 0)
     except UserError as error:
-        print(f"clockodile: {' '.join(str(error).split())}", file=sys.stderr)
+        print_stderr(f"clockodile: {' '.join(str(error).split())}")
         return 2
     except KeyboardInterrupt:
-        print("clockodile: stopped; what was finished is kept and used again", file=sys.stderr)
+        print_stderr("clockodile: stopped; what was finished is kept and used again")
         return 130
+    except BrokenPipeError:  # whoever read the output is gone
+        return 1
     except OSError as error:  # a full disk, a folder that vanished
-        print(f"clockodile: {error}", file=sys.stderr)
+        place = f"{error.filename}: " if error.filename else ""
+        print_stderr(f"clockodile: {place}{os_reason(error)}")
         return 1

@@ -6,16 +6,14 @@ Nothing heavy is imported at the top: `clockodile --help` must not wait for torc
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clockodile.app.parameters import COMMON, Parameter, convert, parse_assignments
+from clockodile.app.progress import print_stderr, write_stdout
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES, Recipe
-
-TYPES = {"seed": "int"}  # of the common parameters; the others are texts
 
 
 @dataclass(frozen=True)
@@ -25,9 +23,19 @@ class Command:
     name: str
     help: str  # one line for `clockodile --help`; "" hides the command there
     options: Callable[[argparse.ArgumentParser], None]  # declares its arguments
-    run: Callable[
-        [argparse.Namespace], int
-    ]  # does it and returns the exit code; imports what it needs itself
+    run: Callable[[argparse.Namespace], int]  # does it, returns the exit code; imports what it needs itself
+
+
+def at_least(low: float, kind: type = int) -> Callable[[str], float]:
+    """Reads a finite number from `low` on. ValueError otherwise, which argparse reports."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not low <= value < float("inf"):
+            raise ValueError
+        return value
+
+    return number
 
 
 # --- clockodile run ----------------------------------------------------------------------------------------
@@ -39,36 +47,17 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     add("--recipe", metavar="NAME", help=f"what to run on: {', '.join(RECIPES)} (default {DEFAULT_RECIPE})")
     add("--profile", metavar="NAME", help=f"how much to compute: {', '.join(PROFILES)} (default quick)")
     add("--source", metavar="NAME", help="where the images come from (default auto: the first that works)")
-    add(
-        "--data-dir",
-        metavar="DIR",
-        help="your images: a folder that holds one folder of images for each class",
-    )
+    own = "your images: a folder that holds one folder of images for each class"
+    add("--data-dir", metavar="DIR", help=own)
+    pair = "the two classes that notebooks 03 and 04 compare (default: as the recipe says)"
+    add("--pair", metavar=("A", "B"), nargs=2, help=pair)
     add("--seed", metavar="N", help="all randomness derives from it (default 0)")
     add("--out", metavar="DIR", dest="run_dir", help="run folder (default runs/<recipe>-<profile>)")
     add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
-    add(
-        "-p",
-        metavar="name=value",
-        dest="parameters",
-        action="append",
-        default=[],
-        help="set a notebook's parameter",
-    )
-    add(
-        "--cell-timeout",
-        metavar="SECONDS",
-        type=seconds,
-        help="longest time for one cell, 0 = no limit (default 7200)",
-    )
-
-
-def seconds(text: str) -> float:
-    """A number of seconds, 0 or more. ValueError otherwise, which argparse reports."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError
-    return value
+    assignment = {"metavar": "name=value", "dest": "parameters", "action": "append", "default": []}
+    add("-p", **assignment, help="set a notebook's parameter")
+    limit = "longest time for one cell, 0 = no limit (default 7200)"
+    add("--cell-timeout", metavar="SECONDS", type=at_least(0, float), help=limit)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,17 +74,15 @@ def run(args: argparse.Namespace) -> int:
     from clockodile.core.workspace import open_run
 
     opened = open_run(**settings)
+    progress = ProgressPrinter(opened, recipe_why)
     timeout = CELL_TIMEOUT if args.cell_timeout is None else args.cell_timeout
     try:
-        report = run_notebooks(
-            opened, args.only, own, progress=ProgressPrinter(opened, recipe_why), cell_timeout=timeout
-        )
+        report = run_notebooks(opened, args.only, own, progress=progress, cell_timeout=timeout)
     except NotebookFailed as failure:
-        print(f"clockodile: {failure}", file=sys.stderr)
+        print_stderr(f"clockodile: {failure}")
         return 1
-    table = results_text(opened.dir)
-    print(f"\n{table}" if table else "\nno notebook has recorded a number")
-    print(f"\nreport: {report}")
+    table = results_text(opened.dir) or "no notebook has recorded a number"
+    write_stdout(f"\n{table}\n\nreport: {report}\n")
     return 0
 
 
@@ -105,16 +92,23 @@ def split_parameters(args: argparse.Namespace) -> tuple[dict, dict[str, str]]:
     Raises UserError when a flag and a -p contradict each other.
     """
     given = parse_assignments(args.parameters)
-    settings = {}
-    for name in COMMON:
-        flag, assigned = getattr(args, name, None), given.pop(name, None)
-        if flag is not None and assigned is not None and flag != assigned:
+    flags = {name: getattr(args, name) for name in COMMON} | {"pair": pair_text(args.pair)}
+    for name, flag in flags.items():
+        if flag is not None and given.setdefault(name, flag) != flag:
             option = "--out" if name == "run_dir" else "--" + name.replace("_", "-")
-            raise UserError(f"'{name}' is given twice: {option} {flag} and -p {name}={assigned}")
-        value = assigned if flag is None else flag
-        if value is not None:
-            settings[name] = convert(Parameter(name, TYPES.get(name, "str"), None), value)
+            raise UserError(f"'{name}' is given twice: {option} {flag} and -p {name}={given[name]}")
+    settings = {name: given.pop(name) for name in COMMON if name in given}
+    if "seed" in settings:
+        settings["seed"] = convert(Parameter("seed", "int", 0), settings["seed"])
     return settings, given
+
+
+def pair_text(names: list[str] | None) -> str | None:
+    """Two class names as notebooks want them. Raises UserError for a name that would be taken for two."""
+    for name in names or ():
+        if "," in name:
+            raise UserError(f"--pair: '{name}' has a comma, which ends a name; rename that class's folder")
+    return ",".join(names) if names else None
 
 
 def guess_recipe(data_dir: str) -> tuple[str, str]:
@@ -157,9 +151,7 @@ def predict_options(parser: argparse.ArgumentParser) -> None:
         "names are passed over."
     )
     add = parser.add_argument
-    run_or_image = (
-        "RUN, a folder that `clockodile run` made, then images or folders of images, with all inside"
-    )
+    run_or_image = "RUN, a folder that `clockodile run` made; then images or folders of images"
     run_or_pretrained(
         parser, "RUN IMAGES", run_or_image, "the best nets that come", "IMAGES... [--csv FILE] [--json]"
     )
@@ -191,23 +183,10 @@ def rank_options(parser: argparse.ArgumentParser) -> None:
     run_or_folder = "RUN, a run folder; then the folder of images to rank"
     usage = "FOLDER [--top K] [--csv FILE] [--html FILE]"
     run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
-    add(
-        "--top",
-        metavar="K",
-        type=positive,
-        default=24,
-        help="how many to show (default 24); the table holds all",
-    )
+    shown = "how many to show (default 24); the table holds all"
+    add("--top", metavar="K", type=at_least(1), default=24, help=shown)
     add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
     add("--html", metavar="FILE", help="write a page with the first K images in it")
-
-
-def positive(text: str) -> int:
-    """A whole number, 1 or more. ValueError otherwise, which argparse reports."""
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
 
 
 def rank(args: argparse.Namespace) -> int:
@@ -234,7 +213,7 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="a folder that `clockodile run` made")
     add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
-    add("--n", metavar="N", type=positive, default=24, help="how many pictures (default 24, most 100000)")
+    add("--n", metavar="N", type=at_least(1), default=24, help="how many pictures (default 24, most 100000)")
     add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
     methods = "following_best (default), following, flow_best, flow; with a RUN also pixel_blend and its like"
     add("--method", metavar="M", default="following_best", help=methods)
@@ -249,15 +228,8 @@ def sample(args: argparse.Namespace) -> int:
 
     if args.pretrained == (args.run is not None):
         raise UserError("give either a RUN folder or --pretrained")
-    return sample_command(
-        args.run,
-        count=args.n,
-        mix=args.mix,
-        method=args.method,
-        seed=args.seed,
-        out=args.out,
-        grid=args.grid,
-    )
+    options = {name: getattr(args, name) for name in ("mix", "method", "seed", "out", "grid")}
+    return sample_command(args.run, count=args.n, **options)
 
 
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
@@ -269,22 +241,23 @@ def no_options(parser: argparse.ArgumentParser) -> None:
 
 def list_recipes(args: argparse.Namespace) -> int:
     """Print what can be run on and how long it may take."""
-    print("recipes (--recipe)")
+    lines = ["recipes (--recipe)"]
     for recipe in RECIPES.values():
         classes = ", ".join(recipe.classes) or "every class folder of yours; needs --data-dir"
         default = " (default)" if recipe.name == DEFAULT_RECIPE else ""
-        print(f"  {recipe.name:<18} {classes}{default}; sources: {', '.join(recipe.sources)}")
-    print("profiles (--profile)")
-    for profile in PROFILES.values():
-        print(f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds")
+        lines.append(f"  {recipe.name:<18} {classes}{default}; sources: {', '.join(recipe.sources)}")
+    lines.append("profiles (--profile)")
+    lines += [
+        f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds" for profile in PROFILES.values()
+    ]
+    write_stdout("\n".join(lines) + "\n")
     return 0
 
 
 def refresh_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile refresh`, the maintainers' command."""
-    parser.add_argument(
-        "--profile", metavar="NAME", default="full", help="quick is for trying this command out"
-    )
+    trial = "quick is for trying this command out"
+    parser.add_argument("--profile", metavar="NAME", default="full", help=trial)
 
 
 def refresh(args: argparse.Namespace) -> int:
@@ -293,9 +266,9 @@ def refresh(args: argparse.Namespace) -> int:
     from clockodile.app.refresh import refresh_project
 
     try:
-        refresh_project(args.profile, tell=lambda line: print(line, flush=True))
+        refresh_project(args.profile, tell=lambda line: write_stdout(line + "\n"))
     except NotebookFailed as failure:
-        print(f"clockodile: {failure}\n  nothing was replaced", file=sys.stderr)
+        print_stderr(f"clockodile: {failure}\n  nothing was replaced")
         return 1
     return 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,18 @@ from clockodile.core.errors import UserError
 
 LARGEST = 2**63  # no parameter needs a larger number, and torch and numpy take none
 COMMON = ("recipe", "profile", "seed", "source", "data_dir", "run_dir")  # what every notebook declares
-TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+FROM_TEXT = {"int": int, "float": float, "str": str, "bool": lambda text: BOOLEANS[text.strip().lower()]}
+RANGES = {  # smallest and largest value; the notebooks check the same, but only when they have been reached
+    "image_size": (0, 512),
+    "epochs": (0, 10_000),
+    "seeds": (0, 1000),
+    "effort": (0.001, 100),
+    "tolerance": (0.001, 0.999),
+    "count": (0, 10_000),
+    "n_candidates": (0, 1000),
+    "n_per_class": (0, 2000),
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class Parameter:
     """One `name: type = default` line of a notebook's cell tagged `parameters`."""
 
     name: str
-    type: str  # as written: int, float, bool, str, list or list[int]; "" when it cannot be told
+    type: str  # as written, such as int; "NoneType" when it cannot be told
     default: object
 
 
@@ -40,16 +51,12 @@ def tagged_source(path: Path, tag: str = "parameters") -> str:
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
-    """The parameters declared in a notebook, by name.
-
-    Raises UserError when its parameters cell is not Python.
-    """
+    """The parameters declared in a notebook, by name. Raises UserError when its parameters cell is not Python."""
     try:
         statements = ast.parse(tagged_source(path)).body
     except SyntaxError as error:
-        raise UserError(
-            f"{path.name}: the cell tagged parameters has an error in line {error.lineno}"
-        ) from None
+        line = f"line {error.lineno}"
+        raise UserError(f"{path.name}: the cell tagged parameters has an error in {line}") from None
     found = {}
     for statement in statements:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -86,65 +93,57 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
 
 
 def convert(parameter: Parameter, value: object) -> object:
-    """`value`, a text or already of the right type, as the type the notebook declares.
-
-    UserError when it does not fit.
-    """
+    """`value`, a text or already of the right type, as the type the notebook declares. UserError if it does not fit."""
+    name, wanted = parameter.name, parameter.type
+    if wanted not in FROM_TEXT:
+        raise UserError(f"parameter '{name}' is {wanted}; it can only be set in the notebook")
     try:
-        return convert_to(parameter.type, value)
-    except (ValueError, SyntaxError, TypeError):
-        wants = parameter.type
-        raise UserError(f"parameter '{parameter.name}' wants {wants}, got '{value}'") from None
-    except NotImplementedError:
-        raise UserError(
-            f"parameter '{parameter.name}' is {parameter.type}; it can only be set in the notebook"
-        ) from None
+        found = FROM_TEXT[wanted](str(value))
+        if wanted in ("int", "float") and not abs(found) < LARGEST:
+            raise ValueError  # infinite, not a number, or longer than a 64-bit number
+    except (ValueError, KeyError):
+        raise UserError(f"parameter '{name}' wants {wanted}, got '{value}'") from None
+    check_text(f"parameter '{name}'", found)
+    return found
 
 
-def convert_to(wanted: str, value: object) -> object:
-    """`value` as the type called `wanted`.
-
-    ValueError when it does not fit, NotImplementedError for other types.
-    """
-    if wanted.startswith(("list", "tuple")):
-        return convert_list(wanted, value)
-    if wanted == "str":
-        if not isinstance(value, str):
-            raise ValueError
-        return value
-    if wanted == "bool":
-        return convert_bool(value)
-    if wanted in ("int", "float"):
-        if isinstance(value, bool) or (wanted == "int" and isinstance(value, float)):
-            raise ValueError  # int(2.5) would round without a word
-        number = int(value) if wanted == "int" else float(value)
-        if not abs(number) < LARGEST:  # infinite, not a number, or longer than a 64-bit number
-            raise ValueError
-        return number
-    raise NotImplementedError(wanted)
+def check_text(what: str, value: object) -> None:
+    """Raise UserError for a text that is no UTF-8, which neither a notebook nor a record can hold."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        cure = "rename it, or set LC_ALL=C.UTF-8 if it is readable elsewhere"
+        raise UserError(f"{what}: '{value}' has bytes that are not UTF-8; {cure}") from None
 
 
-def convert_bool(value: object) -> bool:
-    """True or False from a boolean or one of the usual words. ValueError for anything else."""
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else ""
-    if word not in TRUE + FALSE:
-        raise ValueError
-    return word in TRUE
+def check_value(name: str, value: object) -> None:
+    """Raise UserError for a value of the right type that makes no sense."""
+    if name in RANGES:
+        from clockodile.core.workspace import check_range
+
+        check_range(name, value, *RANGES[name])
+    if name == "image_size" and value % 8:
+        raise UserError(f"parameter 'image_size' is {value}; give a multiple of 8, or 0")
+    if name == "models":
+        check_models(value)
+    if name == "pair" and value:
+        names = [part.strip() for part in value.split(",")]
+        if len(names) != 2 or not all(names) or names[0] == names[1]:
+            raise UserError(
+                f"parameter 'pair' is '{value}'; give two different classes, such as clock,crocodile"
+            )
 
 
-def convert_list(wanted: str, value: object) -> list:
-    """A list from "1,2,3", "[1, 2, 3]" or a sequence, items of the type between the brackets, else str."""
-    item_type = wanted.partition("[")[2].rstrip("]").split(",")[0].strip() or "str"
-    if isinstance(value, str):
-        inside = value.strip().removeprefix("[").removesuffix("]").strip()
-        items: Sequence = [item.strip().strip("'\"") for item in inside.split(",")] if inside else []
-    elif isinstance(value, Sequence):
-        items = value
-    else:
-        raise ValueError
-    return [convert_to(item_type, item) for item in items]
+def check_models(names: str) -> None:
+    """Raise UserError for a row that the comparison of notebook 02 does not know, naming ours and not torchvision's."""
+    from clockodile.classify.candidates import pick_candidates
+
+    try:
+        pick_candidates(names, quick=True)
+    except UserError as error:
+        what, _, hint = str(error).partition("; ")
+        ours = f"known: {', '.join(pick_candidates('', quick=False))}, and torchvision's networks"
+        raise UserError(f"{what}; {hint if hint.startswith('did you mean') else ours}") from None
 
 
 def check_parameters(
@@ -157,18 +156,19 @@ def check_parameters(
 
     declared: notebook -> its parameters.
     left_out: the same for notebooks that will not run, only for a better message.
-    Raises UserError for a name that none declares and for a value of the wrong type.
+    Raises UserError for a name that none declares, and for a value of the wrong type or out of range.
     """
     known = {name for parameters in declared.values() for name in parameters}
     for name in values:
         if name not in known:
             raise UserError(unknown(name, known, left_out or {}))
-    return {
-        notebook: {
-            name: convert(parameters[name], value) for name, value in values.items() if name in parameters
-        }
-        for notebook, parameters in declared.items()
+    checked = {
+        notebook: {name: convert(own[name], value) for name, value in values.items() if name in own}
+        for notebook, own in declared.items()
     }
+    for name, value in {name: value for own in checked.values() for name, value in own.items()}.items():
+        check_value(name, value)
+    return checked
 
 
 def unknown(name: str, known: Iterable[str], left_out: Mapping[str, Mapping[str, Parameter]]) -> str:

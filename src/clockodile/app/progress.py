@@ -1,15 +1,50 @@
-"""What a run tells while it goes: nothing (Progress), or a line for each notebook on stdout (Teller)."""
+"""What commands print: safe on any terminal and in any pipe; and how a run reports while it goes."""
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING, TextIO
 
 from clockodile.core.atomic_files import read_json
-from clockodile.core.workspace import Run
+
+if TYPE_CHECKING:  # the command line must not wait for torch
+    from clockodile.core.workspace import Run
+
+
+def prepare_streams() -> None:
+    """Escape letters that a terminal's encoding lacks, and put a sink where a stream is closed.
+
+    Without stderr `print` would write messages to stdout, into the user's table.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def write_stdout(text: str) -> None:
+    """Results and progress. A reader that has seen enough (`| head`) is no error: the work goes on without it."""
+    _write(sys.stdout, text)
+
+
+def print_stderr(line: str) -> None:
+    """One line for people, on stderr."""
+    _write(sys.stderr, line + "\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python complains again at its end
 
 
 class Progress:
-    """Called by `run_notebooks` as it goes; this one says nothing. An exception raised in it ends the run."""
+    """Called by `run_notebooks` as it goes; this one prints nothing. An exception raised in it ends the run."""
 
     def started(self, number: int, total: int, name: str) -> None:
         """Notebook `name`, the `number`-th of `total`, starts."""
@@ -27,7 +62,7 @@ class ProgressPrinter(Progress):
     def __init__(self, run: Run, recipe_why: str = ""):
         """recipe_why: why this recipe was taken when the user named none."""
         self.run, self.recipe_why = run, recipe_why
-        self.headed = self.data_told = False
+        self.heading_printed = self.source_printed = False
         self.terminal = sys.stdout.isatty()
 
     def started(self, number: int, total: int, name: str) -> None:
@@ -35,16 +70,21 @@ class ProgressPrinter(Progress):
 
         On a terminal a notebook's line begins at once; elsewhere it is printed whole at the end.
         """
-        if not self.headed:
-            self.heading()
+        if not self.heading_printed:
+            why = f" ({self.recipe_why})" if self.recipe_why else ""
+            profile = f"{self.run.profile.name}, seed {self.run.seed}"
+            write_stdout(
+                f"recipe   {self.run.recipe.name}{why}\nprofile  {profile}\nfolder   {self.run.dir}\n"
+            )
+            self.heading_printed = True
         if self.terminal:
-            print(label(number, total, name), end="", flush=True)
+            write_stdout(label(number, total, name))
 
     def finished(self, number: int, total: int, name: str, seconds: float) -> None:
         """Duration, and after the first notebook the source of the images."""
         self.ended(number, total, name, duration(seconds))
-        if not self.data_told:
-            self.tell_data()
+        if not self.source_printed:
+            self.print_source()
 
     def failed(self, number: int, total: int, name: str, seconds: float) -> None:
         """Duration until it failed; the reason goes to stderr."""
@@ -52,26 +92,19 @@ class ProgressPrinter(Progress):
 
     def ended(self, number: int, total: int, name: str, text: str) -> None:
         """The rest of a notebook's line, or all of it."""
-        print(text if self.terminal else label(number, total, name) + text, flush=True)
+        write_stdout((text if self.terminal else label(number, total, name) + text) + "\n")
 
-    def heading(self) -> None:
-        """Recipe, profile, seed and folder."""
-        why = f" ({self.recipe_why})" if self.recipe_why else ""
-        print(f"recipe   {self.run.recipe.name}{why}")
-        print(f"profile  {self.run.profile.name}, seed {self.run.seed}")
-        print(f"folder   {self.run.dir}", flush=True)
-        self.headed = True
-
-    def tell_data(self) -> None:
+    def print_source(self) -> None:
         """The source of the images and why it was taken; loudly when they are not photographs."""
         source = (read_json(self.run.dir / "data_card.json") or {}).get("source")
         if not source:
             return
-        print(f"images   {source['kind']}" + ("" if source.get("stamp") else f": {source['why']}"))
-        if source.get("stamp"):
-            print(f"NOTE: {source['stamp']} images, not photographs: {source['why']}")
-        sys.stdout.flush()
-        self.data_told = True
+        if stamp := source.get("stamp"):
+            text = f"images   {source['kind']}\nNOTE: {stamp} images, not photographs: {source['why']}\n"
+        else:
+            text = f"images   {source['kind']}: {source['why']}\n"
+        write_stdout(text)
+        self.source_printed = True
 
 
 def label(number: int, total: int, name: str) -> str:

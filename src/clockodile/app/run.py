@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 import clockodile
 from clockodile.app.execute import CELL_TIMEOUT, NotebookFailed, execute
-from clockodile.app.parameters import COMMON, Parameter, check_parameters, read_parameters
+from clockodile.app.memory import environment
+from clockodile.app.out_folder import make_writable, only_writer
+from clockodile.app.parameters import COMMON, check_parameters, check_text, read_parameters
 from clockodile.app.progress import Progress
 from clockodile.app.report import write_report
 from clockodile.core.atomic_files import read_json, sweep, write_json
-from clockodile.core.errors import UserError
+from clockodile.core.errors import UserError, os_reason
 from clockodile.core.workspace import Run, project_root
 
 
@@ -44,34 +44,35 @@ def run_notebooks(
     found = find_notebooks(notebooks_dir)
     selected = select(found, only)
     values = plan_parameters(run, found, selected, parameters or {})
-    prepare_folder(run.dir)
-    with only_run_in(run.dir):
+    check_folder(run)
+    make_writable(run.dir)
+    options = {"cell_timeout": cell_timeout, "env": environment() | dict(env or {})}
+    with only_writer(run.dir):
+        sweep(run.dir)
         for number, notebook in enumerate(selected, 1):
             place = (number, len(selected), notebook.stem)
             given = values[notebook.stem] if inject else {}
-            run_one(run, notebook, given, place, progress, cell_timeout=cell_timeout, env=env)
+            run_one(run, notebook, given, place, progress, **options)
         return write_report(run.dir)
 
 
 def run_one(
     run: Run, notebook: Path, parameters: Mapping, place: tuple[int, int, str], progress: Progress, **options
 ) -> None:
-    """Run one notebook, tell `progress`, and note in run.json what became of it. Raises as `execute` does."""
+    """Run one notebook, report to `progress`, and write to run.json what became of it. Raises as `execute` does."""
     progress.started(*place)
     start = time.time()
-    note(run, notebook, parameters, "running", start)
+    write_run_json(run, notebook, parameters, "running", start)
     try:
         execute(notebook, executed_copy(run.dir, notebook), parameters=parameters, **options)
     except BaseException as error:
-        note(run, notebook, parameters, "failed", start)
+        write_run_json(run, notebook, parameters, "failed", start)
         progress.failed(*place, time.time() - start)
         if place[0] > 1 and isinstance(error, NotebookFailed | UserError):
-            with suppress(
-                Exception
-            ):  # a report of what did finish; the failure itself matters more than this one
+            with suppress(Exception):  # a report of what did finish; the failure itself matters more
                 write_report(run.dir)
         raise
-    note(run, notebook, parameters, "done", start)
+    write_run_json(run, notebook, parameters, "done", start)
     progress.finished(*place, time.time() - start)
 
 
@@ -108,22 +109,21 @@ def select(notebooks: Sequence[Path], only: Sequence[str]) -> list[Path]:
 def plan_parameters(
     run: Run, found: Sequence[Path], selected: Sequence[Path], parameters: Mapping[str, object]
 ) -> dict[str, dict[str, object]]:
-    """What each selected notebook receives.
-
-    Raises UserError as `check_parameters` does, or when `run` is contradicted.
-    """
+    """What each selected notebook receives. Raises UserError as `check_parameters` does, or for a contradiction."""
     common = common_parameters(run)
     for name in set(parameters) & set(common):
         if str(parameters[name]) != str(common[name]):
             raise UserError(
                 f"parameter '{name}' contradicts the run, which has {common[name]!r}; give it once"
             )
-    declared: dict[str, dict[str, Parameter]] = {path.stem: read_parameters(path) for path in found}
+    for name, value in common.items():
+        check_text(name, value)
+    declared = {path.stem: read_parameters(path) for path in found}
     chosen = {path.stem: declared.pop(path.stem) for path in selected}
     own = {name: value for name, value in parameters.items() if name not in common}
     checked = check_parameters(chosen, own, left_out=declared)
     return {
-        notebook: {**{name: common[name] for name in COMMON if name in chosen[notebook]}, **values}
+        notebook: {name: common[name] for name in COMMON if name in chosen[notebook]} | values
         for notebook, values in checked.items()
     }
 
@@ -140,33 +140,33 @@ def common_parameters(run: Run) -> dict[str, object]:
     }
 
 
-def prepare_folder(run_dir: Path) -> None:
-    """Make the run folder and try to write in it. Raises UserError when that cannot be done."""
+def check_folder(run: Run) -> None:
+    """Raise UserError when the run's files would replace somebody else's, or be taken for photographs next time."""
+    if run.data_dir is not None and run.dir.is_relative_to(run.data_dir):
+        raise UserError(
+            f"run folder {run.dir} lies in the data folder, where its figures would be taken for a class; "
+            "give an --out elsewhere"
+        )
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=run_dir):
-            pass
+        foreign = run.dir.is_dir() and holds_files(run.dir) and not made_by_run(run.dir)
     except OSError as error:
-        reason = "it is a file" if run_dir.is_file() else error.strerror
-        raise UserError(f"cannot write in {run_dir}: {reason}; give another --out") from None
+        raise UserError(f"{run.dir}: {os_reason(error)}; give another --out") from None
+    if foreign:
+        raise UserError(f"{run.dir} holds files, and no run made them; give an --out that is new or empty")
 
 
-@contextmanager
-def only_run_in(run_dir: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system drops it however this process ends.
+def holds_files(folder: Path) -> bool:
+    """Whether there is any file below a folder; hidden entries of its own do not count."""
+    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return any(not path.is_dir() for entry in entries for path in chain((entry,), entry.rglob("*")))
 
-    Raises UserError when another has it.
-    """
-    lock = FileLock(run_dir / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise UserError(f"another run is writing in {run_dir}; wait for it or give another --out") from None
-    try:
-        sweep(run_dir)
-        yield
-    finally:
-        lock.release()
+
+def made_by_run(folder: Path) -> bool:
+    """Whether a run, or a notebook by itself, has written into a folder: its record or its provenance says so."""
+    if isinstance((read_json(folder / "run.json") or {}).get("notebooks"), dict):
+        return True
+    records = (read_json(path) or {} for path in (folder / "provenance").rglob("*.json"))
+    return any({"config", "key", "sha256"} <= record.keys() for record in records)
 
 
 # --- what the run folder says about its run ----------------------------------------------------------------
@@ -177,7 +177,9 @@ def executed_copy(run_dir: Path, notebook: Path) -> Path:
     return run_dir / "executed" / notebook.name
 
 
-def note(run: Run, notebook: Path, parameters: Mapping[str, object], status: str, start: float) -> None:
+def write_run_json(
+    run: Run, notebook: Path, parameters: Mapping[str, object], status: str, start: float
+) -> None:
     """Write run.json: settings of this run, settings and status of each notebook that ever ran here."""
     settings = {name: value for name, value in common_parameters(run).items() if name != "run_dir"}
     earlier = (read_json(run.dir / "run.json") or {}).get("notebooks", {})

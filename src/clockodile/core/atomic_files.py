@@ -38,6 +38,9 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~current_umask())  # temporary files are private; results are as usual
         os.replace(temporary, path)
+    except OSError as error:  # a full disk does not say which file it had no room for
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
