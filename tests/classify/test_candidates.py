@@ -120,7 +120,9 @@ OTHERWISE = {
     "data": lambda data, row, patch: (replace(data, card=data.card | {"fingerprint": "e" * 16}), row, 0),
     "rows": lambda data, row, patch: (replace(data, ids=data.ids[::-1]), row, 0),
     "recipe": lambda data, row, patch: (data, replace(row, recipe={"epochs": 2}), 0),
-    "version": lambda data, row, patch: patch.setattr(candidates, "VERSION", 99) or (data, row, 0),
+    "code": lambda data, row, patch: (
+        patch.setattr(store, "source_key", lambda *made: "other") or (data, row, 0)
+    ),
 }
 
 

@@ -123,7 +123,7 @@ OTHER_TRAININGS = {
     "a pixel": lambda data, patch: other_image(data),
     "an image more": lambda data, patch: data.rows(np.r_[0:60, 0]),
     "an image fewer": lambda data, patch: data.rows(np.r_[1:60]),
-    "the version": lambda data, patch: patch.setattr(own_net, "VERSION", 99) or data,
+    "the code": lambda data, patch: patch.setattr(store, "source_key", lambda *made: "other") or data,
 }
 
 
@@ -301,7 +301,9 @@ OTHER_PREDICTIONS = {
     "split": lambda run, data, patch: (run, dealt_otherwise(data), {}),
     "data": lambda run, data, patch: (run, relabelled(data, 1 - data.labels), {}),
     "rows": lambda run, data, patch: (run, data.rows(np.arange(60)[::-1]), {}),
-    "version": lambda run, data, patch: patch.setattr(own_net, "VERSION", 99) or (run, data, {}),
+    "code": lambda run, data, patch: (
+        patch.setattr(store, "source_key", lambda *made: "other") or (run, data, {})
+    ),
     "retrain": lambda run, data, patch: (run, data, {"retrain": True}),
 }
 
@@ -390,7 +392,7 @@ def test_an_ensemble_of_the_packages_nets_could_be_shipped_again(shipped, run, d
     assert np.allclose(shipped.probabilities(data.images), again.probabilities(data.images), atol=0.01)
 
 
-NOT_SHIPPED = {name: OTHER_TRAININGS[name] for name in ("folds", "a pixel", "the version")} | {
+NOT_SHIPPED = {name: OTHER_TRAININGS[name] for name in ("folds", "a pixel")} | {
     "nothing but the seed": lambda data, patch: (data, {"seed": 1}),
     "epochs are given": lambda data, patch: (data, {"epochs": 2}),
     "the very epochs are given": lambda data, patch: (data, {"epochs": 3}),

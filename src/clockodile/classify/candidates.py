@@ -33,10 +33,6 @@ from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_
 from clockodile.learn.models import count_parameters
 from clockodile.learn.training import TrainConfig, predict, train, train_full_batch
 
-VERSION = (
-    1  # raise it when a contender or its training changes its meaning: kept predictions are then made anew
-)
-
 Judge = Callable[
     [Any], np.ndarray
 ]  # what `prepare` returned for M images -> log-probabilities or logits (M, C)
@@ -243,19 +239,23 @@ def prepared(run: Run, data: Dataset, name: str, candidate: Candidate) -> tuple[
         rows = candidate.prepare(data.images)
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
-    config = {"contender": name, "version": VERSION, "recipe": candidate.recipe, "folds": data.folds_key}
-    kept = store.cached(run.dir, f"features/{name}.npz", config, make) if candidate.slow else make()
+    config = {"contender": name, "recipe": candidate.recipe, "folds": data.folds_key}
+    kept = (
+        store.cached(run.dir, f"features/{name}.npz", config, make, depends=(candidate.prepare,))
+        if candidate.slow
+        else make()
+    )
     return kept["rows"], float(kept["seconds"][0])
 
 
 def cross_validate(
-    run: Run, data: Dataset, name: str, candidate: Candidate, *, seed: int
+    run: Run, data: Dataset, name: str, candidate: Candidate, *, seed: int, retrain: bool = False
 ) -> dict[str, np.ndarray]:
     """Fit on all folds but one and judge that one, for each fold; kept in the run folder and used again.
 
     data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
     """
-    config = {"contender": name, "version": VERSION, "recipe": candidate.recipe, "seed": seed}
+    config = {"contender": name, "recipe": candidate.recipe, "seed": seed}
     config["folds"] = data.folds_key
 
     def make() -> dict[str, np.ndarray]:
@@ -283,11 +283,21 @@ def cross_validate(
             "parameters": np.array([parameters]),
         }
 
-    return store.cached(run.dir, f"predictions/{name}-seed{seed}.npz", config, make)
+    depends = (candidate.prepare, candidate.fit)
+    return store.cached(
+        run.dir, f"predictions/{name}-seed{seed}.npz", config, make, anew=retrain, depends=depends
+    )
 
 
 def table_of_runs(
-    run: Run, data: Dataset, chosen: dict[str, Candidate], *, seeds: list[int], epochs: int = 0, tell=None
+    run: Run,
+    data: Dataset,
+    chosen: dict[str, Candidate],
+    *,
+    seeds: list[int],
+    epochs: int = 0,
+    retrain: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
@@ -298,9 +308,9 @@ def table_of_runs(
     for name, candidate in chosen.items():
         for seed in seeds if candidate.repeats else seeds[:1]:
             if name == "compact":  # from its kept weights
-                found = own_net.predictions(run, data, seed, epochs=epochs)
+                found = own_net.predictions(run, data, seed, epochs=epochs, retrain=retrain)
             else:
-                found = cross_validate(run, data, name, candidate, seed=seed)
+                found = cross_validate(run, data, name, candidate, seed=seed, retrain=retrain)
             about = {"model": name, "title": candidate.title, "source": candidate.source, "seed": seed}
             measured = list(measure_folds(data, found))
             rows += [about | row for row in measured]
