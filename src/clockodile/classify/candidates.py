@@ -46,7 +46,7 @@ class Candidate:
     source: str  # the report it is rebuilt from, or what it is
     prepare: Callable[[np.ndarray], Any]  # uint8 (N, S, S, 3) -> N rows; never sees a label
     fit: Callable[..., tuple[Judge, int]]  # (rows, labels, classes, image_size, seed) -> judge, parameters
-    quick: bool = False  # also in the quick profile
+    quick: bool = False  # compared by every profile, not only by those with slow_candidates
     repeats: bool = True  # with every seed; not when luck plays no part or when one fold takes a minute
     published: str = ""  # what its authors report, in % of their test images
     recipe: dict | None = None  # what its training depends on (JSON types)
@@ -212,15 +212,16 @@ CONTENDERS: dict[str, Candidate] = {
 }
 
 
-def pick_candidates(names: str, *, quick: bool) -> dict[str, Candidate]:
-    """The rows of a table. names: separated by commas, "" for the profile's; torchvision's backbones go by name too.
+def pick_candidates(names: str, *, slow: bool) -> dict[str, Candidate]:
+    """The rows of a table. names: separated by commas, "" for all, or for all but the slow ones; torchvision's
+    backbones go by name too.
 
     Our own net is always among them: the rest of notebook 02 studies it. Raises UserError for a name that is neither,
     naming the nearest known one.
     """
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
-        return {name: row for name, row in CONTENDERS.items() if row.quick or not quick}
+        return {name: row for name, row in CONTENDERS.items() if row.quick or slow}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
     zoo[DEFAULT_BACKBONE] = CONTENDERS["frozen"]
     return {

@@ -6,18 +6,20 @@ For the clocks and crocodiles trained nets come with the package, and a run star
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from clockodile.classify.calibration import fit_temperature, log_mean_probability
 from clockodile.classify.cross_validation import evaluate_held_out
 from clockodile.classify.predictor import Predictor, read_record, state_of
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
+from clockodile.core.recipes import pick
 from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
@@ -159,6 +161,30 @@ def out_of_fold(
         if stored is not None:
             return stored
     return store.cached(run.dir, FILE, config, make, anew=retrain)
+
+
+def choose_pair(run: Run, data: Dataset) -> Run:
+    """The run with the pair of classes that notebooks 03 and 04 compare in its recipe.
+
+    The one that was asked for; else the recipe's; else, of more than two classes, the one that notebook 02's nets
+    confuse most, if it has been run. data: training images. Raises UserError, naming the nearest, for an unknown name.
+    """
+    pair, labels = run.recipe.pair, {name: label for label, name in enumerate(data.classes)}
+    if run.pair:
+        pair = tuple(pick("class", name, labels) if isinstance(name, str) else name for name in run.pair)
+    elif pair == (0, 1) and len(labels) > 2:
+        stored = store.load_cached(run.dir, FILE, stored_config(run, data), subset=True)
+        pair = pair if stored is None else most_confused(stored["logits"], data.labels)
+    return replace(run, recipe=replace(run.recipe, pair=pair))
+
+
+def most_confused(logits: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
+    """The two classes whose images get most of the other one's probability. logits: (S, N, C); labels: int (N,)."""
+    probability = softmax(log_mean_probability(logits), axis=1)
+    given = np.array([probability[labels == label].mean(0) for label in range(logits.shape[2])])
+    mutual = np.triu(given + given.T, k=1)
+    first, second = np.unravel_index(mutual.argmax(), mutual.shape)
+    return int(first), int(second)
 
 
 def official_test_row(nets: list, tests: Dataset) -> list[dict]:
