@@ -7,6 +7,7 @@ from clockodile.ambiguous.label_errors import (
     probe_out_of_fold,
     shapeless_pictures,
 )
+from clockodile.ambiguous.score_table import OutOfFold
 
 
 @pytest.fixture
@@ -41,22 +42,31 @@ def test_probes_judge_what_they_have_not_seen(features):
     assert abs((probe_out_of_fold(rows, noise, fold).argmax(1) == noise).mean() - 0.5) < 0.15
 
 
-def test_planted_errors_are_found_by_scores_that_look_at_labels(features):
-    found = planted_errors(*features, share=0.05, seed=0, plantings=2)
+@pytest.fixture
+def known(features):
+    rows, labels, fold = features
+    none = np.zeros((1, len(labels), 2))
+    codes = np.random.default_rng(1).normal(size=(2, len(labels), 3))
+    return OutOfFold(labels, fold, none, none, none, codes, rows, none[0], (0, 1))
+
+
+def test_planted_errors_are_found_by_scores_that_look_at_labels(known):
+    found = planted_errors(
+        known, share=0.05, seed=0, plantings=2, evidence=lambda spoiled: np.eye(2)[spoiled]
+    )
     assert found["label quality"][0] > 0.8 and found["misclassified"][0] > 0.8
     assert found["entropy"][0] < 0.5
 
 
-def test_a_judge_may_be_asked_as_well(features):
+def test_the_judge_is_asked_as_well(known):
     """One that knows the truth finds every exchanged label by its evidence against it; what ignores labels none."""
-    rows, labels, fold = features
-    asked = []
+    asked, labels = [], known.labels
 
     def evidence(spoiled):
         asked.append(spoiled)
-        return np.eye(2)[labels] * 0.9 + 0.05
+        return np.eye(2)[labels] * 0.9 + 0.05 + known.features[:, :2] / 1e3
 
-    found = planted_errors(rows, labels, fold, share=0.05, seed=0, plantings=2, evidence=evidence)
+    found = planted_errors(known, share=0.05, seed=0, plantings=2, evidence=evidence)
     assert found["more evidence for another class"] == (1.0, 0.0)
     assert found["evidence for both (headline)"][0] < 0.2
     assert all(0 < (spoiled != labels).sum() <= 10 for spoiled in asked) and len(asked) == 2

@@ -3,8 +3,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from clockodile.ambiguous.score_table import SCORES, out_of_fold, two_halves
+from clockodile.ambiguous import costs, label_errors
+from clockodile.ambiguous.score_table import MODELS, SCORES, Score, ambiguity_table, out_of_fold, two_halves
+from clockodile.core import store
 from clockodile.core.errors import UserError
 
 
@@ -21,7 +24,9 @@ def stored(data, seeds=4, seed=0):
 @pytest.fixture
 def judged(data):
     rng = np.random.default_rng(1)
-    return SimpleNamespace(features=rng.normal(size=(len(data), 6)), evidence=rng.random((len(data), 2)))
+    return SimpleNamespace(
+        features=rng.normal(size=(len(data), 6)).astype(np.float32), evidence=rng.random((len(data), 2))
+    )
 
 
 @pytest.fixture
@@ -59,3 +64,27 @@ def test_halves_of_nets_disagree_and_those_of_the_judge_are_its_own(known):
     assert np.array_equal(one, known.evidence.min(1)) and np.array_equal(other, (1 - known.evidence).min(1))
     ((one, other),) = two_halves(SCORES["neighbour_mix"], known, judges)
     assert not np.array_equal(one, other)
+
+
+def test_whoever_is_in_the_table_takes_part_everywhere(known, data, monkeypatch, tmp_path):
+    toy = Score("a toy", "a test", lambda known: known.probability.min(1), "ours")
+    monkeypatch.setitem(SCORES, "toy", toy)
+    assert len(two_halves(SCORES["toy"], known, [])) > 1
+    found = label_errors.planted_errors(
+        known, share=0.1, seed=0, plantings=2, evidence=lambda spoiled: np.eye(2)[spoiled]
+    )
+    assert "a toy" in found
+    monkeypatch.setattr(costs, "features_of", lambda images: None)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(2))
+    assert costs.seconds_per_thousand(data, known, net, repeats=1)[toy.models] > 0
+    store.save(tmp_path, "ambiguous.csv", ambiguity_table(data, known, ["because"] * len(data)), {})
+    table = store.load(tmp_path, "ambiguous.csv")
+    assert np.allclose(table["toy"], toy.score(known))
+    assert set(SCORES) < set(table) and sorted(table["rank"]) == list(range(1, len(data) + 1))
+    with pytest.raises(ValueError, match="'toy' should be kind f"):
+        store.save(tmp_path, "ambiguous.csv", table.assign(toy="high"), {})
+
+
+def test_a_score_asks_models_that_there_are():
+    with pytest.raises(ValueError, match=f"known: {', '.join(MODELS)}"):
+        Score("a toy", "a test", lambda known: known.evidence[:, 0], "nobody")

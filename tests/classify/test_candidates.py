@@ -120,7 +120,9 @@ OTHERWISE = {
     "data": lambda data, row, patch: (replace(data, card=data.card | {"fingerprint": "e" * 16}), row, 0),
     "rows": lambda data, row, patch: (replace(data, ids=data.ids[::-1]), row, 0),
     "recipe": lambda data, row, patch: (data, replace(row, recipe={"epochs": 2}), 0),
-    "version": lambda data, row, patch: patch.setattr(candidates, "VERSION", 99) or (data, row, 0),
+    "code": lambda data, row, patch: (
+        patch.setattr(store, "source_key", lambda *made: "other") or (data, row, 0)
+    ),
 }
 
 
@@ -254,15 +256,15 @@ def test_earlier_nets_get_none_of_our_refinements(name):
 
 
 def test_the_profile_picks_the_rows():
-    quick, full = (pick_candidates("", quick=quick) for quick in (True, False))
+    quick, full = (pick_candidates("", slow=not quick) for quick in (True, False))
     assert full == CONTENDERS and set(quick) < set(full)
     assert {"majority", "compact", "frozen"} <= set(quick) and all(row.quick for row in quick.values())
 
 
 def test_rows_are_picked_by_name_in_the_order_asked_and_our_own_net_is_always_there():
-    assert list(pick_candidates(" hog_svm,  majority ,", quick=True)) == ["hog_svm", "majority", "compact"]
-    assert list(pick_candidates("compact,hog_svm,compact", quick=False)) == ["compact", "hog_svm"]
-    assert pick_candidates("fine_tuned", quick=True)["fine_tuned"] is CONTENDERS["fine_tuned"]
+    assert list(pick_candidates(" hog_svm,  majority ,", slow=False)) == ["hog_svm", "majority", "compact"]
+    assert list(pick_candidates("compact,hog_svm,compact", slow=True)) == ["compact", "hog_svm"]
+    assert pick_candidates("fine_tuned", slow=False)["fine_tuned"] is CONTENDERS["fine_tuned"]
 
 
 def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
@@ -270,7 +272,7 @@ def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
     monkeypatch.setattr(
         candidates, "load_backbone", lambda name, **options: asked.append(name) or tiny_backbone(**options)
     )
-    row = pick_candidates("resnet18", quick=True)["resnet18"]
+    row = pick_candidates("resnet18", slow=False)["resnet18"]
     assert "resnet18" in row.title and not asked, "nothing is downloaded before it is needed"
     assert cross_validate(run, data, "resnet18", row, seed=0)["logits"].shape == (120, 2)
     assert asked == ["resnet18"], "its features are computed once, not for each fold"
@@ -281,7 +283,7 @@ def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
 )
 def test_an_unknown_name_is_one_line_with_the_nearest(wrong, near):
     with pytest.raises(UserError, match=f"did you mean '{near}'") as caught:
-        pick_candidates(wrong, quick=True)
+        pick_candidates(wrong, slow=False)
     assert "\n" not in str(caught.value)
 
 

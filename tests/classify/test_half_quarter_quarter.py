@@ -1,13 +1,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import torch
 
 from clockodile.classify import half_quarter_quarter
-from clockodile.classify.half_quarter_quarter import fit_three_block_net, nets_of_notebook_02, out_of_fold
-from clockodile.core import schemas, store
-from clockodile.learn.training import predict, train_full_batch
+from clockodile.classify.half_quarter_quarter import fit_three_block_net, out_of_fold
+from clockodile.learn.training import predict
 
 
 def test_a_net_is_trained_once_and_predicts_the_same_when_loaded(run, data):
@@ -33,21 +31,6 @@ def test_a_net_is_never_taken_for_another_split(run, data):
     regrouped = replace(data, group=np.random.default_rng(0).permutation(len(data)))
     _, fitted, other = fit_three_block_net(run, regrouped, seed=0, epochs=1)
     assert set(other["test"]) & set(split["train"]) and fitted.origin == "trained"
-
-
-def test_later_notebooks_find_the_nets_of_notebook_02(run, data, monkeypatch):
-    monkeypatch.setattr(
-        half_quarter_quarter,
-        "train_full_batch",
-        lambda *parts, epochs, **rest: train_full_batch(*parts, epochs=2, **rest),
-    )
-    net, _, split = fit_three_block_net(run, data, seed=run.seed)
-    columns = schemas.SCHEMAS["classifier_runs.csv"].parts
-    row = {name: {"U": "x", "i": 1, "f": 0.5}[kind] for name, (kind, _) in columns.items()}
-    config = {"data": data.fingerprint, "seed": run.seed, "seeds": 1, "models": ["compact"]}
-    store.save(run.dir, "classifier_runs.csv", pd.DataFrame([row]), config)
-    ((found, its_split),) = nets_of_notebook_02(run, data)
-    assert torch.equal(found.out.weight, net.out.weight) and np.array_equal(split["test"], its_split["test"])
 
 
 def test_the_default_is_not_an_earlier_shorter_training(run, data, monkeypatch):

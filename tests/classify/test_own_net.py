@@ -8,9 +8,10 @@ import torch
 from tiny_nets import Brightness
 from torch import nn
 
-from clockodile.classify import own_net, predictor
+from clockodile.classify import ablation, candidates, own_net, predictor
 from clockodile.classify.calibration import log_loss_at
 from clockodile.classify.own_net import (
+    choose_pair,
     ensemble,
     fit_adversarially_trained,
     fit_fold,
@@ -20,6 +21,7 @@ from clockodile.classify.own_net import (
 )
 from clockodile.classify.predictor import load_predictor, save_predictor
 from clockodile.core import schemas, store
+from clockodile.core.errors import UserError
 from clockodile.core.workspace import open_run
 from clockodile.learn.models import CompactResNet, count_parameters
 from clockodile.learn.training import evaluate, predict
@@ -123,7 +125,7 @@ OTHER_TRAININGS = {
     "a pixel": lambda data, patch: other_image(data),
     "an image more": lambda data, patch: data.rows(np.r_[0:60, 0]),
     "an image fewer": lambda data, patch: data.rows(np.r_[1:60]),
-    "the version": lambda data, patch: patch.setattr(own_net, "VERSION", 99) or data,
+    "the code": lambda data, patch: patch.setattr(store, "source_key", lambda *made: "other") or data,
 }
 
 
@@ -301,7 +303,9 @@ OTHER_PREDICTIONS = {
     "split": lambda run, data, patch: (run, dealt_otherwise(data), {}),
     "data": lambda run, data, patch: (run, relabelled(data, 1 - data.labels), {}),
     "rows": lambda run, data, patch: (run, data.rows(np.arange(60)[::-1]), {}),
-    "version": lambda run, data, patch: patch.setattr(own_net, "VERSION", 99) or (run, data, {}),
+    "code": lambda run, data, patch: (
+        patch.setattr(store, "source_key", lambda *made: "other") or (run, data, {})
+    ),
     "retrain": lambda run, data, patch: (run, data, {"retrain": True}),
 }
 
@@ -390,7 +394,7 @@ def test_an_ensemble_of_the_packages_nets_could_be_shipped_again(shipped, run, d
     assert np.allclose(shipped.probabilities(data.images), again.probabilities(data.images), atol=0.01)
 
 
-NOT_SHIPPED = {name: OTHER_TRAININGS[name] for name in ("folds", "a pixel", "the version")} | {
+NOT_SHIPPED = {name: OTHER_TRAININGS[name] for name in ("folds", "a pixel")} | {
     "nothing but the seed": lambda data, patch: (data, {"seed": 1}),
     "epochs are given": lambda data, patch: (data, {"epochs": 2}),
     "the very epochs are given": lambda data, patch: (data, {"epochs": 3}),
@@ -430,3 +434,85 @@ def test_asking_for_epochs_never_gives_predictions_of_the_packages_nets(shipped,
     ready = out_of_fold(run, data, epochs=0)
     trained = out_of_fold(run, data, epochs=run.profile.own_net_epochs)
     assert not np.allclose(ready["logits"], trained["logits"], atol=1e-3)
+
+
+# --- which two classes are compared ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(data):
+    return relabelled(replace(data, classes=("apple", "bear", "cloud")), np.arange(60) // 2 % 3)
+
+
+def test_the_pair_that_was_asked_for(run, three):
+    assert choose_pair(replace(run, pair=("cloud", "bear")), three).recipe.pair == (2, 1)
+    assert choose_pair(replace(run, pair=(2, 0)), three).recipe.pair == (2, 0)
+    with pytest.raises(UserError, match="unknown class 'claud'; did you mean 'cloud'"):
+        choose_pair(replace(run, pair=("bear", "claud")), three)
+
+
+def test_without_being_asked_it_is_the_recipes_or_the_one_that_is_confused_most(run, three, data):
+    assert choose_pair(run, three).recipe.pair == (0, 1), "notebook 02 has not been run"
+    config = own_net.stored_config(run, three) | {"asked": 0}
+    logits = np.zeros((1, 60, 3), np.float32)
+    logits[0, np.arange(60), three.labels] = 4
+    logits[0, three.labels == 2, 1] = 3
+    arrays = {"ids": three.ids, "labels": three.labels, "fold": three.fold, "logits": logits}
+    arrays |= {"features": logits, "centre_distance": logits}
+    store.save(run.dir, "oof_predictions.npz", arrays, config)
+    assert choose_pair(run, three).recipe.pair == (1, 2)
+    own = replace(run, recipe=replace(run.recipe, pair=(0, 2)))
+    assert choose_pair(own, three).recipe.pair == (0, 2)
+    assert choose_pair(run, data).recipe.pair == (0, 1), "two classes are a pair"
+
+
+# --- retrain and epochs reach every net ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Counts the trainings of our net by every module that trains it: (images, epochs, seed)."""
+    seen, real = [], own_net.train
+
+    def counting(make, images, labels, plan, *, seed, **rest):
+        seen.append((len(images), plan.epochs, seed))
+        return real(make, images, labels, plan, seed=seed, **rest)
+
+    for module in (own_net, ablation):
+        monkeypatch.setattr(module, "train", counting)
+    return seen
+
+
+def notebook_02(run, data, *, epochs=0, retrain=False):
+    """The trainings of notebook 02, in its order; both parameters reach each of them."""
+    store.begin_run()
+    asked = {"epochs": epochs, "retrain": retrain}
+    for fold in FOLDS:
+        fit_fold(run, data, fold, 0, **asked)
+    candidates.table_of_runs(run, data, {"compact": candidates.CONTENDERS["compact"]}, seeds=[0, 1], **asked)
+    ablation.fit_variant(
+        run, data, ablation.EVERYTHING, folds=[0], epochs=epochs or 1, seed=0, retrain=retrain
+    )
+    out_of_fold(run, data, **asked)
+    fit_fold(run, data, 0, 7, **asked)
+    fit_adversarially_trained(run, data, 0, 0, hook=Attack(), epsilon=4, **asked)
+    ensemble(run, data, 0, **asked)
+
+
+def test_retrain_trains_every_net_again_and_each_once(run, data, trainings):
+    run = replace(run, profile=replace(run.profile, oof_seeds=2))
+    notebook_02(run, data)
+    first = list(trainings)
+    notebook_02(run, data)
+    assert trainings == first and len(first) == 3 + 3 + 1 + 1 + 1, "loaded the second time"
+    notebook_02(run, data, retrain=True)
+    assert trainings == first + first
+
+
+def test_later_notebooks_ask_the_nets_that_notebook_02_made(run, data, trainings):
+    notebook_02(run, data, epochs=3)
+    made = list(trainings)
+    assert {epochs for _, epochs, _ in made} == {3}
+    nets = own_net.fold_nets(run, data, 0)
+    out_of_fold(run, data)
+    assert trainings == made and all(len(record.metrics["history"]["epoch"]) == 3 for _, record in nets)

@@ -12,6 +12,7 @@ from torch import nn
 from clockodile.classify import predictor as module
 from clockodile.classify.predictor import Predictor, load_predictor, save_predictor
 from clockodile.classify.report_nets import ThreeBlockNet
+from clockodile.core import store
 from clockodile.core.errors import UserError
 from clockodile.core.store import shipped_weights
 from clockodile.data.dataset import as_tensor
@@ -267,7 +268,7 @@ def test_loading_leaves_the_random_state_alone_and_asks_no_network(tmp_path, mon
 )
 def test_what_could_not_be_read_back_is_never_written(saved, wrong):
     before = saved.read_bytes()
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises((UserError, ValueError, TypeError)):
         save_predictor(saved, bright(**wrong))
     assert saved.read_bytes() == before
 
@@ -284,7 +285,7 @@ def test_a_killed_write_leaves_the_old_file(saved, monkeypatch):
         path.write_bytes(b"half a file")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "save_file", killed)
+    monkeypatch.setattr(store, "save_file", killed)
     with pytest.raises(KeyboardInterrupt):
         save_predictor(saved, bright(name="new"))
     assert load_predictor(saved).name == "brightness" and os.listdir(saved.parent) == [saved.name]

@@ -1,9 +1,19 @@
-from dataclasses import FrozenInstanceError, fields
+import re
+from dataclasses import FrozenInstanceError, fields, replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from clockodile.ambiguous.embedding import codes_of
+from clockodile.classify import half_quarter_quarter, own_net
+from clockodile.classify.ablation import fit_variant
+from clockodile.classify.candidates import pick_candidates, table_of_runs
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import PROFILES, RECIPES, get_profile, get_recipe
+from clockodile.core.workspace import open_run
+from clockodile.data.dataset import load_dataset
+from clockodile.learn.models import CompactResNet
 
 
 def test_an_unknown_name_suggests_the_nearest():
@@ -24,7 +34,7 @@ def test_recipes_and_profiles_cannot_be_changed_in_passing():
 
 def test_full_never_computes_less_than_quick():
     quick, full = PROFILES["quick"], PROFILES["full"]
-    numbers = [f.name for f in fields(quick) if f.name != "name"]
+    numbers = [f.name for f in fields(quick) if isinstance(getattr(quick, f.name), int | float)]
     assert all(getattr(full, name) >= getattr(quick, name) for name in numbers)
 
 
@@ -40,3 +50,34 @@ def test_effort_shortens_every_training_and_nothing_else():
 def test_a_recipe_compares_two_different_classes(recipe):
     assert recipe.pair[0] != recipe.pair[1]
     assert not recipe.classes or max(recipe.pair) < len(recipe.classes)
+
+
+def test_nobody_asks_a_profile_for_its_name():
+    """A third profile must work: what depends on it is a field."""
+    root = Path(__file__).parents[2]
+    own = [
+        path
+        for room in ("core", "learn", "data", "classify", "ambiguous")
+        for path in root.glob(f"src/clockodile/{room}/*.py")
+    ]
+    own += [root / f"notebooks/{name}.ipynb" for name in ("02_classification", "03_ambiguous")]
+    asking = re.compile(r"profile\.name *(==|!=|in\b)|\[run\.profile\.name\]")
+    assert len(own) > 50 and not [path.name for path in own if asking.search(path.read_text("utf-8"))]
+
+
+def test_a_third_profile_that_runs_in_seconds(photos, tmp_path, monkeypatch):
+    smoke = {"folds": 3, "own_net_epochs": 1, "ablation_epochs": 1, "autoencoder_epochs": 25, "seeds": 2}
+    third = replace(PROFILES["quick"], name="smoke", judge_penalties=(1000,), **smoke)
+    monkeypatch.setitem(PROFILES, "smoke", third)
+    monkeypatch.setattr(own_net, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
+    run = open_run(recipe="folder", profile="smoke", data_dir=str(photos), run_dir=str(tmp_path))
+    train = load_dataset(run).part("train")
+    assert own_net.out_of_fold(run, train)["logits"].shape[0] == 1
+    chosen = pick_candidates("", slow=run.profile.slow_candidates)
+    runs = table_of_runs(run, train, {name: chosen[name] for name in ("majority", "compact")}, seeds=[0])
+    assert len(runs) == 2 * 3
+    for name in run.profile.ablations:
+        fit_variant(run, train, name, folds=[0], epochs=run.profile.ablation_epochs, seed=0)
+    assert codes_of(run, train).shape[:2] == (2, len(train))
+    first = half_quarter_quarter.fit_three_block_net(run, train, seed=0)[1]
+    assert len(first.metrics["history"]["loss"]) == run.profile.classifier_epochs

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
@@ -157,6 +159,89 @@ def test_other_settings_or_data_or_damage_train_again(tmp_path):
     assert len(calls) == 4
 
 
+@pytest.fixture
+def trained(tmp_path):
+    store.fit_or_load("net", {"seed": 0}, "data", fit_counting([]), run_dir=tmp_path)
+    return tmp_path / "net.safetensors"
+
+
+def not_finite(path):
+    record, state = store.read_weights(path)
+    text = json.dumps(record, sort_keys=True)
+    state = {"weight": torch.tensor([0.0, torch.nan, 2.0])}
+    whole = json.dumps(record | {"sha256": store.digest(state, text)})
+    save_file(state, path, metadata={"clockodile": whole})
+
+
+DAMAGE = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "empty": lambda path: path.write_bytes(b""),
+    "a weight changed": lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\x01"),
+    "a word changed": lambda path: path.write_bytes(path.read_bytes().replace(b"accuracy", b"accurate")),
+    "foreign": lambda path: save_file({"a": torch.ones(1)}, path),
+    "not finite": not_finite,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_named_before_anything_is_trained_again(trained, damage, caplog):
+    DAMAGE[damage](trained)
+    calls = []
+    with pytest.raises(UserError, match="net.safetensors"):
+        store.read_checkpoint(trained)
+    found = store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=trained.parent)
+    assert (
+        found.origin == "trained" and str(trained) in caplog.text and caplog.records[0].levelname == "WARNING"
+    )
+    caplog.clear()
+    assert store.read_checkpoint(trained).metrics == {"accuracy": 0.5} and not caplog.records
+
+
+def test_other_errors_than_those_of_reading_are_not_taken_for_damage(trained, monkeypatch):
+    monkeypatch.setattr(store, "digest", lambda *words: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        store.fit_or_load("net", {"seed": 0}, "data", fit_counting([]), run_dir=trained.parent)
+
+
+def test_a_training_that_failed_is_not_kept(tmp_path):
+    with pytest.raises(UserError, match="not finite"):
+        store.fit_or_load("net", {}, "data", lambda: ({"w": torch.tensor(torch.inf)}, {}), run_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_table_is_named(tmp_path, caplog):
+    store.cached(tmp_path, "splits.csv", {"seed": 0}, lambda: SPLITS)
+    (tmp_path / "splits.csv").write_text("nothing")
+    store.cached(tmp_path, "splits.csv", {"seed": 0}, lambda: SPLITS)
+    assert "splits.csv is not what was written there" in caplog.text
+
+
+def test_retraining_happens_once_in_a_run(tmp_path):
+    calls = []
+    for _ in range(2):
+        store.begin_run()
+        for _ in range(3):
+            store.fit_or_load("net", {}, "d", fit_counting(calls), run_dir=tmp_path, retrain=True)
+    assert len(calls) == 2
+
+
+def test_shipped_weights_are_whole():
+    found = {path.stem: store.read_weights(path) for path in store.shipped_weights().glob("*.safetensors")}
+    assert len(found) == 7 and all("sha256" not in record for record, _ in found.values())
+
+
+def test_weights_of_other_code_are_trained_again_but_shipped_ones_are_used(tmp_path, monkeypatch):
+    calls, shipped = [], tmp_path / "shipped"
+    for place in (shipped, tmp_path):
+        store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=place)
+    monkeypatch.setattr(store, "source_key", lambda *made: "other")
+    store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path)
+    assert len(calls) == 3
+    monkeypatch.setattr(store, "shipped_weights", lambda: shipped)
+    new = store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path / "new")
+    assert new.origin == "shipped" and len(calls) == 3
+
+
 def test_shipped_weights_are_used_when_the_data_match(tmp_path, monkeypatch):
     calls, shipped = [], tmp_path / "shipped"
     store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=shipped)
@@ -173,7 +258,7 @@ def test_the_key_ignores_the_order_of_entries(config):
 
 KILLED = """
     import os, sys
-    from clockodile.classify.half_quarter_quarter import fit_report_000, out_of_fold
+    from clockodile.classify.half_quarter_quarter import fit_three_block_net, out_of_fold
     from clockodile.data.dataset import prepare_dataset
     from clockodile.core.workspace import open_run
 
@@ -190,7 +275,7 @@ KILLED = """
     run = open_run(recipe="folder", data_dir=sys.argv[1], run_dir=sys.argv[2])
     data = prepare_dataset(run).part("train")
     for seed in range(2):
-        fit_report_000(run, data, seed=seed, epochs=3)
+        fit_three_block_net(run, data, seed=seed, epochs=3)
     out_of_fold(run, data, epochs=3)
 """
 
@@ -204,7 +289,7 @@ def contents(folder):
             with np.load(path) as arrays:
                 found |= {f"{name}:{part}": arrays[part].tobytes() for part in arrays.files}
         elif path.suffix == ".safetensors":
-            state = store.read_weights(path, lambda record: "key" in record, "").state
+            state = store.read_weights(path)[1]
             found |= {f"{name}:{part}": value.numpy().tobytes() for part, value in state.items()}
         elif path.suffix == ".csv":
             found[name] = path.read_bytes()

@@ -55,3 +55,14 @@ def test_mistakes_are_one_line(given, line, monkeypatch):
 
 def test_a_notebook_shows_the_line_without_a_traceback():
     assert UserError("what is wrong")._render_traceback_() == ["clockodile: what is wrong"]
+
+
+def test_a_pair_is_two_names(tmp_path):
+    def pair_of(given):
+        return open_run(run_dir=str(tmp_path), pair=given).pair
+
+    assert pair_of("") == pair_of(" ") == () and pair_of("clock, crocodile") == ("clock", "crocodile")
+    assert pair_of((1, 0)) == (1, 0), "a notebook's cell that is run twice"
+    for wrong in ("clock", "clock,", "a,b,c", "a, a", ","):
+        with pytest.raises(UserError, match="two classes with a comma"):
+            pair_of(wrong)

@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 def seconds_per_thousand(
     data: Dataset, known: OutOfFold, net: nn.Module, *, repeats: int = 3
 ) -> dict[str, float]:
-    """Seconds to look at 1,000 images, by what a method asks (`Method.models`): the median of several measurements.
+    """Seconds to look at 1,000 images, by what a method asks (`Score.models`): the median of several measurements.
 
     known: says how many nets and codes there are; net: one of ours. Weights do not matter here, so the others are new.
     """

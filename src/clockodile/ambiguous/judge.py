@@ -19,7 +19,6 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
 
-VERSION = 2  # raise it when features or probes change their meaning: a kept judge is then fitted anew
 SIDES = (96, 128)  # pixels the pictures are enlarged to; both together tell reptiles apart better than either
 NAME = "judge"
 
@@ -83,7 +82,6 @@ def fit_on(
     fold = background.folds(train, seed=run.seed)
     config = {
         "judge": network,
-        "version": VERSION,
         "sides": SIDES,
         "strength": STRENGTH,
         "folds": train.folds_key,
@@ -119,7 +117,13 @@ def fit_on(
             "note": background.note,
         }
 
-    fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    kept_with = config | {"pair": list(run.recipe.pair)}
+    fitted = store.fit_or_load(
+        *(name, kept_with, data.fingerprint, fit),
+        run_dir=run.dir,
+        retrain=retrain,
+        accept_shipped_if=config,
+    )
     return judge_from(fitted), features
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
-from clockodile.ambiguous.scores import (
-    both,
-    distances_to_centres,
-    entropy,
-    evidence_against,
-    knn_label_entropy,
-    low_normalized_margin,
-    low_self_confidence,
-    nearest_centroid_margin,
-)
+from clockodile.ambiguous.score_table import SCORES, OutOfFold, Score
+from clockodile.ambiguous.scores import TINY, distances_to_centres, evidence_against
 from clockodile.learn.linear_probe import fit_probe
 
-PLANTINGS = 5  # how often labels are exchanged anew
+FOR_LABELS = (  # scores of labels alone: they rank no image of both classes
+    Score(
+        "more evidence for another class",
+        "this notebook",
+        lambda known: evidence_against(known.evidence, known.labels),
+        "judge",
+    ),
+)
 
 
 def shapeless_pictures(size: int, *, count: int, seed: int) -> dict[str, np.ndarray]:
@@ -60,39 +60,36 @@ def probe_out_of_fold(features: np.ndarray, labels: np.ndarray, fold: np.ndarray
     return found
 
 
+def spoiled_opinions(known: OutOfFold, spoiled: np.ndarray, evidence: np.ndarray) -> OutOfFold:
+    """What models would say had they learned from other labels, int (N,): probes on the frozen network stand in for
+    all nets, so that none must be trained. evidence: (N, C), of a judge that learned from these labels.
+    """
+    logits = np.log(np.maximum(probe_out_of_fold(known.features, spoiled, known.fold), TINY))[None]
+    distance = distances_to_centres(known.features, spoiled, known.fold)
+    probes = {"logits": logits, "first_logits": logits, "first_distance": distance}
+    return replace(known, labels=spoiled, evidence=evidence, calibrated=False, **probes)
+
+
 def planted_errors(
-    features: np.ndarray,
-    labels: np.ndarray,
-    fold: np.ndarray,
+    known: OutOfFold,
     *,
     share: float,
     seed: int,
-    plantings: int = PLANTINGS,
-    evidence: Callable[[np.ndarray], np.ndarray] | None = None,
-    pair: tuple[int, int] = (0, 1),
+    evidence: Callable[[np.ndarray], np.ndarray],
+    plantings: int,
 ) -> dict[str, tuple[float, float]]:
     """How well scores find labels that were exchanged: average precision, mean and standard deviation over plantings.
 
-    Probes are trained on the spoiled labels, as anybody's net would be. features: float32 (N, D); evidence: spoiled
-    labels (N,) -> what a judge fitted on them finds, (N, C); with it, the scores that go by evidence are tried as well.
+    By title, for all of SCORES and FOR_LABELS that rank at all: a single net does not disagree with itself. share
+    (0..1): of labels that are exchanged; evidence: such labels (N,) -> what a judge fitted on them finds, (N, C).
     """
     found: dict[str, list[float]] = {}
     for number in range(plantings):
-        spoiled, exchanged = exchange_labels(labels, share, seed=seed + number)
-        probability = probe_out_of_fold(features, spoiled, fold)
-        tried = {
-            "label quality": low_normalized_margin(probability, spoiled),
-            "misclassified": low_self_confidence(probability, spoiled),
-            "nearer to the other class's mean": nearest_centroid_margin(
-                distances_to_centres(features, spoiled, fold), spoiled
-            ),
-            "entropy": entropy(probability),
-            "mixed neighbours": knn_label_entropy(features, spoiled, fold),
-        }
-        if evidence is not None:
-            judged = evidence(spoiled)
-            tried["more evidence for another class"] = evidence_against(judged, spoiled)
-            tried["evidence for both (headline)"] = both(judged, pair)
-        for name, score in tried.items():
-            found.setdefault(name, []).append(float(average_precision_score(exchanged, score)))
+        spoiled, exchanged = exchange_labels(known.labels, share, seed=seed + number)
+        opinions = spoiled_opinions(known, spoiled, evidence(spoiled))
+        for method in (*SCORES.values(), *FOR_LABELS):
+            score = method.score(opinions)
+            if np.ptp(score) > 0:
+                precision = float(average_precision_score(exchanged, score))
+                found.setdefault(method.title, []).append(precision)
     return {name: (float(np.mean(values)), float(np.std(values, ddof=1))) for name, values in found.items()}

@@ -1,4 +1,8 @@
-"""Every way to rank images by ambiguity, on the opinions of models that did not train on them."""
+"""Every way to rank images by ambiguity, on the opinions of models that did not train on them.
+
+Whoever is in the table SCORES takes part in every figure, in the test with planted label errors and in ambiguous.csv:
+to add a score, write its function in scores.py and enter it here.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+from scipy.special import softmax
 
 from clockodile.ambiguous import scores
+from clockodile.ambiguous.evidence import quadrants
 from clockodile.ambiguous.judge import JudgeResult
 from clockodile.ambiguous.stability import halves_of_nets
 from clockodile.classify.calibration import cross_fitted_temperature, log_mean_probability
 from clockodile.core.errors import UserError
 from clockodile.data.dataset import Dataset
 
+# what a score may ask: nets of ours, report 000's nets, autoencoders, or the judge, whose halves know other images
+NETS = {"ours": ("logits",), "first": ("first_logits", "first_distance"), "codes": ("codes",)}
+MODELS = (*NETS, "judge")
 Judges = list[tuple[np.ndarray, np.ndarray]]  # evidence (N, C), and bool (N,) the images a judge knows
 
 
@@ -34,16 +44,23 @@ class OutOfFold:
     evidence: np.ndarray  # float (N, C) in [0, 1]
     pair: tuple[int, int]
     allowed: np.ndarray | None = None  # bool (N,) who may be a neighbour, by default all
+    calibrated: bool = True  # False: probabilities as the nets give them
 
     @property
     def probability(self) -> np.ndarray:
         """Calibrated probabilities (N, C) of our nets together, the temperature fitted on other folds."""
-        return cross_fitted_temperature(log_mean_probability(self.logits), self.labels, self.fold)
+        return self._probability(self.logits)
 
     @property
     def first_probability(self) -> np.ndarray:
         """The same of report 000's nets."""
-        return cross_fitted_temperature(log_mean_probability(self.first_logits), self.labels, self.fold)
+        return self._probability(self.first_logits)
+
+    def _probability(self, logits: np.ndarray) -> np.ndarray:
+        together = log_mean_probability(logits)
+        if not self.calibrated:
+            return softmax(together, axis=1)
+        return cross_fitted_temperature(together, self.labels, self.fold)
 
     @property
     def code_distance(self) -> np.ndarray:
@@ -51,15 +68,12 @@ class OutOfFold:
         return np.concatenate([scores.distances_to_centres(c, self.labels, self.fold) for c in self.codes])
 
     def of_nets(self, models: str, chosen: np.ndarray) -> OutOfFold:
-        """The same with only some of the nets a method asks. asks: as in Method; chosen: int (K,) their numbers."""
-        parts = {"ours": ("logits",), "first": ("first_logits", "first_distance"), "codes": ("codes",)}[
-            models
-        ]
-        return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
+        """The same with only some of the nets. models: of NETS; chosen: int (K,) their numbers."""
+        return replace(self, **{part: getattr(self, part)[chosen] for part in NETS[models]})
 
     def count(self, models: str) -> int:
-        """How many nets a fold a method asks."""
-        return len({"ours": self.logits, "first": self.first_logits, "codes": self.codes}[models])
+        """How many nets a fold there are. models: of NETS."""
+        return len(getattr(self, NETS[models][0]))
 
 
 def out_of_fold(
@@ -97,18 +111,21 @@ def out_of_fold(
 
 
 @dataclass(frozen=True)
-class Method:
-    """One way to rank. score: Opinions -> (N,) in [0, 1], higher = more ambiguous."""
+class Score:
+    """One way to rank."""
 
-    title: str
-    source: str
-    score: Callable[[OutOfFold], np.ndarray]
-    # whose halves are compared: "ours", "first" or "codes" nets, or "judge", whose halves know other images
-    models: str
+    title: str  # how tables and figures call it
+    source: str  # where it is from
+    score: Callable[[OutOfFold], np.ndarray]  # -> float (N,) in [0, 1], higher = more ambiguous
+    models: str  # of MODELS: what it asks, so whose halves are compared and whose seconds count
+
+    def __post_init__(self):
+        if self.models not in MODELS:
+            raise ValueError(f"'{self.title}' asks '{self.models}'; known: {', '.join(MODELS)}")
 
 
-def two_halves(method: Method, known: OutOfFold, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What a method says by one half of the models and by the other, for several ways to halve them.
+def two_halves(method: Score, known: OutOfFold, judges: Judges) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What a score says by one half of the models and by the other, for several ways to halve them.
 
     judges: as from other_judges.halves_of_the_judge. A single net has no halves: an empty list.
     """
@@ -122,50 +139,48 @@ def two_halves(method: Method, known: OutOfFold, judges: Judges) -> list[tuple[n
     )
 
 
-SCORES: dict[str, Method] = {
-    "misclassified": Method(
+SCORES: dict[str, Score] = {
+    "misclassified": Score(
         "misclassified",
         "report 000, first attempt",
         lambda known: scores.low_self_confidence(known.first_probability, known.labels),
         "first",
     ),
-    "centre_balance": Method(
+    "centre_balance": Score(
         "equally far from both centres",
         "report 000, second attempt",
         lambda known: scores.centroid_distance_ratio(known.first_distance, known.pair),
         "first",
     ),
-    "perceptual": Method(
+    "perceptual": Score(
         "nearer to the other class's mean",
         "report 001",
         lambda known: scores.nearest_centroid_margin(known.first_distance, known.labels),
         "first",
     ),
-    "autoencoder": Method(
+    "autoencoder": Score(
         "nearer to the other class's mean code",
         "report 001, autoencoder",
         lambda known: scores.nearest_centroid_margin(known.code_distance, known.labels),
         "codes",
     ),
-    "entropy": Method(
+    "entropy": Score(
         "entropy", "uncertainty sampling", lambda known: scores.entropy(known.probability), "ours"
     ),
-    "margin": Method(
-        "margin", "uncertainty sampling", lambda known: scores.margin(known.probability), "ours"
-    ),
-    "disagreement": Method(
+    "margin": Score("margin", "uncertainty sampling", lambda known: scores.margin(known.probability), "ours"),
+    "disagreement": Score(
         "disagreement of the nets",
         "Depeweg et al., 2018",
         lambda known: scores.mutual_information(known.logits),
         "ours",
     ),
-    "label_quality": Method(
+    "label_quality": Score(
         "label quality",
         "Northcutt et al., 2021",
         lambda known: scores.low_normalized_margin(known.probability, known.labels),
         "ours",
     ),
-    "neighbour_mix": Method(
+    "neighbour_mix": Score(
         "mixed neighbours",
         "nearest neighbours",
         lambda known: scores.knn_label_entropy(
@@ -173,10 +188,25 @@ SCORES: dict[str, Method] = {
         ),
         "judge",
     ),
-    "evidence": Method(
+    "evidence": Score(
         "evidence for both (headline)",
         "this notebook",
         lambda known: scores.both(known.evidence, known.pair),
         "judge",
     ),
 }
+
+
+def ambiguity_table(data: Dataset, known: OutOfFold, reason: list[str]) -> pd.DataFrame:
+    """ambiguous.csv: one row an image, a column for each of SCORES, in [0, 1], higher = more ambiguous.
+
+    p: our nets' probability of the pair's second class; score: the headline, by which rank (1 = most ambiguous) and
+    quadrant go. reason: N texts.
+    """
+    first, second = known.pair
+    columns = {name: method.score(known).astype(float) for name, method in SCORES.items()}
+    headline = columns["evidence"]
+    about = {"id": data.ids, "label": data.labels, "p": known.probability[:, second], "score": headline}
+    about |= {"rank": scores.rank_of(headline), "quadrant": quadrants(known.evidence, known.pair)}
+    about |= {"evidence_a": known.evidence[:, first], "evidence_b": known.evidence[:, second]}
+    return pd.DataFrame(about | columns | {"reason": reason})

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
 from clockodile.ambiguous.describe import told, where
 from clockodile.ambiguous.evidence import Judge, percentile
-from clockodile.ambiguous.judge import NAME, features_of
+from clockodile.ambiguous.judge import NAME, features_of, judge_from
 from clockodile.ambiguous.scores import both
 from clockodile.app.predict import Tell, find_best
 from clockodile.classify.predictor import Predictor
 from clockodile.core.atomic_files import file_digest
 from clockodile.core.errors import UserError
-from clockodile.core.store import shipped_weights
+from clockodile.core.store import read_checkpoint, shipped_weights
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,12 @@ def load_ranker(run_dir: Path | None, *, tell: Tell) -> Ranker:
     folder = shipped_weights() if run_dir is None else run_dir
     path = folder / f"{NAME}.safetensors"
     try:
-        with safe_open(path, framework="pt") as file:
-            record = json.loads(file.metadata()["clockodile"])
-            parts = {
-                name: file.get_tensor(name).double().numpy() for name in ("weight", "bias", "background")
-            }
-    except Exception as error:
+        found = read_checkpoint(path)
+    except UserError as error:
         raise UserError(
             f"{path} is missing or damaged; `clockodile run --only 03 --out {folder}` makes it, with that run's options"
         ) from error
-    about = record["metrics"]
+    about = found.metrics
     where_from, predictor = find_best(
         shipped_weights() if run_dir is None else run_dir / "classifier",
         tell=tell,
@@ -76,7 +71,7 @@ def load_ranker(run_dir: Path | None, *, tell: Tell) -> Ranker:
     if predictor.classes != tuple(about["classes"]):
         raise UserError(f"{path} and {where_from} are of different classes; run notebooks 02 and 03 again")
     return Ranker(
-        Judge(**parts),
+        judge_from(found),
         predictor,
         tuple(about["classes"]),
         tuple(about["pair"]),

@@ -22,13 +22,11 @@ from clockodile.data.dataset import Dataset, as_images, assemble
 from clockodile.hybrids.generators import earlier
 from clockodile.hybrids.generators.earlier import AUTOENCODERS
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
-from clockodile.hybrids.generators.flow_of_run import VERSION as FLOW_VERSION
 from clockodile.hybrids.generators.flow_of_run import flow_from
 from clockodile.hybrids.generators.gan import gan_hybrids
 from clockodile.hybrids.generators.table import CLASSIC, Draw, of_codes, of_nothing
 from clockodile.hybrids.generators.vae import vae_hybrids
 from clockodile.hybrids.guidance import NAME as GUIDES
-from clockodile.hybrids.guidance import VERSION as GUIDES_VERSION
 from clockodile.hybrids.guidance import guidance_classifier_from
 from clockodile.hybrids.mixing import CLASSIFIER_GUIDANCE, N_CANDIDATES, HybridSampler, best_of_n, mix_line
 from clockodile.hybrids.selection import NAMES, SELECTOR, NetworkJudge
@@ -213,9 +211,9 @@ def classic_draw(method: str, run: Run, data: Dataset) -> Draw:
 
 def load_mixer(folder: Path, cure: str) -> HybridSampler:
     """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
-    flow = load_part(folder, FLOW, {"version": FLOW_VERSION}, cure)
-    guidance_classifier = load_part(folder, GUIDES, {"version": GUIDES_VERSION}, cure)
-    seen = {"judge": SELECTOR, "version": judge.VERSION, "sides": judge.SIDES}
+    flow = load_part(folder, FLOW, {"net": "flow"}, cure)
+    guidance_classifier = load_part(folder, GUIDES, {"net": "guides"}, cure)
+    seen = {"judge": SELECTOR, "sides": judge.SIDES}
     selector = load_part(folder, NAMES[SELECTOR], seen, cure)
     made = flow.metrics
     return HybridSampler(
@@ -234,9 +232,10 @@ def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpo
     cure: how the UserError's line ends otherwise.
     """
     path = folder / f"{Path(name).name}.safetensors"
-    found = store.read_weights(path, lambda record: True, "")
-    if found is None:
-        raise UserError(f"{path} is missing or damaged; {cure}")
+    try:
+        found = store.read_checkpoint(path)
+    except UserError:
+        raise UserError(f"{path} is missing or damaged; {cure}") from None
     if not store.matches(found.config, wanted):
         raise UserError(f"{path} is of another version or other data; {cure}")
     return found

@@ -15,7 +15,6 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.learn.training import TrainConfig, predict, train
 
-VERSION = 1  # raise it when a variant changes its meaning: kept predictions are then made anew
 EVERYTHING = "everything"
 
 # name -> (changes of the plan, changes of the net); "epochs" is a factor
@@ -35,7 +34,14 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
 
 
 def fit_variant(
-    run: Run, data: Dataset, name: str, *, folds: Iterable[int], epochs: int, seed: int
+    run: Run,
+    data: Dataset,
+    name: str,
+    *,
+    folds: Iterable[int],
+    epochs: int,
+    seed: int,
+    retrain: bool = False,
 ) -> dict[str, np.ndarray]:
     """Held-out predictions of one variant, kept in the run folder.
 
@@ -45,7 +51,7 @@ def fit_variant(
     changes, widths = VARIANTS[name]
     changes = changes | {"epochs": max(1, round(epochs * changes.get("epochs", 1)))}
     plan, folds = replace(TrainConfig(epochs=epochs), **changes), list(folds)
-    config = {"variant": name, "version": VERSION, "plan": asdict(plan), "net": repr(widths), "folds": folds}
+    config = {"variant": name, "plan": asdict(plan), "net": repr(widths), "folds": folds}
     config |= {"seed": seed, "split": data.folds_key}
 
     def make() -> dict[str, np.ndarray]:
@@ -62,4 +68,4 @@ def fit_variant(
             zip(("rows", "logits", "mirrored"), map(np.concatenate, zip(*parts, strict=True)), strict=True)
         )
 
-    return store.cached(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make)
+    return store.cached(run.dir, f"ablation/{name.replace(' ', '_')}.npz", config, make, anew=retrain)

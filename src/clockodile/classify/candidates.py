@@ -33,10 +33,6 @@ from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_
 from clockodile.learn.models import count_parameters
 from clockodile.learn.training import TrainConfig, predict, train, train_full_batch
 
-VERSION = (
-    1  # raise it when a contender or its training changes its meaning: kept predictions are then made anew
-)
-
 Judge = Callable[
     [Any], np.ndarray
 ]  # what `prepare` returned for M images -> log-probabilities or logits (M, C)
@@ -50,7 +46,7 @@ class Candidate:
     source: str  # the report it is rebuilt from, or what it is
     prepare: Callable[[np.ndarray], Any]  # uint8 (N, S, S, 3) -> N rows; never sees a label
     fit: Callable[..., tuple[Judge, int]]  # (rows, labels, classes, image_size, seed) -> judge, parameters
-    quick: bool = False  # also in the quick profile
+    quick: bool = False  # compared by every profile, not only by those with slow_candidates
     repeats: bool = True  # with every seed; not when luck plays no part or when one fold takes a minute
     published: str = ""  # what its authors report, in % of their test images
     recipe: dict | None = None  # what its training depends on (JSON types)
@@ -216,15 +212,16 @@ CONTENDERS: dict[str, Candidate] = {
 }
 
 
-def pick_candidates(names: str, *, quick: bool) -> dict[str, Candidate]:
-    """The rows of a table. names: separated by commas, "" for the profile's; torchvision's backbones go by name too.
+def pick_candidates(names: str, *, slow: bool) -> dict[str, Candidate]:
+    """The rows of a table. names: separated by commas, "" for all, or for all but the slow ones; torchvision's
+    backbones go by name too.
 
     Our own net is always among them: the rest of notebook 02 studies it. Raises UserError for a name that is neither,
     naming the nearest known one.
     """
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
-        return {name: row for name, row in CONTENDERS.items() if row.quick or not quick}
+        return {name: row for name, row in CONTENDERS.items() if row.quick or slow}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
     zoo[DEFAULT_BACKBONE] = CONTENDERS["frozen"]
     return {
@@ -243,19 +240,23 @@ def prepared(run: Run, data: Dataset, name: str, candidate: Candidate) -> tuple[
         rows = candidate.prepare(data.images)
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
-    config = {"contender": name, "version": VERSION, "recipe": candidate.recipe, "folds": data.folds_key}
-    kept = store.cached(run.dir, f"features/{name}.npz", config, make) if candidate.slow else make()
+    config = {"contender": name, "recipe": candidate.recipe, "folds": data.folds_key}
+    kept = (
+        store.cached(run.dir, f"features/{name}.npz", config, make, depends=(candidate.prepare,))
+        if candidate.slow
+        else make()
+    )
     return kept["rows"], float(kept["seconds"][0])
 
 
 def cross_validate(
-    run: Run, data: Dataset, name: str, candidate: Candidate, *, seed: int
+    run: Run, data: Dataset, name: str, candidate: Candidate, *, seed: int, retrain: bool = False
 ) -> dict[str, np.ndarray]:
     """Fit on all folds but one and judge that one, for each fold; kept in the run folder and used again.
 
     data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
     """
-    config = {"contender": name, "version": VERSION, "recipe": candidate.recipe, "seed": seed}
+    config = {"contender": name, "recipe": candidate.recipe, "seed": seed}
     config["folds"] = data.folds_key
 
     def make() -> dict[str, np.ndarray]:
@@ -283,11 +284,21 @@ def cross_validate(
             "parameters": np.array([parameters]),
         }
 
-    return store.cached(run.dir, f"predictions/{name}-seed{seed}.npz", config, make)
+    depends = (candidate.prepare, candidate.fit)
+    return store.cached(
+        run.dir, f"predictions/{name}-seed{seed}.npz", config, make, anew=retrain, depends=depends
+    )
 
 
 def table_of_runs(
-    run: Run, data: Dataset, chosen: dict[str, Candidate], *, seeds: list[int], epochs: int = 0, tell=None
+    run: Run,
+    data: Dataset,
+    chosen: dict[str, Candidate],
+    *,
+    seeds: list[int],
+    epochs: int = 0,
+    retrain: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
 
@@ -298,9 +309,9 @@ def table_of_runs(
     for name, candidate in chosen.items():
         for seed in seeds if candidate.repeats else seeds[:1]:
             if name == "compact":  # from its kept weights
-                found = own_net.predictions(run, data, seed, epochs=epochs)
+                found = own_net.predictions(run, data, seed, epochs=epochs, retrain=retrain)
             else:
-                found = cross_validate(run, data, name, candidate, seed=seed)
+                found = cross_validate(run, data, name, candidate, seed=seed, retrain=retrain)
             about = {"model": name, "title": candidate.title, "source": candidate.source, "seed": seed}
             measured = list(measure_folds(data, found))
             rows += [about | row for row in measured]

@@ -22,7 +22,6 @@ def net_for(data: Dataset) -> partial:
 
 
 FILE = "report_000_predictions.npz"  # out of fold, for notebook 03
-VERSION = 1  # raise it when net, training or split change their meaning: kept weights are then trained anew
 
 
 def fit_three_block_net(
@@ -46,7 +45,7 @@ def fit_three_block_net(
         measured = {name: evaluate(model, *part) for name, part in parts.items()}
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 
-    config = {"net": "report_000", "version": VERSION, "seed": seed, "epochs": epochs}
+    config = {"net": "report_000", "seed": seed, "epochs": epochs}
     # the very images of the training half: a net must never be taken for another half, whose test images it has seen
     config["half"] = store.fingerprint(data.images[split["train"]], data.labels[split["train"]])
     name = f"classifier/report_000-seed{seed}-epochs{epochs}"
@@ -56,18 +55,6 @@ def fit_three_block_net(
     return model.eval(), fitted, split
 
 
-def nets_of_notebook_02(run: Run, data: Dataset) -> list[tuple[ThreeBlockNet, dict[str, np.ndarray]]]:
-    """The nets that notebook 02 trained, each with its split, however many seeds it was given.
-
-    When it has not been run on these data, the profile's nets are trained now.
-    """
-    config = {"data": data.fingerprint, "seed": run.seed}
-    stored = store.recorded_config(run.dir, "classifier_runs.csv", config) or {}
-    seeds = stored.get("seeds", run.profile.seeds)
-    fits = [fit_three_block_net(run, data, seed=seed) for seed in range(run.seed, run.seed + seeds)]
-    return [(net, split) for net, _, split in fits]
-
-
 def out_of_fold(
     run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
 ) -> dict[str, np.ndarray]:
@@ -75,18 +62,18 @@ def out_of_fold(
 
     epochs: 0 for the profile's; None for whatever is stored, or the profile's.
     """
-    config = {"net": "report_000", "version": VERSION, "folds": data.folds_key}
+    config = {"net": "report_000", "folds": data.folds_key}
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    if epochs is None and not retrain:
-        stored = store.load_cached(run.dir, FILE, config, subset=True)
-        if stored is not None:
-            return stored
-    config["epochs"] = epochs or run.profile.classifier_epochs
+    asked = config | {"epochs": epochs or run.profile.classifier_epochs}
 
     def make() -> dict[str, np.ndarray]:
         seeds = run.profile.oof_seeds
         return predict_out_of_fold(
-            net_for(data), data, seeds=seeds, epochs=config["epochs"], first_seed=run.seed
+            net_for(data), data, seeds=seeds, epochs=asked["epochs"], first_seed=run.seed
         )
 
-    return store.cached(run.dir, FILE, config, make, anew=retrain)
+    if epochs is None and not retrain:
+        stored = store.load_cached(run.dir, FILE, config, subset=True, source=store.source_key(make))
+        if stored is not None:
+            return stored
+    return store.cached(run.dir, FILE, asked, make, anew=retrain)

@@ -6,25 +6,29 @@ For the clocks and crocodiles trained nets come with the package, and a run star
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
+from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
-from clockodile.classify.calibration import fit_temperature
+from clockodile.classify.calibration import fit_temperature, log_mean_probability
 from clockodile.classify.cross_validation import evaluate_held_out
-from clockodile.classify.predictor import Predictor, load_predictor, read_record
+from clockodile.classify.predictor import Predictor, read_record, state_of
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
+from clockodile.core.recipes import pick
 from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.learn.models import CompactResNet, count_parameters
 from clockodile.learn.training import Change, TrainConfig, evaluate, predict, train
 
-VERSION = 3  # raise it when net or training change their meaning: kept weights are then trained anew
 SHIPPED = "predictor-compact.safetensors"  # among the package's weights
+FILE = "oof_predictions.npz"  # out of fold, for notebook 03
+DECLARED = ("net", "seed", "fold", "known")  # what a shipped net must agree with
 
 
 def plan_for(run: Run, *, epochs: int = 0) -> TrainConfig:
@@ -55,7 +59,7 @@ def fit_fold(
     known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
     images, labels = data.tensor(), torch.from_numpy(data.labels)
     plan = plan_for(run, epochs=epochs)
-    config = {"net": "compact", "version": VERSION, "seed": seed, "fold": fold, "plan": asdict(plan)}
+    config = {"net": "compact", "seed": seed, "fold": fold, "plan": asdict(plan)}
     # the very images it was trained on: a net must never be taken for another split, whose held-out images it has seen
     config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
 
@@ -75,11 +79,11 @@ def fit_fold(
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 
     name = f"classifier/compact-fold{fold}-seed{seed}-epochs{plan.epochs}"
-    fitted = None
-    if not (epochs or retrain):  # with a number of epochs a user asks for a net of their own
-        fitted = store.load_fitted(name, config, data.fingerprint, run_dir=run.dir) or shipped_net(config)
-    if fitted is None:
-        fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    # with a number of epochs a user asks for a net of their own
+    shipped = (lambda: None) if epochs else partial(shipped_net, config)
+    fitted = store.fit_or_load(
+        name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, shipped=shipped
+    )
     model = net_for(data)()
     model.load_state_dict(fitted.state)
     return model.eval(), fitted
@@ -91,24 +95,40 @@ def shipped_net(config: dict) -> store.Checkpoint | None:
     It may have been trained longer than the profile would: better nets that are there need not be trained again.
     """
     path = store.shipped_weights() / SHIPPED
+    if not path.is_file():
+        return None
+    changed = path.stat().st_mtime_ns
     try:
         trainings = read_record(path)["trainings"]
-    except UserError:  # missing or damaged: train again
-        return None
-    wanted = {name: config[name] for name in ("net", "version", "seed", "fold", "known")}
-    for number, training in enumerate(trainings):
-        if {name: training["config"].get(name) for name in wanted} == wanted:
-            net = load_predictor(path).models[number]
-            return store.Checkpoint(
-                net.state_dict(), training["metrics"], training["seconds"], "shipped", training["config"]
-            )
+        for number, training in enumerate(trainings):
+            if store.matches(training["config"], {name: config[name] for name in DECLARED}):
+                words = (training["metrics"], training["seconds"], "shipped", training["config"])
+                return store.Checkpoint(state_of(whole(path, changed), number), *words)
+    except UserError as error:
+        store.LOG.warning("%s", error)
     return None
 
 
-def fold_nets(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False) -> list:
-    """One (net, record) for each fold, in order. Arguments as of fit_fold."""
+@cache
+def whole(path: Path, changed: int) -> dict[str, torch.Tensor]:
+    """All weights of a predictor's file, read once. changed: when the file was."""
+    return store.read_weights(path)[1]
+
+
+def fold_nets(
+    run: Run, data: Dataset, seed: int, *, epochs: int | None = None, retrain: bool = False
+) -> list[tuple[CompactResNet, store.Checkpoint]]:
+    """One (net, record) for each fold, in order. epochs: 0 for the profile's, None for as many as notebook 02 used."""
     folds = range(data.fold.max() + 1)
+    if epochs is None:
+        stored = store.recorded_config(run.dir, FILE, stored_config(run, data)) or {}
+        epochs = stored.get("asked", 0)
     return [fit_fold(run, data, fold, seed, epochs=epochs, retrain=retrain) for fold in folds]
+
+
+def stored_config(run: Run, data: Dataset) -> dict:
+    """What our net's stored predictions must agree with, whatever notebook 02 was asked for."""
+    return {"net": "compact", "folds": data.folds_key, "seed": run.seed}
 
 
 def out_of_fold(
@@ -121,11 +141,7 @@ def out_of_fold(
     schemas.SCHEMAS["oof_predictions.npz"]; logits are logarithms of the mean of the probabilities of a picture and
     its mirror image.
     """
-    config = {"net": "compact", "version": VERSION, "folds": data.folds_key, "seed": run.seed}
-    if epochs is None and not retrain:
-        stored = store.load_cached(run.dir, "oof_predictions.npz", config, subset=True)
-        if stored is not None:
-            return stored
+    config = stored_config(run, data)
     config["seeds"] = 1 if epochs is None else run.profile.oof_seeds
     config |= {
         "plan": asdict(plan_for(run, epochs=epochs or 0)),
@@ -138,7 +154,37 @@ def out_of_fold(
         arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
         return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
-    return store.cached(run.dir, "oof_predictions.npz", config, make, anew=retrain)
+    if epochs is None and not retrain:
+        stored = store.load_cached(
+            run.dir, FILE, stored_config(run, data), subset=True, source=store.source_key(make)
+        )
+        if stored is not None:
+            return stored
+    return store.cached(run.dir, FILE, config, make, anew=retrain)
+
+
+def choose_pair(run: Run, data: Dataset) -> Run:
+    """The run with the pair of classes that notebooks 03 and 04 compare in its recipe.
+
+    The one that was asked for; else the recipe's; else, of more than two classes, the one that notebook 02's nets
+    confuse most, if it has been run. data: training images. Raises UserError, naming the nearest, for an unknown name.
+    """
+    pair, labels = run.recipe.pair, {name: label for label, name in enumerate(data.classes)}
+    if run.pair:
+        pair = tuple(pick("class", name, labels) if isinstance(name, str) else name for name in run.pair)
+    elif pair == (0, 1) and len(labels) > 2:
+        stored = store.load_cached(run.dir, FILE, stored_config(run, data), subset=True)
+        pair = pair if stored is None else most_confused(stored["logits"], data.labels)
+    return replace(run, recipe=replace(run.recipe, pair=pair))
+
+
+def most_confused(logits: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
+    """The two classes whose images get most of the other one's probability. logits: (S, N, C); labels: int (N,)."""
+    probability = softmax(log_mean_probability(logits), axis=1)
+    given = np.array([probability[labels == label].mean(0) for label in range(logits.shape[2])])
+    mutual = np.triu(given + given.T, k=1)
+    first, second = np.unravel_index(mutual.argmax(), mutual.shape)
+    return int(first), int(second)
 
 
 def official_test_row(nets: list, tests: Dataset) -> list[dict]:
@@ -199,7 +245,7 @@ def fit_adversarially_trained(
     known = torch.from_numpy(data.fold != fold)
     images, labels = data.tensor(), torch.from_numpy(data.labels)
     plan = plan_for(run, epochs=epochs or run.profile.adversarial_epochs)
-    config = {"net": "hardened", "version": VERSION, "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
+    config = {"net": "hardened", "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
     attack = getattr(hook, "func", hook)  # of a partial, what it calls
     config["hook"] = getattr(attack, "__name__", type(attack).__name__)
     config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
@@ -209,26 +255,30 @@ def fit_adversarially_trained(
         return model.state_dict(), {"history": history.to_dict("list")}
 
     name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
-    fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
+    fitted = store.fit_or_load(
+        name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, depends=(attack,)
+    )
     model = net_for(data)()
     model.load_state_dict(fitted.state)
     return model.eval()
 
 
-def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0) -> Predictor:
-    """The nets of all folds together, as `clockodile predict` uses them, with the temperature of their held-out images.
+def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False) -> Predictor:
+    """The nets of all folds together, as `clockodile predict` uses them.
 
-    Its recorded accuracy is that of single nets on images they did not see; together they can only be asked about
-    images that none of them saw, which the data have none of.
+    Several nets together are less sure than each, so the temperature is that of averages: of all nets, one for each
+    seed of the profile, that did not see an image. Its recorded accuracy is that of single nets on images they did not
+    see; all together can only be asked about images that none of them saw, which the data have none of.
     """
-    nets = fold_nets(run, data, seed, epochs=epochs)
+    nets = fold_nets(run, data, seed, epochs=epochs, retrain=retrain)
     logits = evaluate_folds(run, data, seed, epochs=epochs)["logits"]
+    together = log_mean_probability(out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"])
     return Predictor(
         name=f"compact residual net, {len(nets)} nets",
         classes=data.classes,
         image_size=data.images.shape[1],
         models=[net for net, _ in nets],
-        temperature=fit_temperature(logits, data.labels),
+        temperature=fit_temperature(together, data.labels),
         note="; ".join(data.remarks),
         kind="compact",
         accuracy=float((logits.argmax(1) == data.labels).mean()),

@@ -5,8 +5,6 @@ A file holds weights in half precision and says in words how to build the nets; 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from scipy.special import softmax
 from torch import nn
 
 from clockodile.classify.calibration import log_mean_probability
 from clockodile.classify.report_nets import ThreeBlockNet
-from clockodile.core.atomic_files import atomic
+from clockodile.core import store
 from clockodile.core.errors import UserError
 from clockodile.data.dataset import as_tensor
 from clockodile.learn.models import CompactResNet
@@ -98,7 +94,7 @@ class Predictor:
 
 # --- one file ------------------------------------------------------------------------------------------------
 
-
+# attributes of a Predictor that its file keeps as they are
 WORDS = (
     "kind",
     "arguments",
@@ -113,57 +109,53 @@ WORDS = (
 
 
 def save_predictor(path: Path, predictor: Predictor) -> None:
-    """Write a predictor into one safetensors file, atomically.
+    """Write a predictor into one file of weights in half precision, atomically.
 
-    Raises ValueError, RuntimeError or TypeError, before anything is written, for what could not be read back.
+    Raises UserError, ValueError, RuntimeError or TypeError, before anything is written, for what could not be read
+    back.
     """
     if predictor.kind not in ARCHITECTURES:
         raise ValueError(f"unknown kind '{predictor.kind}'; known: {', '.join(ARCHITECTURES)}")
     record = {name: getattr(predictor, name) for name in WORDS} | {"classes": list(predictor.classes)}
     fresh, state = build(record), {}
-    record |= {"format": FORMAT, "nets": len(predictor.models), "frozen": digest(parted(fresh)[1])}
+    record |= {"format": FORMAT, "nets": len(predictor.models), "frozen": store.digest(parted(fresh)[1])}
     for number, net in enumerate(predictor.models):
         stored, frozen = parted(net)
-        if digest(frozen) != record["frozen"]:
+        if store.digest(frozen) != record["frozen"]:
             raise ValueError(f"net {number}: its frozen part is not what '{predictor.kind}' builds")
         fill(fresh, stored)
         state |= {f"{number}.{name}": half(tensor) for name, tensor in stored.items()}
-    record["sha256"] = digest(state, canonical(record))
-    with atomic(Path(path)) as temporary:  # one entry, because safetensors writes several in random order
-        save_file(state, temporary, metadata={"predictor": canonical(record)})
+    store.write_weights(Path(path), state, {"predictor": record})
 
 
 def load_predictor(path: Path) -> Predictor:
     """Read what `save_predictor` wrote. Raises UserError for a missing, damaged or foreign file."""
-    path = Path(path)
-    record, state = read_predictor(path)
+    record = read_record(path)
+    state = store.read_weights(path)[1]
     try:
-        nets = tuple(restore(record, state, number) for number in range(record["nets"]))
-        return Predictor(
-            **{name: record[name] for name in WORDS}, classes=tuple(record["classes"]), models=nets
-        )
-    except UserError:  # a backbone's own words
-        raise
+        fresh = [build(record) for _ in range(record["nets"])]
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
         raise UserError(f"{path} needs the package {package}; install what requirements.txt lists") from error
-    except Exception as error:  # every way in which a file can contradict this version of the code
-        why = " ".join(str(error).split())[:150]
-        raise UserError(f"{path} does not fit this version of clockodile ({why}); make it again") from error
-
-
-def read_predictor(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    """What a predictor's file says of itself, and its weights. Raises UserError as `load_predictor` does."""
-    record = read_record(path)
+    except (TypeError, KeyError) as error:  # arguments that this version of the net does not take
+        raise unfit(path, error) from error
     try:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}
-        whole = record.pop("sha256") == digest(state, canonical(record))
-    except Exception as error:
-        raise UserError(f"{path} is damaged; delete it and make it again") from error
-    if not whole:
-        raise UserError(f"{path} is damaged or was edited; delete it and make it again")
-    return record, state
+        nets = [restore(net, record["frozen"], state, number) for number, net in enumerate(fresh)]
+        return Predictor(
+            **{name: record[name] for name in WORDS}, classes=tuple(record["classes"]), models=nets
+        )
+    except (
+        ValueError,
+        RuntimeError,
+        KeyError,
+    ) as error:  # names or shapes that this version of the net lacks
+        raise unfit(path, error) from error
+
+
+def unfit(path: Path, error: Exception) -> UserError:
+    """What to say of a file that contradicts this version of the code."""
+    why = " ".join(str(error).split())[:150]
+    return UserError(f"{path} does not fit this version of clockodile ({why}); make it again")
 
 
 def read_record(path: Path) -> dict:
@@ -171,26 +163,14 @@ def read_record(path: Path) -> dict:
 
     Raises UserError for a missing or foreign file and for one that another version wrote.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {path}, which should hold a trained predictor")
-    try:
-        with safe_open(path, framework="pt") as file:
-            record = json.loads(file.metadata()["predictor"])
-        known = record["format"] == FORMAT and record["kind"] in ARCHITECTURES
-    except PermissionError as error:
-        raise UserError(f"{path} cannot be read (permission denied)") from error
-    except Exception as error:  # safetensors has its own error type for each kind of damage
-        raise UserError(f"{path} is damaged or holds no predictor; delete it and make it again") from error
-    if not known:
+    record = store.read_record(path).get("predictor")
+    if record is None:
+        raise UserError(f"{path} holds no predictor; delete it and make it again")
+    if record["format"] != FORMAT or record["kind"] not in ARCHITECTURES:
         raise UserError(
             f"{path} is of another version of clockodile (kind '{record['kind']}'); make it again"
         )
     return record
-
-
-def canonical(record: Mapping) -> str:
-    """JSON that is the same before writing and after reading."""
-    return json.dumps(record, sort_keys=True, allow_nan=False)
 
 
 # --- nets and their entries ----------------------------------------------------------------------------------
@@ -219,12 +199,17 @@ def fill(net: nn.Module, stored: Mapping[str, torch.Tensor]) -> None:
     net.load_state_dict(stored, strict=False)
 
 
-def restore(record: Mapping, state: Mapping[str, torch.Tensor], number: int) -> nn.Module:
-    """Net `number` with its stored weights, in evaluation mode."""
-    net, prefix = build(record), f"{number}."
-    if digest(parted(net)[1]) != record["frozen"]:
+def state_of(state: Mapping[str, torch.Tensor], number: int) -> dict[str, torch.Tensor]:
+    """The entries of net `number` in a predictor's file, under the net's own names."""
+    prefix = f"{number}."
+    return {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
+
+
+def restore(net: nn.Module, frozen: str, state: Mapping[str, torch.Tensor], number: int) -> nn.Module:
+    """A fresh net with the stored weights of net `number`, in evaluation mode. frozen: digest of its other part."""
+    if store.digest(parted(net)[1]) != frozen:
         raise ValueError("the installed backbone is not the one it was trained with")
-    fill(net, {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)})
+    fill(net, state_of(state, number))
     if hasattr(net, "freeze"):  # only now: folded weights differ from machine to machine in the last bits
         net.freeze()
     return net.eval().to(memory_format=torch.channels_last)  # as the images lie: convolutions are faster so
@@ -233,19 +218,8 @@ def restore(record: Mapping, state: Mapping[str, torch.Tensor], number: int) -> 
 def half(tensor: torch.Tensor) -> torch.Tensor:
     """A copy to be stored: weights in half precision where they fit, the rest as it is.
 
-    Vectors are few, and some are divided by: means, deviations. Raises ValueError for NaN and infinity.
+    Vectors are few, and some are divided by: means, deviations.
     """
     tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-    if not tensor.isfinite().all():
-        raise ValueError("a weight is not a finite number; this net's training failed")
     small = tensor.half() if tensor.is_floating_point() and tensor.dim() > 1 else tensor
     return small if small.isfinite().all() else tensor
-
-
-def digest(state: Mapping[str, torch.Tensor], text: str = "") -> str:
-    """SHA-256 of tensors and a text, hexadecimal."""
-    found = hashlib.sha256(text.encode())
-    for name in sorted(state):
-        found.update(f"{name} {state[name].dtype} {tuple(state[name].shape)}".encode())
-        found.update(state[name].cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()

@@ -36,9 +36,14 @@ class Profile:
     own_net_epochs: int  # how often our own net sees each image
     ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
     ablation_epochs: int  # how often each of those nets sees each image
+    ablations: tuple[str, ...]  # keys of ablation.VARIANTS; () = all
+    slow_candidates: bool  # whether notebook 02 compares nets that take minutes too
     adversarial_epochs: int  # and the net that is trained on attacks
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
+    judge_penalties: tuple[float, ...]  # strengths of the judge's penalty that notebook 03 compares
+    judge_halvings: int  # ways to halve the images for two judges that should agree
+    label_plantings: int  # how often labels are exchanged to be found again
     n_hybrids: int  # pictures made and measured by each method of notebook 04
     n_candidates: int  # pictures the flow makes for each one it keeps
     n_per_class: int  # new pictures of each class alone
@@ -86,9 +91,14 @@ PROFILES = {
             own_net_epochs=24,
             ablation_folds=1,
             ablation_epochs=8,
+            ablations=("everything", "no augmentation"),
+            slow_candidates=False,
             adversarial_epochs=6,
             classifier_epochs=100,
             autoencoder_epochs=200,
+            judge_penalties=(300, 1000, 3000),
+            judge_halvings=1,
+            label_plantings=2,
             n_hybrids=24,
             n_candidates=3,
             n_per_class=8,
@@ -102,9 +112,14 @@ PROFILES = {
             own_net_epochs=80,
             ablation_folds=2,
             ablation_epochs=24,
+            ablations=(),
+            slow_candidates=True,
             adversarial_epochs=40,
             classifier_epochs=100,
             autoencoder_epochs=600,
+            judge_penalties=(100, 300, 1000, 3000, 10_000),
+            judge_halvings=3,
+            label_plantings=5,
             n_hybrids=64,
             n_candidates=16,
             n_per_class=1000,

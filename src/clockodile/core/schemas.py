@@ -17,11 +17,12 @@ class Schema:
     """
 
     parts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    further: str = ""  # dtype kind that all other columns must have; "" = any
 
 
-def columns(**kinds: str) -> Schema:
+def columns(further: str = "", **kinds: str) -> Schema:
     """Schema of a table: one kind per column."""
-    return Schema({name: (kind, 1) for name, kind in kinds.items()})
+    return Schema({name: (kind, 1) for name, kind in kinds.items()}, further)
 
 
 # S seeds, N training images in dataset order, C classes, D features
@@ -61,10 +62,10 @@ SCHEMAS = {
         **{"megabytes": "f", "seconds": "f"},
     ),
     # notebook 03
-    "ambiguous.csv": columns(  # all but id, label, quadrant, rank and reason in [0, 1], higher = more ambiguous
-        **{"id": "U", "label": "i", "p": "f", "misclassified": "f", "centre_distance": "f", "entropy": "f"},
-        **{"disagreement": "f", "evidence_a": "f", "evidence_b": "f", "quadrant": "U", "score": "f"},
-        **{"rank": "i", "reason": "U"},
+    "ambiguous.csv": columns(  # and a column for each of ambiguous.score_table.SCORES, in [0, 1]
+        further="f",
+        **{"id": "U", "label": "i", "p": "f", "score": "f", "rank": "i", "quadrant": "U"},
+        **{"evidence_a": "f", "evidence_b": "f", "reason": "U"},
     ),
     "codes.npz": Schema({"codes": ("f", 3)}),  # (A, N, D) of A autoencoders
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
@@ -100,7 +101,9 @@ def schema_of(name: str) -> Schema:
 
 def check_schema(name: str, content: pd.DataFrame | Mapping[str, np.ndarray]) -> None:
     """Raise ValueError when `content` lacks a part of its schema or has one of the wrong kind or dimensions."""
-    for part, (kind, dimensions) in schema_of(name).parts.items():
+    schema = schema_of(name)
+    others = {part: (schema.further, 1) for part in content if schema.further and part not in schema.parts}
+    for part, (kind, dimensions) in {**schema.parts, **others}.items():
         if part not in content:
             raise ValueError(f"{name}: '{part}' is missing; there are {', '.join(content)}")
         values = content[part]

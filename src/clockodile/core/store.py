@@ -1,28 +1,37 @@
 """What the notebooks hand to each other: files in one run folder, each complete or absent, each with its origin.
 
-Beside a table or an array file, `provenance/<name>.json` records the configuration it came from and a checksum:
-`cached` uses a file again only when both still match. Weights carry the same record inside the safetensors file.
+Beside a table or an array file, `provenance/<name>.json` records the configuration and the code it came from and a
+checksum: `cached` uses a file again only when all three still match. Weights carry the same record inside the
+safetensors file. A damaged file is named in a warning before its content is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from clockodile.core.atomic_files import atomic, file_digest, read_json, write_json
 from clockodile.core.errors import UserError
 from clockodile.core.schemas import check_schema, schema_of
+from clockodile.core.source_code import source_key
+
+LOG = logging.getLogger(__name__)
+_made_anew: set[tuple[Path, str]] = (
+    set()
+)  # files, with their keys, that were made again although they were there
 
 
 def key_of(config: Mapping) -> str:
@@ -47,11 +56,18 @@ def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
 
 
 def save(
-    run_dir: Path, name: str, content: pd.DataFrame | Mapping, config: Mapping, seconds: float = 0.0
+    run_dir: Path,
+    name: str,
+    content: pd.DataFrame | Mapping,
+    config: Mapping,
+    seconds: float = 0.0,
+    *,
+    source: str = "",
 ) -> None:
     """Write a table (.csv), arrays (.npz) or an object (.json) into the run folder, with its provenance.
 
-    Tables and arrays must fit schemas.SCHEMAS[name]; `config` is what the content depends on (JSON types).
+    Tables and arrays must fit schemas.SCHEMAS[name]; `config` is what the content depends on (JSON types), `source` the
+    key of the code that made it.
     """
     path = Path(run_dir) / name
     if path.suffix == ".json":
@@ -67,6 +83,7 @@ def save(
     record = {
         "config": dict(config),
         "key": key_of(config),
+        "source": source,
         "sha256": file_digest(path),
         "seconds": round(seconds, 2),
     }
@@ -94,19 +111,24 @@ def load(run_dir: Path, name: str) -> pd.DataFrame | dict:
 
 
 def load_cached(
-    run_dir: Path, name: str, config: Mapping, *, subset: bool = False
+    run_dir: Path, name: str, config: Mapping, *, subset: bool = False, source: str | None = None
 ) -> pd.DataFrame | dict | None:
     """The stored content of `name` when it came from exactly this `config` and is undamaged, else None.
 
-    partly: enough if the entries in `config` agree, whatever else the stored configuration says. A notebook uses it for
-    what an earlier one made with parameters of its own.
+    subset: enough if the entries in `config` agree, whatever else the stored configuration says. A notebook uses it for
+    what an earlier one made with parameters of its own. source: the key of the code that must have made it, None for
+    any.
     """
+    record = read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}
     stored = recorded_config(run_dir, name, config)
     if stored is None or (len(stored) > len(config) and not subset):
         return None
+    if source not in (None, record.get("source")):
+        return None
     try:
         return load(run_dir, name)
-    except (UserError, ValueError):
+    except (UserError, ValueError, OSError) as error:
+        LOG.warning("%s", error)
         return None
 
 
@@ -129,6 +151,11 @@ def invalidate(run_dir: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def begin_run() -> None:
+    """From now on `retrain` and `anew` make everything again, once, even what this process has made again before."""
+    _made_anew.clear()
+
+
 def cached(
     run_dir: Path,
     name: str,
@@ -136,18 +163,23 @@ def cached(
     make: Callable[[], pd.DataFrame | Mapping],
     *,
     anew: bool = False,
+    depends: Sequence[Callable] = (),
 ):
-    """What `make()` returns, made only once for each `config`: stored in the run folder and used again after.
+    """What `make()` returns, made only once for each `config` and code: stored in the run folder and used again after.
 
     A missing, damaged or outdated file is made anew, so a run that was killed continues where it stopped; `anew` makes
-    it in any case.
+    it in any case, but only once in a run. depends: functions that `make` calls without naming them.
     """
-    stored = None if anew else load_cached(run_dir, name, config)
+    source = source_key(make, *depends)
+    made = (Path(run_dir) / name, key_of(config))
+    stored = None if anew and made not in _made_anew else load_cached(run_dir, name, config, source=source)
     if stored is None:
         start = time.perf_counter()
         content = make()
-        save(run_dir, name, content, config, time.perf_counter() - start)
+        save(run_dir, name, content, config, time.perf_counter() - start, source=source)
         stored = load(run_dir, name)
+        if anew:
+            _made_anew.add(made)
     return stored
 
 
@@ -170,33 +202,98 @@ def shipped_weights() -> Path:
     return Path(str(resources.files("clockodile") / "weights"))
 
 
-def read_weights(path: Path, fits: Callable[[dict], bool], origin: str) -> Checkpoint | None:
-    """Weights in `path` if their record `fits`; None when missing, damaged or of another training."""
+def digest(state: Mapping[str, torch.Tensor], text: str = "") -> str:
+    """SHA-256 of tensors and a text, hexadecimal."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(state):
+        found.update(f"{name} {state[name].dtype} {tuple(state[name].shape)}".encode())
+        found.update(state[name].cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def check_finite(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Raise UserError when a weight is NaN or infinite."""
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: '{name}' holds a number that is not finite; its training failed")
+
+
+def write_weights(path: Path, state: Mapping[str, torch.Tensor], record: Mapping) -> None:
+    """Write tensors, what is to be said of them (JSON types) and a checksum of both into one file, atomically.
+
+    Raises UserError for a weight that is not finite, ValueError or TypeError for a record that is no JSON, before
+    anything is written.
+    """
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    check_finite(path, state)
+    text = json.dumps(record, sort_keys=True, allow_nan=False)
+    whole = json.dumps({**record, "sha256": digest(state, text)}, sort_keys=True)
+    with atomic(Path(path)) as temporary:  # one entry, because safetensors writes several in random order
+        save_file(state, temporary, metadata={"clockodile": whole})
+
+
+def read_record(path: Path) -> dict:
+    """What a file of weights says of itself. Raises UserError for a missing, damaged or foreign file."""
+    if not Path(path).is_file():
+        raise UserError(f"there is no file {path}, which should hold trained weights")
     try:
         with safe_open(path, framework="pt") as file:
-            record = json.loads((file.metadata() or {})["clockodile"])
-        if not fits(record):
-            return None
-        return Checkpoint(load_file(path), record["metrics"], record["seconds"], origin, record["config"])
-    except Exception:  # safetensors has its own error type for each kind of damage; all mean "train again"
+            return dict(json.loads(file.metadata()["clockodile"]))
+    except PermissionError:
+        raise UserError(f"{path} cannot be read (permission denied)") from None
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        raise UserError(
+            f"{path} is damaged or holds none of our weights; delete it and make it again"
+        ) from None
+
+
+def read_weights(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """What `write_weights` wrote: the record and the tensors. Raises UserError as `read_record` does, and for a file
+    whose checksum is another's.
+    """
+    record = read_record(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise UserError(f"{path} is damaged; delete it and make it again") from None
+    if record.pop("sha256", None) != digest(state, json.dumps(record, sort_keys=True)):
+        raise UserError(f"{path} is damaged or was edited; delete it and make it again")
+    check_finite(path, state)
+    return record, state
+
+
+def read_checkpoint(path: Path, origin: str = "run folder") -> Checkpoint:
+    """What `fit_or_load` wrote. Raises UserError for a missing, damaged or foreign file."""
+    record, state = read_weights(path)
+    if not record.keys() >= {"config", "metrics", "seconds"}:
+        raise UserError(f"{path} holds no trained net; delete it and make it again")
+    return Checkpoint(state, record["metrics"], record["seconds"], origin, record["config"])
+
+
+def checkpoint_if(path: Path, fits: Callable[[dict], bool], origin: str) -> Checkpoint | None:
+    """The weights in `path` if their record `fits`, else None; a damaged file is named in a warning."""
+    if not path.is_file():
+        return None
+    try:
+        return read_checkpoint(path, origin) if fits(read_record(path)) else None
+    except UserError as error:
+        LOG.warning("%s", error)
         return None
 
 
-def load_fitted(name: str, config: Mapping, data_fingerprint: str, *, run_dir: Path) -> Checkpoint | None:
-    """Weights of this name, configuration and data in the run folder, else shipped ones, else None."""
-    key = key_of({"config": dict(config), "data": data_fingerprint})
-    path = Path(run_dir) / f"{name}.safetensors"
-    for place, origin in ((path, "run folder"), (shipped_weights() / path.name, "shipped")):
-        fitted = read_weights(place, lambda record: record["key"] == key, origin)
-        if fitted is not None:
-            return fitted
-    return None
+def load_shipped(name: str, wanted: Mapping, data_fingerprint: str | None = None) -> Checkpoint | None:
+    """Weights that come with the package if their configuration agrees with every entry of `wanted`, else None.
 
+    data_fingerprint: of the images they must have been trained on; None for any. Which version of the code trained them
+    does not matter: better nets that are there need not be trained again.
+    """
 
-def load_shipped(name: str, wanted: Mapping) -> Checkpoint | None:
-    """Weights that come with the package if their configuration agrees with every entry of `wanted`, else None."""
-    path = shipped_weights() / f"{Path(name).name}.safetensors"
-    return read_weights(path, lambda record: matches(record["config"], wanted), "shipped")
+    def fits(record: dict) -> bool:
+        same_data = data_fingerprint is None or record.get("data") == data_fingerprint
+        return same_data and matches(record.get("config", {}), wanted)
+
+    return checkpoint_if(shipped_weights() / f"{Path(name).name}.safetensors", fits, "shipped")
 
 
 def fit_or_load(
@@ -208,34 +305,42 @@ def fit_or_load(
     run_dir: Path,
     retrain: bool = False,
     accept_shipped_if: Mapping | None = None,
+    shipped: Callable[[], Checkpoint | None] | None = None,
+    depends: Sequence[Callable] = (),
 ) -> Checkpoint:
-    """Load the weights `name` trained with this configuration on these data, or train and save them.
+    """Load the weights `name` trained with this configuration, code and data, or train and save them.
 
-    name: path inside the run folder without suffix, such as "classifier/report_000-seed0".
-    config: everything training depends on besides the data (JSON types).
-    fit: returns (state dict of tensors, metrics as JSON types); called only when nothing matches or `retrain`.
-    enough: what shipped weights must agree with if that is less than all of `config`: they may have been trained longer
-    than this profile would. Looked for in the run folder first, then among the shipped weights, which are then copied
-    into the run folder for the command line.
+    name: path inside the run folder without suffix, such as "classifier/three_block_net-seed0".
+    config: everything training depends on besides data and code (JSON types).
+    fit: returns (state dict of tensors, metrics as JSON types); called only when nothing matches, or once in a run when
+    `retrain`. depends: functions that `fit` calls without naming them (see source_code.source_key).
+    accept_shipped_if: what shipped weights must agree with if that is less than all of `config` and the data: they may
+    have been trained longer than this profile would. They are looked for after the run folder, and copied into it for
+    the command line. shipped: finds them in another file; they are not copied.
     """
-    record = {"config": dict(config), "data": data_fingerprint}
-    key = key_of(record)
-    path = Path(run_dir) / f"{name}.safetensors"
-    stored = None if retrain else load_fitted(name, config, data_fingerprint, run_dir=run_dir)
-    if stored is None and accept_shipped_if is not None and not retrain:
-        stored = load_shipped(name, accept_shipped_if)
-    if stored is not None:
-        if stored.origin == "shipped":
-            with atomic(path) as temporary:
-                shutil.copyfile(shipped_weights() / path.name, temporary)
-        return stored
+    record = {"config": dict(config), "data": data_fingerprint, "source": source_key(fit, *depends)}
+    path, key = Path(run_dir) / f"{name}.safetensors", key_of(record)
+    if not retrain or (path, key) in _made_anew:
+        stored = checkpoint_if(path, lambda found: found.get("key") == key, "run folder")
+        if stored is not None:
+            return stored
+    if not retrain:
+        if shipped is not None:
+            stored = shipped()
+        elif accept_shipped_if is not None:
+            stored = load_shipped(name, accept_shipped_if)
+        else:
+            stored = load_shipped(name, config, data_fingerprint)
+        if stored is not None:
+            if shipped is None:
+                with atomic(path) as temporary:
+                    shutil.copyfile(shipped_weights() / path.name, temporary)
+            return stored
     start = time.perf_counter()
     state, metrics = fit()
     seconds = time.perf_counter() - start
+    write_weights(path, state, {**record, "key": key, "metrics": metrics, "seconds": round(seconds, 2)})
+    if retrain:
+        _made_anew.add((path, key))
     state = {part: tensor.detach().cpu().contiguous() for part, tensor in state.items()}
-    with atomic(path) as temporary:
-        text = json.dumps(
-            {**record, "key": key, "metrics": metrics, "seconds": round(seconds, 2)}, sort_keys=True
-        )
-        save_file(state, temporary, metadata={"clockodile": text})
     return Checkpoint(state, metrics, seconds, "trained", dict(config))

@@ -12,6 +12,7 @@ import torch
 
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, Profile, Recipe, get_profile, get_recipe
+from clockodile.core.store import begin_run
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Run:
     seed: int  # all randomness derives from it
     source: str  # "auto" or one name out of recipe.sources
     data_dir: Path | None  # folder with class folders; None = none was given
+    # names, or labels, of the two classes that were asked for; () = none was (see classify.own_net.choose_pair)
+    pair: tuple[str | int, ...] = ()
 
 
 def project_root() -> Path:
@@ -53,6 +56,19 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise UserError unless low <= value <= high: parameters of the right type can still make no sense."""
     if not low <= value <= high:
         raise UserError(f"parameter '{name}' is {value!r}; give one from {low} to {high}")
+
+
+def names_of_pair(pair: str | tuple[int, int]) -> tuple[str | int, ...]:
+    """The two names in "clock, crocodile", or () for an empty text; two labels as they are.
+
+    A notebook calls its labels `pair` too, and a cell may be run twice. Raises UserError for any other number of names.
+    """
+    if not isinstance(pair, str):
+        return tuple(pair)
+    names = tuple(name.strip() for name in pair.split(",")) if pair.strip() else ()
+    if names and (len(names) != 2 or not all(names) or names[0] == names[1]):
+        raise UserError(f"pair is '{pair}'; give the names of two classes with a comma between them")
+    return names
 
 
 def find_data_dir(data_dir: str) -> Path | None:
@@ -89,12 +105,14 @@ def open_run(
     data_dir: str = "",
     run_dir: str = "",
     effort: float = 1.0,
+    pair: str | tuple[int, int] = "",
 ) -> Run:
     """Resolve a notebook's parameters; empty texts mean the environment's or the default value.
 
     profile: "quick", "full" or "" for $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none.
-    run_dir: "" for runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. Raises UserError for an
-    unknown name or a folder that is not there.
+    run_dir: "" for runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. pair: two class names
+    with a comma, two labels, or "". Raises UserError for an unknown name or a folder that is not there. From here on
+    `retrain` trains again what an earlier run in this process has trained.
     """
     picked = get_recipe(recipe)
     profile_picked = get_profile(profile or os.environ.get("CLOCKODILE_PROFILE", "") or "quick")
@@ -114,4 +132,5 @@ def open_run(
     place = (
         Path(run_dir).expanduser().resolve() if run_dir else default_run_dir(picked, profile_picked, folder)
     )
-    return Run(place, picked, profile_picked, seed, source, folder)
+    begin_run()
+    return Run(place, picked, profile_picked, seed, source, folder, names_of_pair(pair))

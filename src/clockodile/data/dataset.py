@@ -20,7 +20,6 @@ from clockodile.data.splits import grouped_folds, split_hash
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # raise it when near-duplicates or folds are found in another way: kept splits are then made anew
 SIZE_STEP = 8  # image sizes are multiples of it: notebook 04 has nets that halve the side three times
 OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
 
@@ -170,7 +169,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         "ids": store.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
         "folds": run.profile.folds,
         "seed": run.seed,
-        "version": VERSION,
+        "source": store.source_key(split_table),
     }
     arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
     store.cached(run.dir, "dataset.npz", config, lambda: arrays)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from clockodile.core.atomic_files import file_digest
+from clockodile.core.source_code import source_key
 from clockodile.core.timing import timed
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
@@ -24,7 +25,6 @@ from clockodile.hybrids.mixing import (
     select_best,
 )
 
-VERSION = 10  # raise it when other pictures are made: stored ones are then made anew
 FLOW_ENTRIES = {
     "flow": 0.0,
     "following": CLASSIFIER_GUIDANCE,
@@ -70,7 +70,7 @@ def config_of(
         "tries": n_candidates,
         "alone": n_per_class,
     }
-    config |= {"version": VERSION, "flow": losses[-1], "ways": ways}
+    config |= {"source": source_key(gather), "flow": losses[-1], "ways": ways}
     return config | {name: file_digest(run.dir / f"generators/{name}.safetensors") for name in TRAINED}
 
 

@@ -19,7 +19,6 @@ from clockodile.learn.models import CompactResNet
 from clockodile.learn.training import TrainConfig, predict, train
 
 NAME = "generators/guidance_classifier"
-VERSION = 3  # raise it when guides or training change their meaning: kept weights are then trained anew
 PLANS = {"quick": TrainConfig(epochs=6), "full": TrainConfig(epochs=20)}  # by profile
 COUNT = {"quick": 1, "full": 2}  # nets; together they are harder to fool than one
 LEAST = 0.01  # log-odds between other things and a typical photograph; what tells less is not divided by
@@ -74,7 +73,7 @@ def fit_guidance_classifier(
         len(data.classes),
         data.images.shape[1],
     )
-    config = {"net": "guides", "version": VERSION, "seed": run.seed, "known": training_set.key}
+    config = {"net": "guides", "seed": run.seed, "known": training_set.key}
     made_with = {"count": count, "plan": asdict(plan)}
 
     def fit() -> tuple[dict, dict]:

@@ -21,7 +21,6 @@ from clockodile.learn.autoencoders import (
     train_autoencoder,
 )
 
-VERSION = 2  # raise it when a net or its training changes its meaning: kept weights are then trained anew
 POINTS = 100  # how many values a kept curve of losses has at most
 
 
@@ -131,7 +130,6 @@ def config_of(name: str, run: Run, data: Dataset) -> dict:
     known = known_photographs(data)
     return {
         "net": name,
-        "version": VERSION,
         "seed": run.seed,
         # which folds there are is not in the data's name
         "known": store.fingerprint(known.images, known.labels),
@@ -166,7 +164,8 @@ def _fit(
 
     config = config_of(name, run, data) | {"plan": plan}
     fitted = store.fit_or_load(
-        f"generators/{name}", config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain
+        *(f"generators/{name}", config, data.fingerprint, fit),
+        **{"run_dir": run.dir, "retrain": retrain, "depends": (train,)},
     )
     # from the kept numbers even when just trained: half precision rounds, and both must draw the same
     state = {

@@ -21,7 +21,6 @@ from clockodile.hybrids.generators.sampling import sample
 from clockodile.hybrids.generators.unet import UNet, learn_classes
 
 LOG = logging.getLogger("clockodile").info
-VERSION = 2  # raise it when net or training change their meaning: kept weights are then trained anew
 NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
 DRAWN, SEEN = "drawn", "seen"  # beside the weights: pictures drawn on the way, marks of known photographs
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
@@ -105,7 +104,7 @@ def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | No
     (N, S, S, 3). None when one of them is a clock or crocodile that it has seen, for that could be held out here; when
     one may be, which at another size only the name of a class can tell; or when it is not there.
     """
-    found = store.load_shipped(NAME, {"net": "flow", "version": VERSION})
+    found = store.load_shipped(NAME, {"net": "flow"})
     if found is None or np.isin(image_hashes(photographs), found.state[SEEN].numpy()).any():
         return None
     same_size = photographs.shape[1] == found.metrics["image_size"]
@@ -132,7 +131,6 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, s
     known = train.fold != HELD_OUT
     config = {
         "net": "flow",
-        "version": VERSION,
         "seed": run.seed,
         "known": store.fingerprint(train.images[known], train.labels[known]),
     }
