@@ -1,11 +1,13 @@
-# make run   all four notebooks on the default recipe, quickly      make test  everything that can be checked
-# make lab   JupyterLab                                             make help  the rest
+# make run   all four notebooks on the default recipe, quickly      make check what to run after each change
+# make lab   JupyterLab                                             make test  everything that can be checked
+# make help  the rest
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 ARGS ?=
+PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: help venv run test lab refresh bench clean
+.PHONY: help venv run check test lab refresh bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -22,14 +24,19 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
 	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@touch $(READY)
 
 run: venv  ## run the four notebooks: make run ARGS="--data-dir my_photos"
 	@$(BIN)/clockodile run $(ARGS)
 
-test: venv  ## unit tests, headless runs, outputs of the committed notebooks, style
+check: venv  ## style and every quick test: 4 minutes on two cores
 	@$(BIN)/ruff check
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test: venv  ## everything: also the notebooks, their solutions and printed facts, the wheel
+	@$(BIN)/ruff check
+	@$(PYTEST) $(ARGS)
 
 lab: venv  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

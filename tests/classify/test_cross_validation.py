@@ -1,6 +1,7 @@
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
 
 from clockodile.classify.cross_validation import class_centres, mean_probability, predict_out_of_fold
@@ -27,6 +28,7 @@ def test_each_image_is_judged_by_the_net_that_did_not_see_it(data):
         assert np.allclose(found["logits"][0, data.fold == fold], predict(net, images[~known]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_nothing_can_be_learned_from_shuffled_labels(data):
     """A leak of held-out images into training would show as accuracy above chance."""
     shuffled = np.random.default_rng(0).permutation(data.labels)

@@ -81,7 +81,8 @@ def run_one(
 
 def find_notebooks(notebooks_dir: Path | None = None) -> list[Path]:
     """The numbered notebooks (01_data.ipynb ...) in order. Raises UserError when there are none."""
-    folder = Path(notebooks_dir) if notebooks_dir else project_root() / "notebooks"
+    carried = Path(clockodile.__file__).parent / "notebooks"  # of an installed package: see setup.py
+    folder = Path(notebooks_dir or (carried if carried.is_dir() else project_root() / "notebooks"))
     found = sorted(path for path in folder.glob("*.ipynb") if re.match(r"\d\d_", path.name))
     if not found:
         raise UserError(f"there are no notebooks in {folder}; run clockodile from a checkout of the project")
