@@ -145,7 +145,7 @@ CASES = (
     refused("zero-byte", lambda root: put_bytes(root / "cat/odd.png", b""), "empty file (0 bytes)"),
     refused("text", lambda root: put_bytes(root / "cat/odd.png", b"Dear diary,\n" * 9), "not an image"),
     refused("1x1", saved(Image.new("RGB", (1, 1))), "too small: 1x1 pixels"),
-    refused("enormous", enormous, "too large: over 89 million pixels"),
+    refused("enormous", enormous, "too large: over 128 million pixels"),
     converted("greyscale", saved(GREY), "greyscale", np.dstack([GREY] * 3)),
     converted("palette", palette, "palette", COLOURS[INDEX]),
     converted(

@@ -11,7 +11,10 @@ from clockodile.core.errors import os_reason
 from clockodile.data.collection import FileNote
 
 SUFFIXES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .jfif .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .avif .jp2".split()
+    (
+        ".png .apng .jpg .jpeg .jpe .jfif .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .avif .jp2"
+        " .heic .heif .hif"
+    ).split()
 )
 DROPPINGS = frozenset(
     ".ds_store thumbs.db ehthumbs.db desktop.ini __macosx @eadir $recycle.bin .trashes".split()
@@ -75,8 +78,6 @@ def _refusal(entry: os.DirEntry) -> str:
     suffix = os.path.splitext(entry.name)[1].lower()
     if suffix in SUFFIXES:
         return ""
-    if suffix in (".heic", ".heif"):
-        return "not an image type this program reads (HEIC photo; export it as JPEG)"
     return f"not an image type ({suffix or 'no suffix'})"
 
 
