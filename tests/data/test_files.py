@@ -223,7 +223,7 @@ def test_iphone_photos_are_read_whatever_their_suffix(tmp_path, orientation, suf
 def test_without_its_reader_a_heic_file_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_reads_heif", lambda: False)
     (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 50)
-    with pytest.raises(InvalidImage, match="HEIC photo: install pillow-heif, or export it as JPEG"):
+    with pytest.raises(InvalidImage, match="install pillow-heif, or export it as JPEG"):
         read_image(tmp_path / "a.jpg", 32)
 
 

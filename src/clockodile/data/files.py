@@ -118,7 +118,7 @@ def _open_header(file) -> Image.Image:
     file.seek(0)
     heif = start[4:8] == b"ftyp" and not start[8:].startswith(b"avi")  # also iPhone photos renamed to .jpg
     if heif and not _reads_heif():
-        raise InvalidImage("HEIC photo: install pillow-heif, or export it as JPEG")
+        raise InvalidImage("HEIC photo (install pillow-heif, or export it as JPEG)")
     try:
         with _quietly():
             image = Image.open(file, formats=(*FORMATS, "HEIF") if heif else FORMATS)
