@@ -64,12 +64,15 @@ class ProgressPrinter(Progress):
 
     def tell_data(self) -> None:
         """The source of the images and why it was taken; loudly when they are not photographs."""
-        source = (read_json(self.run.dir / "data_card.json") or {}).get("source")
+        card = read_json(self.run.dir / "data_card.json") or {}
+        source = card.get("source")
         if not source:
             return
         print(f"images   {source['kind']}" + ("" if source.get("stamp") else f": {source['why']}"))
         if source.get("stamp"):
             print(f"NOTE: {source['stamp']} images, not photographs: {source['why']}")
+        for warning in card.get("warnings", ()):
+            print(f"NOTE: {warning}")
         sys.stdout.flush()
         self.data_told = True
 

@@ -74,7 +74,7 @@ def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None) -> 
     runs = Path(os.environ.get("CLOCKODILE_RUNS") or project_root() / "runs")
     what = recipe.name
     if not recipe.classes and data_dir is not None:  # the recipe for users' own folders
-        place = hashlib.sha256(str(data_dir).encode()).hexdigest()[:6]  # two folders may have the same name
+        place = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:6]  # two folders may have the same name
         what = re.sub(r"[^\w.-]+", "_", data_dir.name) or recipe.name
         what = f"{what}-{place}"
     return runs / f"{what}-{profile.name}"
