@@ -126,13 +126,6 @@ def test_when_nothing_can_be_judged(capsys):
     assert code == 2 and json.loads(out)["refused"][0]["path"] == "bad.png"
 
 
-def test_a_folder_that_holds_only_phone_photos_says_so(capsys):
-    Path("phone").mkdir()
-    Path("phone/1.heic").write_text("x")
-    code, _, err = predict(capsys, "run", "phone")
-    assert code == 2 and "export it as JPEG" in err
-
-
 # --- where it is written -----------------------------------------------------------------------------------
 
 

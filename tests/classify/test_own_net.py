@@ -287,10 +287,23 @@ def test_kept_predictions_are_used_again(run, data):
 
 def test_test_images_are_asked_once_and_only_where_there_are_any(data):
     nets = [Brightness(weight=8.0), Brightness(weight=9.0)]
-    (row,) = official_test_row(nets, data)
+    assert official_test_row(nets, data) == []
+    tests = replace(data, split=np.full(len(data), "test"))
+    (row,) = official_test_row(nets, tests)
     right = (predict(nets[0], data.tensor(), mirrored=True).argmax(1).numpy() == data.labels).mean()
-    assert row["mean"] == pytest.approx(right) and "95 % interval" in row["note"]
-    assert official_test_row(nets, data.rows(np.zeros(len(data), bool))) == []
+    assert (
+        row["mean"] == pytest.approx(right) and "95 % interval" in row["note"] and "left" not in row["note"]
+    )
+
+
+def test_test_images_with_a_twin_in_training_are_not_asked(data):
+    nets, rows, half = [Brightness(weight=8.0)], np.arange(len(data)), len(data) // 2
+    split, group = np.where(rows % 2, "test", "train"), rows - rows % 2 * (rows < half)
+    (row,) = official_test_row(nets, replace(data, split=split, group=group))
+    fresh = data.rows((rows % 2 == 1) & (rows >= half))
+    right = (predict(nets[0], fresh.tensor(), mirrored=True).argmax(1).numpy() == fresh.labels).mean()
+    assert row["mean"] == pytest.approx(right)
+    assert row["note"].endswith(f"; {half // 2} with a near-duplicate in training left out")
 
 
 OTHER_PREDICTIONS = {

@@ -37,3 +37,11 @@ def test_a_damaged_file_reads_as_none(tmp_path, content):
     (tmp_path / "result.json").write_text(content)
     assert atomic_files.read_json(tmp_path / "result.json") is None
     assert atomic_files.read_json(tmp_path / "missing.json") is None
+
+
+def test_names_that_are_no_text_survive(tmp_path):
+    names = {os.fsdecode(b"photos\xe9"): "鰐 é", "path": os.fsdecode(b"\xff/x")}
+    path = tmp_path / os.fsdecode(b"out\xe9") / "result.json"
+    atomic_files.write_json(path, names)
+    assert atomic_files.read_json(path) == names
+    assert "鰐 é" in path.read_bytes().decode("utf-8")

@@ -1,14 +1,19 @@
+import hashlib
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from made_photos import write_photos
+from PIL import Image
 
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import open_run
-from clockodile.data.dataset import as_images, as_tensor, load_dataset, prepare_dataset
+from clockodile.data import dataset
+from clockodile.data.collection import Collection, Source
+from clockodile.data.dataset import as_images, as_tensor, load_dataset, prepare_dataset, split_table
 
 
 def test_images_survive_the_way_to_tensors_and_back(data):
@@ -58,6 +63,100 @@ def test_new_photos_are_seen_by_notebook_01(run, photos):
     after = prepare_dataset(run)
     assert len(after) == len(before) - 1 == len(load_dataset(run))
     assert after.fingerprint != before.fingerprint
+
+
+def move(photos):
+    (photos / "striped" / "photo 0.png").rename(photos / "dotted" / "moved.png")
+
+
+def remove(photos):
+    (photos / "striped" / "photo 0.png").unlink()
+
+
+@pytest.mark.parametrize("change", [move, remove])
+def test_later_notebooks_see_that_photos_changed_and_say_so(run, photos, caplog, change):
+    before = prepare_dataset(run, image_size=24)
+    change(photos)
+    after = load_dataset(run)
+    assert after.fingerprint != before.fingerprint and after.images.shape[1] == 24
+    assert [record.message for record in caplog.records] == [f"NOTE: {dataset.CHANGED}"]
+    assert after.card["warnings"] == [dataset.CHANGED]
+    assert load_dataset(run).card == after.card and len(caplog.records) == 1, "once"
+    assert prepare_dataset(run).card["warnings"] == [], "until notebook 01 has seen them"
+
+
+def test_photos_that_were_merely_touched_keep_everything(run, photos, caplog):
+    before, stamp = prepare_dataset(run), (run.dir / "splits.csv").stat().st_mtime_ns
+    os.utime(photos / "striped" / "photo 0.png")
+    assert np.array_equal(load_dataset(run).fold, before.fold)
+    assert (run.dir / "splits.csv").stat().st_mtime_ns == stamp and not caplog.records
+
+
+def test_unchanged_photos_are_not_read_again(run, monkeypatch):
+    prepare_dataset(run)
+    monkeypatch.setattr(dataset, "collect", None)
+    assert len(load_dataset(run)) == 48
+
+
+def test_what_became_no_class_is_said_and_kept_in_the_card(run, photos, caplog):
+    (photos / "films").mkdir()
+    (photos / "films" / "1.mov").write_bytes(b"film")
+    card = prepare_dataset(run).card
+    assert len(card["warnings"]) == 1 and "folder 'films' is no class" in card["warnings"][0]
+    assert caplog.records[0].message == f"NOTE: {card['warnings'][0]}"
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path):
+    photos = write_photos(tmp_path / os.fsdecode(b"photos\xe9"))
+    opened = open_run(recipe="folder", data_dir=str(photos), run_dir=str(tmp_path / os.fsdecode(b"run\xe9")))
+    made = prepare_dataset(opened)
+    assert load_dataset(opened).card == made.card and made.card["source"]["where"] == "photos\\udce9"
+
+
+def test_background_that_shows_a_labelled_image_is_left_out_with_a_note(run, photos):
+    (photos / "background").mkdir()
+    write_photos(photos / "background", classes=("noise", "discs"), count=6)
+    shown = prepare_dataset(run, image_size=40).part("train")
+    for name, pixels in (("crop", np.roll(shown.images[3], 2, axis=1)), ("mirror", shown.images[9][:, ::-1])):
+        Image.fromarray(pixels).save(photos / "background" / f"{name}.png")
+    data = prepare_dataset(run, image_size=40)
+    assert not set(data.ids) & {"background/crop", "background/mirror"} and len(data.part("train")) == 48
+    notes = {note["path"]: note["reason"] for note in data.card["notes"] if not note["used"]}
+    assert notes["background/crop"] == f"shows the same as {shown.ids[3]}; left out of the background"
+    assert notes["background/mirror"] == f"shows the same as {shown.ids[9]}; left out of the background"
+
+
+def collection_of(data, split):
+    """The made pictures as what a source returns."""
+    source = Source("folder", "made", "asked", "none")
+    return Collection(data.images, data.labels, data.ids, split, data.classes, source)
+
+
+def test_a_pair_that_a_person_saw_moves_nobody_else(data, tmp_path):
+    collection = collection_of(data, data.split)
+    before, _ = split_table(collection, folds=5, seed=0)
+    groups = before.groupby("group").filter(lambda rows: len(rows) == 1)
+    one = groups.index[0]
+    other = next(row for row in groups.index if before["fold"][row] != before["fold"][one])
+    digests = [hashlib.sha256(data.images[row].tobytes()).hexdigest() for row in (other, one)]
+    table = tmp_path / "pairs.csv"
+    table.write_text("first,second\n" + ",".join(digests) + "\n")
+    after, pairs = split_table(collection, folds=5, seed=0, known=table)
+    assert (one, other) in set(zip(pairs["first"], pairs["second"], strict=True))
+    assert after["group"][one] == after["group"][other] and after["fold"][one] == after["fold"][other]
+    moved = after.index[after["fold"] != before["fold"]]
+    assert set(moved) <= {one, other} and len(moved) == 1
+
+
+def test_test_images_with_a_twin_in_training_are_left_out_and_counted(data):
+    split = np.where(np.arange(len(data)) < 100, "train", "test")
+    group = np.arange(len(data))
+    group[[100, 101, 102]] = [3, 3, 4]  # twins of training images
+    group[[110, 111]] = 110  # of each other alone
+    whole = replace(data, split=split, group=group, fold=np.where(split == "train", data.fold, -1))
+    tests, left_out = whole.fresh_tests()
+    assert left_out == 3 and tests.ids.tolist() == data.ids[103:].tolist()
+    assert whole.part("train").fresh_tests()[1] == 0
 
 
 def test_parts_of_two_data_sets_are_never_mixed(run, photos):

@@ -1,8 +1,18 @@
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from clockodile.data.duplicates import find_near_duplicates, grey, group_by_pairs, pair_correlation
+from clockodile.data.duplicates import (
+    KNOWN_PAIRS,
+    find_near_duplicates,
+    grey,
+    group_by_pairs,
+    known_pairs,
+    pair_correlation,
+    twins_of,
+)
 
 
 @pytest.fixture
@@ -84,3 +94,33 @@ def test_groups_follow_chains():
     assert group[0] == group[1] == group[2] and group[5] == group[6]
     assert len(set(group)) == 5
     assert len(set(group_by_pairs(3, pairs.head(0)))) == 3
+
+
+@pytest.mark.parametrize("kind", ["same", "mirrored", "darker", "moved", "noisy", "grey"])
+def test_twins_are_found_among_other_pictures(pictures, data, kind):
+    others = np.stack([data.images[0], copy_of(pictures[4], kind), data.images[1]])
+    assert twins_of(pictures, others).tolist() == [-1, 4, -1]
+    assert len(twins_of(pictures, others[:0])) == 0
+
+
+def pair_table(path, *pairs):
+    lines = [",".join(hashlib.sha256(image.tobytes()).hexdigest() for image in pair) for pair in pairs]
+    path.write_text("\n".join(["first,second", *lines]) + "\n")
+    return path
+
+
+def test_pairs_that_a_person_saw_are_found_by_their_pixels(tmp_path, pictures):
+    table = pair_table(
+        tmp_path / "pairs.csv",
+        (pictures[7], pictures[2]),
+        (pictures[3], pictures[3] ^ 1),
+        (pictures[0], pictures[9]),
+    )
+    found = known_pairs(pictures, table)
+    assert found[["first", "second"]].to_numpy().tolist() == [[2, 7], [0, 9]]
+    assert found.columns.tolist() == find_near_duplicates(pictures).columns.tolist()
+    assert known_pairs(pictures[:1], table).empty
+
+
+def test_the_table_of_the_package_can_be_read(pictures):
+    assert KNOWN_PAIRS.is_file() and known_pairs(pictures).empty

@@ -1,5 +1,6 @@
 """Class folders in every state people leave them in."""
 
+import os
 import struct
 import unicodedata
 import warnings
@@ -14,7 +15,7 @@ from PIL import Image
 from tiny_folders import ANY, PETS, SIZE, check_contract, pets, photo, put
 
 from clockodile.core.errors import UserError
-from clockodile.data.folders import folder_collection
+from clockodile.data.folders import folder_collection, folder_state
 
 # --- every kind of bad or odd file, one case each -----------------------------------------------------------
 
@@ -145,7 +146,7 @@ CASES = (
     refused("zero-byte", lambda root: put_bytes(root / "cat/odd.png", b""), "empty file (0 bytes)"),
     refused("text", lambda root: put_bytes(root / "cat/odd.png", b"Dear diary,\n" * 9), "not an image"),
     refused("1x1", saved(Image.new("RGB", (1, 1))), "too small: 1x1 pixels"),
-    refused("enormous", enormous, "too large: over 89 million pixels"),
+    refused("enormous", enormous, "too large: over 128 million pixels"),
     converted("greyscale", saved(GREY), "greyscale", np.dstack([GREY] * 3)),
     converted("palette", palette, "palette", COLOURS[INDEX]),
     converted(
@@ -334,6 +335,15 @@ def few(root):
         put_bytes(root / "dog" / f"{number}.png", b"")
 
 
+def split_and_models(root):
+    pets(root / "train"), pets(root / "test"), pets(root, classes=("models",))
+
+
+def split_and_empty(root):
+    pets(root / "train"), pets(root, classes=("test1",))
+    (root / "models").mkdir()
+
+
 def loose(root):
     put(root / "1.png")
     put(root / "2.png")
@@ -370,7 +380,41 @@ def loose(root):
             lambda root: pets(root / "mine"),
             "only one class folder, 'mine', in {root}; point data_dir at {root}/mine",
         ),
-        (ANY, lambda root: pets(root, classes=("train", "test")), "are parts of a split, not classes; point"),
+        (
+            ANY,
+            lambda root: pets(root, classes=("train", "test")),
+            "'test' and 'train' in {root}: parts of a split, not classes; move such folders elsewhere",
+        ),
+        (
+            ANY,
+            split_and_models,
+            "'test' and 'train' in {root}: parts of a split, not classes; point data_dir at",
+        ),
+        (
+            ANY,
+            split_and_empty,
+            "'test1' and 'train' in {root}: parts of a split, not classes; point data_dir at",
+        ),
+        (
+            ANY,
+            lambda root: pets(root, classes=("trainA", "trainB", "my_test_set")),
+            "'my_test_set' and 'trainA' and 'trainB' in {root}: parts of a split",
+        ),
+        (
+            ANY,
+            lambda root: pets(root, classes=("cats", "dogs", "test")),
+            "'test' in {root}: parts of a split, not classes; move such folders elsewhere, or rename",
+        ),
+        (
+            ANY,
+            lambda root: pets(root / "train") and pets(root, classes=("extra",)),
+            "'train' in {root}: parts of a split, not classes; point data_dir at {root}/train",
+        ),
+        (
+            ANY,
+            lambda root: pets(root, classes=("ape", "zebra")) and pets(root / "any"),
+            "both {root} and 'any' in it hold folders; point data_dir at {root}/any, or rename it",
+        ),
         (
             ANY,
             lambda root: pets(root, 2),
@@ -384,3 +428,131 @@ def test_a_folder_that_cannot_be_used_says_what_to_do(tmp_path, recipe, build, m
     with pytest.raises(UserError) as caught:
         folder_collection(recipe, root, SIZE)
     assert message.format(root=root) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("car", "plane", "train"),
+        ("trainers", "valley"),
+        ("rapid test", "slow test"),
+        ("contest", "train", "validity"),
+    ],
+    ids=str,
+)
+def test_classes_that_merely_sound_like_a_split(tmp_path, classes):
+    assert folder_collection(ANY, pets(tmp_path, classes=classes), SIZE).classes == classes
+
+
+# --- what must never vanish without a word ------------------------------------------------------------------
+
+
+def test_a_folder_that_is_no_class_says_so_and_lists_its_files(tmp_path):
+    pets(tmp_path)
+    for number in range(3):
+        put_bytes(tmp_path / "birds" / f"{number}.mov", b"film")
+    (tmp_path / "empty").mkdir()
+    collection = folder_collection(ANY, tmp_path, SIZE)
+    assert collection.classes == ("cat", "dog")
+    reasons = {note.path: note.reason for note in collection.notes}
+    assert reasons.pop("birds") == reasons.pop("empty") == "no images in this folder; not a class"
+    assert reasons == {f"birds/{number}.mov": "not an image type (.mov)" for number in range(3)}
+    assert collection.warnings == (
+        "folder 'birds' is no class: no file in it is an image; "
+        "commonest refusal: not an image type (.mov) (3 files)",
+        "folder 'empty' is no class: it holds no files",
+    )
+
+
+def test_a_class_of_which_most_is_missing_says_so(tmp_path):
+    pets(tmp_path)
+    for number in range(5):
+        put_bytes(tmp_path / "dog" / f"bad{number}.png", b"")
+    (warning,) = folder_collection(ANY, tmp_path, SIZE).warnings
+    assert warning == (
+        "class 'dog': 5 files are not used, 4 are; commonest refusal: empty file (0 bytes) (5 files)"
+    )
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Folders that cannot be opened: the tests may run as root, whom chmod does not stop."""
+    forbidden, scandir = set(), os.scandir
+
+    def guarded(path):
+        if Path(path) in forbidden:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    return forbidden.add
+
+
+@pytest.mark.parametrize("recipe", [PETS, ANY], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("name", ["dog", "background"])
+def test_a_class_folder_that_cannot_be_opened_is_an_error(tmp_path, forbid, recipe, name):
+    pets(tmp_path, classes=("cat", "dog", "background"))
+    forbid(tmp_path / name)
+    with pytest.raises(
+        UserError, match=f"{tmp_path}/{name} cannot be opened .permission denied.; allow it, or"
+    ):
+        folder_collection(recipe, tmp_path, SIZE)
+
+
+def test_a_folder_in_a_class_that_cannot_be_opened_is_said_aloud_and_counted(tmp_path, forbid):
+    pets(tmp_path, 2)
+    pets(tmp_path / "dog", 3, ("holiday",))
+    forbid(tmp_path / "dog" / "holiday")
+    with pytest.raises(UserError, match="'cat' has 2 usable images in .*cat, 3 are needed; add"):
+        folder_collection(PETS, tmp_path, SIZE)
+    pets(tmp_path, 3, ("cat",))
+    with pytest.raises(
+        UserError, match="'dog' has 2 .*refusal: folder cannot be opened .permission denied. .1 f"
+    ):
+        folder_collection(PETS, tmp_path, SIZE)
+    pets(tmp_path)
+    assert folder_collection(PETS, tmp_path, SIZE).warnings == (
+        "dog/holiday: folder cannot be opened (permission denied)",
+    )
+
+
+@pytest.mark.parametrize("mark", ["run.json", "data_card.json"])
+@pytest.mark.parametrize("place", ["results", "cat/results", "."])
+def test_what_this_program_made_is_no_photograph(tmp_path, mark, place):
+    pets(tmp_path)
+    pets(tmp_path / place, classes=("figures",))
+    put_bytes(tmp_path / place / mark, b"{}")
+    collection = folder_collection(ANY, tmp_path, SIZE)
+    assert collection.classes == ("cat", "dog") and len(collection.images) == 8
+    made = [note.path for note in collection.notes if note.reason.startswith("made by this program")]
+    assert made == ["figures" if place == "." else place]
+
+
+def test_what_lies_beside_the_folder_of_the_classes_is_noted(tmp_path):
+    pets(tmp_path / "any")
+    pets(tmp_path, classes=("ape",))
+    collection = folder_collection(ANY, tmp_path, SIZE)
+    assert collection.classes == ("cat", "dog")
+    assert [(note.path, note.used) for note in collection.notes] == [("ape", False)]
+
+
+# --- whether the files are those of before ------------------------------------------------------------------
+
+
+def change_a_picture(root):
+    put(root / "cat" / "1.png", photo(77))
+
+
+def move_a_picture(root):
+    (root / "cat" / "1.png").rename(root / "dog" / "moved.png")
+
+
+@pytest.mark.parametrize(
+    "change", [change_a_picture, move_a_picture, lambda root: (root / "dog/2.png").unlink()]
+)
+def test_a_change_of_the_files_is_seen_without_reading_them(tmp_path, change):
+    before = folder_collection(ANY, pets(tmp_path), SIZE).source.files
+    put_bytes(tmp_path / "cat" / "notes.txt", b"no image")
+    assert folder_state(ANY, tmp_path) == before != ""
+    change(tmp_path)
+    assert folder_state(ANY, tmp_path) != before

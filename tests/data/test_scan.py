@@ -43,7 +43,7 @@ def test_names_are_made_printable():
 def test_scan_lists_images_in_order_and_everything_else_as_notes(tmp_path):
     for name in (
         "10.png",
-        "2.PNG",
+        "2.HEIC",
         "sub/1.jpg",
         "sub/deep er/é.gif",
         ".hidden.png",
@@ -52,12 +52,12 @@ def test_scan_lists_images_in_order_and_everything_else_as_notes(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    for name in (".DS_Store", "__MACOSX/1.png", "notes.txt", "README", "photo.HEIC"):
+    for name in (".DS_Store", "__MACOSX/1.png", "notes.txt", "README", "film.MOV"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     found, notes = scan_folder(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found] == [
-        "2.PNG",
+        "2.HEIC",
         "10.png",
         "sub/1.jpg",
         "sub/deep er/é.gif",
@@ -65,7 +65,7 @@ def test_scan_lists_images_in_order_and_everything_else_as_notes(tmp_path):
     reasons = {note.path: note.reason for note in notes}
     assert reasons[".hidden.png"] == "hidden" and reasons[".git"] == "hidden (folder)"
     assert reasons["Thumbs.db"] == reasons[".DS_Store"] == "left by the operating system"
-    assert "operating system" in reasons["__MACOSX"] and "HEIC" in reasons["photo.HEIC"]
+    assert "operating system" in reasons["__MACOSX"] and "(.mov)" in reasons["film.MOV"]
     assert reasons["notes.txt"] == "not an image type (.txt)" and "no suffix" in reasons["README"]
     assert len(notes) == 8 and not any(note.used for note in notes)
 

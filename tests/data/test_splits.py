@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clockodile.core.errors import UserError
-from clockodile.data.splits import grouped_folds, half_quarter_quarter, split_hash, straddling_groups
+from clockodile.data.splits import (
+    grouped_folds,
+    half_quarter_quarter,
+    merge_folds,
+    split_hash,
+    straddling_groups,
+)
 
 
 @settings(deadline=None, max_examples=30)
@@ -47,8 +53,8 @@ def test_the_hash_ignores_the_order_of_rows():
 def test_too_few_different_images_is_the_users_to_mend():
     labels = np.repeat([0, 1], [50, 12])
     groups = np.r_[np.arange(50), np.full(12, 99)]
-    with pytest.raises(UserError, match="class number 1 has only 1 different images"):
-        grouped_folds(labels, groups, folds=5, seed=0)
+    with pytest.raises(UserError, match="class 'dog' has only 1 different images"):
+        grouped_folds(labels, groups, folds=5, seed=0, classes=("cat", "dog"))
 
 
 def test_half_quarter_quarter():
@@ -60,3 +66,19 @@ def test_half_quarter_quarter():
 
 def test_straddling_groups_are_counted():
     assert straddling_groups(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 0])) == 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000))
+def test_groups_that_grow_together_move_nobody_else(seed):
+    rng = np.random.default_rng(seed)
+    groups, fold_of, joined = rng.integers(0, 20, 60), rng.integers(0, 5, 20), rng.integers(0, 15, 20)
+    fold, grown = fold_of[groups], joined[groups]
+    merged = merge_folds(fold, grown)
+    assert straddling_groups(grown, merged) == 0
+    whole = [group for group in np.unique(grown) if len(np.unique(fold[grown == group])) == 1]
+    assert np.array_equal(merged[np.isin(grown, whole)], fold[np.isin(grown, whole)])
+
+
+def test_the_smaller_part_of_a_grown_group_moves():
+    assert merge_folds(np.array([3, 1, 1, 0, 4]), np.array([7, 7, 7, 8, 9])).tolist() == [1, 1, 1, 0, 4]

@@ -96,13 +96,15 @@ class ProgressPrinter(Progress):
 
     def print_source(self) -> None:
         """The source of the images and why it was taken; loudly when they are not photographs."""
-        source = (read_json(self.run.dir / "data_card.json") or {}).get("source")
+        card = read_json(self.run.dir / "data_card.json") or {}
+        source = card.get("source")
         if not source:
             return
         if stamp := source.get("stamp"):
             text = f"images   {source['kind']}\nNOTE: {stamp} images, not photographs: {source['why']}\n"
         else:
             text = f"images   {source['kind']}: {source['why']}\n"
+        text += "".join(f"NOTE: {warning}\n" for warning in card.get("warnings", ()))
         write_stdout(text)
         self.source_printed = True
 

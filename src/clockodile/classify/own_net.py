@@ -187,14 +187,19 @@ def most_confused(logits: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def official_test_row(nets: list, tests: Dataset) -> list[dict]:
-    """Accuracy of all nets together on test images that the source kept apart, as a row of results; [] without any."""
+def official_test_row(nets: list, data: Dataset) -> list[dict]:
+    """Accuracy of all nets together on test images that the source kept apart, as a row of results; [] without any.
+
+    data: all splits, for test images with a near-duplicate in training are left out, and counted.
+    """
+    tests, left_out = data.fresh_tests()
     if not len(tests):
         return []
     together = torch.stack([predict(net, tests.tensor(), mirrored=True).softmax(1) for net in nets]).mean(0)
     share = float((together.argmax(1).numpy() == tests.labels).mean())
     low, high = wilson_interval(share, len(tests))
     note = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    note += f"; {left_out} with a near-duplicate in training left out" if left_out else ""
     return [results.metric("ours, the source's own test images", share, unit="%", note=note)]
 
 

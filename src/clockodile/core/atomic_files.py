@@ -53,11 +53,13 @@ def current_umask() -> int:
 
 
 def write_json(path: Path, content: Mapping) -> None:
-    """Write `content` as readable JSON, atomically."""
+    """Write `content` as readable JSON, atomically.
+
+    File names may hold bytes that are no UTF-8: JSON's own escapes keep them, and `read_json` returns them.
+    """
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     with atomic(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
-        )
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> dict | None:

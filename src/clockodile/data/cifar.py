@@ -76,7 +76,7 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 (N, H, W, 3) as (N, size, size, 3); unchanged when it has that size."""
     if images.shape[1:3] == (size, size):
         return images
-    return np.stack([to_square(Image.fromarray(image), size) for image in images])
+    return np.stack([np.array(to_square(Image.fromarray(image), size)) for image in images])
 
 
 def _rows_of(data, name: str, count: int | None = None) -> np.ndarray:

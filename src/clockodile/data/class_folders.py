@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import Recipe
-from clockodile.data.scan import hidden, natural_key, printable
+from clockodile.data.scan import hidden, made_here, natural_key, printable
 
-SPLIT_NAMES = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
+SPLIT_WORDS = {  # words at the beginning or end of a folder's name that name a part of a split
+    "train": re.compile("train(ing)?", re.IGNORECASE),
+    "test": re.compile("test(ing)?", re.IGNORECASE),
+    "val": re.compile("val(id|idation)?", re.IGNORECASE),
+}
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Folders directly inside, in natural order, without hidden ones; empty when `folder` cannot be read."""
+    """Folders directly inside, in natural order, without hidden ones and our own; empty when it cannot be read."""
     try:
         inside = [path for path in folder.iterdir() if not hidden(path.name) and path.is_dir()]
     except OSError:
         return []
-    return sorted(inside, key=lambda path: natural_key(path.name))
+    return sorted((path for path in inside if not made_here(path)), key=lambda path: natural_key(path.name))
 
 
 def _fold(name: str) -> str:
@@ -45,11 +50,16 @@ def _class_folder(name: str, folders: Iterable[Path]) -> Path | None:
     for fits in tests:
         found = [folder for folder in folders if fits(folder)]
         if len(found) > 1:
-            names = " and ".join(f"'{folder.name}'" for folder in found)
-            raise UserError(f"{names} in {found[0].parent} could both be class '{name}'; rename one of them")
+            raise UserError(
+                f"{_names(found)} in {found[0].parent} could both be class '{name}'; rename one of them"
+            )
         if found:
             return found[0]
     return None
+
+
+def _names(folders: Iterable[Path], joint: str = " and ") -> str:
+    return joint.join(f"'{printable(folder.name)}'" for folder in folders)
 
 
 def is_background(folder: Path, recipe: Recipe) -> bool:
@@ -57,12 +67,9 @@ def is_background(folder: Path, recipe: Recipe) -> bool:
     return _fold(folder.name) in {_fold(name) for name in recipe.background}
 
 
-def _candidates(recipe: Recipe, root: Path) -> dict[Path, list[Path]]:
-    """The two places that may hold the class folders, each with the folders in it that are no background."""
-    return {
-        place: [folder for folder in folders_in(place) if not is_background(folder, recipe)]
-        for place in (root / recipe.name, root)
-    }
+def _candidates(recipe: Recipe, place: Path) -> list[Path]:
+    """The folders in a place that are no background."""
+    return [folder for folder in folders_in(place) if not is_background(folder, recipe)]
 
 
 def _no_folders(recipe: Recipe, root: Path, folders: list[Path]) -> UserError:
@@ -76,24 +83,17 @@ def _no_folders(recipe: Recipe, root: Path, folders: list[Path]) -> UserError:
         return UserError(
             f"{loose} files lie directly in {root}, in no class folder; sort them into one folder a class"
         )
-    found = ", ".join(f"'{printable(folder.name)}'" for folder in folders[:6]) or "no folders"
+    found = _names(folders[:6], ", ") or "no folders"
     return UserError(
         f"{root} should hold {wanted}, but holds {found}; give data_dir the folder above {wanted}"
     )
 
 
-def _one_class(root: Path, folder: Path) -> UserError:
-    """The error for a lone class folder, which is often one level too high."""
-    advice = (
-        f"point data_dir at {folder}" if len(folders_in(folder)) >= 2 else "add a folder with the other class"
-    )
-    return UserError(f"only one class folder, '{printable(folder.name)}', in {root}; {advice}")
-
-
 def named_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder that holds the classes of a recipe that names them, and the folder of each."""
     fitting = {}
-    for place, folders in _candidates(recipe, root).items():
+    for place in (root / recipe.name, root):
+        folders = _candidates(recipe, place)
         found = {name: _class_folder(name, folders) for name in recipe.classes}
         fitting[place] = {name: folder for name, folder in found.items() if folder is not None}
     holder = max(fitting, key=lambda place: len(fitting[place]))  # the first of equals: <root>/<recipe name>
@@ -112,19 +112,53 @@ def named_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
 
 def any_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder that holds the classes of a recipe that takes what is there, and the folder of each."""
-    places = _candidates(recipe, root)
-    holder = next((place for place, folders in places.items() if len(folders) >= 2), root)
-    folders = places[holder]
+    nested, flat = _candidates(recipe, root / recipe.name), _candidates(recipe, root)
+    beside = [folder for folder in flat if folder != root / recipe.name]
+    if min(len(nested), len(beside)) >= 2:
+        raise UserError(
+            f"both {root} and '{recipe.name}' in it hold folders; point data_dir at {root / recipe.name}, or rename it"
+        )
+    holder, folders = (root / recipe.name, nested) if len(nested) >= 2 else (root, flat)
     if not folders:
         raise _no_folders(recipe, root, [])
-    if len(folders) == 1:
-        raise _one_class(root, folders[0])
-    if {_fold(folder.name) for folder in folders} <= SPLIT_NAMES:
-        raise UserError(
-            f"'{folders[0].name}' and '{folders[1].name}' in {holder} are parts of a split, not classes; "
-            f"point data_dir at one of them"
-        )
+    if len(folders) == 1:  # often one level too high
+        deeper = len(folders_in(folders[0])) >= 2
+        advice = f"point data_dir at {folders[0]}" if deeper else "add a folder with the other class"
+        raise UserError(f"only one class folder, {_names(folders)}, in {root}; {advice}")
     named = {printable(folder.name): folder for folder in folders}
     if len(named) < len(folders):
         raise UserError(f"two folders in {holder} differ only in how an accent is stored; rename one of them")
     return holder, named
+
+
+# --- a split is no list of classes --------------------------------------------------------------------------
+
+
+def split_part(name: str) -> tuple[str, bool]:
+    """The part of a split that a folder's name begins or ends with, "" for none, and whether it says nothing else.
+
+    "train1", "testA" and "my-val" are parts, "trainers" and "valley" are not.
+    """
+    name = re.sub(r"[\W_]*sets?$", "", name, flags=re.IGNORECASE)  # "testset", "my_val_set"
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+", name)
+    for part, fits in SPLIT_WORDS.items():
+        if words and (fits.fullmatch(words[0]) or fits.fullmatch(words[-1])):
+            return part, len(words) == 1
+    return "", False
+
+
+def refuse_split(folders: Iterable[Path]) -> None:
+    """Raise UserError when folders taken for classes are parts of a split: two that differ, or a `test` by itself.
+
+    A lone `train` may well be a class, unless it holds folders of its own.
+    """
+    parts = {folder: split_part(folder.name) for folder in folders}
+    if len({part for part, _ in parts.values() if part}) < 2:
+        for folder, (part, alone) in parts.items():
+            sure = alone and (part != "train" or len(folders_in(folder)) >= 2)
+            parts[folder] = (part if sure else "", alone)
+    named = [folder for folder, (part, _) in parts.items() if part]
+    if named:
+        deeper = next((folder for folder in named if len(folders_in(folder)) >= 2), None)
+        advice = f"point data_dir at {deeper}" if deeper else "move such folders elsewhere, or rename them"
+        raise UserError(f"{_names(named)} in {named[0].parent}: parts of a split, not classes; {advice}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class Source:
     why: str  # one sentence: why this source was taken and the ones before it were not
     licence: str  # what a reader may do with the images
     stamp: str = ""  # "drawn stand-in" for drawn images, else empty
+    files: str = ""  # digest of names, sizes and times of a folder's image files, else empty
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,5 @@ class Collection:
     split: np.ndarray  # str (N,) train, test, background or hybrid
     classes: tuple[str, ...]  # C >= 2 names in label order
     source: Source
-    notes: tuple[FileNote, ...] = field(default=())  # every file refused or changed
+    notes: tuple[FileNote, ...] = ()  # every file refused or changed
+    warnings: tuple[str, ...] = ()  # lines that a user must see, whatever else is read

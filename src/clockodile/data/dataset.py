@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,24 @@ from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE
 from clockodile.core.workspace import Run, check_range
-from clockodile.data.collection import HYBRID, TEST, TRAIN, Collection
-from clockodile.data.duplicates import find_near_duplicates, group_by_pairs
+from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collection, FileNote
+from clockodile.data.duplicates import (
+    KNOWN_PAIRS,
+    find_near_duplicates,
+    group_by_pairs,
+    known_pairs,
+    twins_of,
+)
+from clockodile.data.folders import folder_state
 from clockodile.data.sources import collect
-from clockodile.data.splits import grouped_folds, split_hash
+from clockodile.data.splits import grouped_folds, merge_folds, split_hash
 
 log = logging.getLogger(__name__)
 
 SIZE_STEP = 8  # image sizes are multiples of it: notebook 04 has nets that halve the side three times
+CHANGED = (
+    "the photographs changed after notebook 01: prepared anew; what ran before still shows the former ones"
+)
 OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
 
 
@@ -73,6 +84,12 @@ class Dataset:
         """The rows of one split: "train", "test", "background" or "hybrid". May be empty, except for train."""
         return self.rows(self.split == split)
 
+    def fresh_tests(self) -> tuple[Dataset, int]:
+        """The source's own test images without a near-duplicate in training, and how many others that leaves out."""
+        tests = self.part(TEST)
+        twins = np.isin(tests.group, self.group[self.split == TRAIN])
+        return tests.rows(~twins), int(twins.sum())
+
     def tensor(self) -> torch.Tensor:
         """Images as float32 (N, 3, S, S) in [0, 1]."""
         return as_tensor(self.images)
@@ -106,15 +123,44 @@ def request_of(run: Run, image_size: int) -> dict:
     }
 
 
-def split_table(collection: Collection, *, folds: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """splits.csv for a collection, and its near-duplicate pairs among labelled images (row numbers of `collection`)."""
+def without_twins_in_background(collection: Collection) -> Collection:
+    """The collection without background pictures that show what a labelled one shows; each leaves a note."""
+    labelled, background = (
+        np.flatnonzero(part) for part in (collection.labels >= 0, collection.split == BACKGROUND)
+    )
+    twin = twins_of(collection.images[labelled], collection.images[background])
+    dropped = background[twin >= 0]
+    notes = [
+        FileNote(
+            str(collection.ids[row]),
+            f"shows the same as {collection.ids[original]}; left out of the background",
+        )
+        for row, original in zip(dropped, labelled[twin[twin >= 0]], strict=True)
+    ]
+    kept = ~np.isin(np.arange(len(collection.ids)), dropped)
+    parts = {name: getattr(collection, name)[kept] for name in ("images", "labels", "ids", "split")}
+    return replace(collection, **parts, notes=(*collection.notes, *notes))
+
+
+def split_table(
+    collection: Collection, *, folds: int, seed: int, known: Path = KNOWN_PAIRS
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """splits.csv for a collection, and its near-duplicate pairs among labelled images (row numbers of `collection`).
+
+    known: a table of further pairs, as `known_pairs` reads it. They move no image but those of the groups they join.
+    """
     labelled = np.flatnonzero(np.isin(collection.split, (TRAIN, TEST)))
-    pairs = find_near_duplicates(collection.images[labelled])
-    pairs[["first", "second"]] = labelled[pairs[["first", "second"]].to_numpy(dtype=int)]
-    group = group_by_pairs(len(collection.ids), pairs)
+    images, train = collection.images[labelled], collection.split == TRAIN
+    found, added = find_near_duplicates(images), known_pairs(images, known)
+    pairs = pd.concat([found, added[found.columns]]).drop_duplicates(["first", "second"], ignore_index=True)
+    for table in (found, pairs):
+        table[["first", "second"]] = labelled[table[["first", "second"]].to_numpy(dtype=int)]
+    before, group = (group_by_pairs(len(collection.ids), table) for table in (found, pairs))
     fold = np.full(len(group), -1, np.int64)
-    train = collection.split == TRAIN
-    fold[train] = grouped_folds(collection.labels[train], group[train], folds=folds, seed=seed)
+    fold[train] = grouped_folds(
+        collection.labels[train], before[train], folds=folds, seed=seed, classes=collection.classes
+    )
+    fold[train] = merge_folds(fold[train], group[train])
     table = pd.DataFrame(
         {
             "id": collection.ids,
@@ -128,7 +174,7 @@ def split_table(collection: Collection, *, folds: int, seed: int) -> tuple[pd.Da
 
 
 def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame) -> dict:
-    """data_card.json: where the images came from, how many there are, what was refused, what they are called."""
+    """The part of data_card.json that the images decide: how many there are, what they are called, which are alike."""
     train = collection.split == TRAIN
     counts = {
         split: {
@@ -140,11 +186,9 @@ def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame)
     others = {split: int((collection.split == split).sum()) for split in ("background", HYBRID)}
     named = pairs.assign(first=collection.ids[pairs["first"]], second=collection.ids[pairs["second"]])
     return {
-        "source": asdict(collection.source),
         "classes": list(collection.classes),
         "image_size": int(collection.images.shape[1]),
         "counts": counts | others,
-        "notes": [asdict(note) for note in collection.notes],
         "near_duplicates": [
             {**row, "correlation": round(row["correlation"], 3)} for row in named.to_dict("records")
         ],
@@ -163,13 +207,14 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     check_range("image_size", size, 8, 512)
     if size % SIZE_STEP:
         raise UserError(f"parameter 'image_size' is {size}; give a multiple of {SIZE_STEP}")
-    collection = collect(run, image_size=size)
+    collection = without_twins_in_background(collect(run, image_size=size))
     config = {
         "images": store.fingerprint(collection.images, collection.labels),
         "ids": store.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
         "folds": run.profile.folds,
         "seed": run.seed,
         "source": store.source_key(split_table),
+        "known_pairs": atomic_files.file_digest(KNOWN_PAIRS),
     }
     arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
     store.cached(run.dir, "dataset.npz", config, lambda: arrays)
@@ -182,9 +227,16 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         card = make_card(collection, splits, pairs)
         store.save(run.dir, "splits.csv", splits, config)
     # source and notes may differ although the images are the same, so the card is always written
-    card |= {"source": asdict(collection.source), "notes": [asdict(note) for note in collection.notes]}
-    remark = OTHER_IMAGES if run.recipe.name != DEFAULT_RECIPE else ""
-    card |= {"request": request_of(run, size), "config": config, "remark": remark}
+    card |= {
+        "source": asdict(collection.source),
+        "notes": [asdict(note) for note in collection.notes],
+        "warnings": list(collection.warnings),
+        "remark": OTHER_IMAGES if run.recipe.name != DEFAULT_RECIPE else "",
+        "request": request_of(run, size),
+        "config": config,
+    }
+    for warning in collection.warnings:
+        log.warning("NOTE: %s", warning)
     atomic_files.write_json(run.dir / "data_card.json", card)
     return assemble(arrays, splits, card)
 
@@ -203,7 +255,8 @@ def assemble(arrays: dict, splits: pd.DataFrame, card: dict) -> Dataset:
 def load_dataset(run: Run) -> Dataset:
     """The data set that notebook 01 prepared in this run folder; prepared now when it is missing or was another.
 
-    Whether a folder's images have changed since is notebook 01's business: run it again after changing them.
+    Files that were added, removed, renamed or written since count as another; this is said aloud. Raises UserError as
+    `prepare_dataset` does.
     """
     card = atomic_files.read_json(run.dir / "data_card.json")
     if card is not None and (size := card.get("image_size", 0)) % SIZE_STEP:  # earlier versions allowed it
@@ -211,15 +264,30 @@ def load_dataset(run: Run) -> Dataset:
             f"{run.dir} was prepared with {size} pixels a side, which is no multiple of {SIZE_STEP}; "
             f"run notebook 01 again with -p image_size={max(size // SIZE_STEP, 1) * SIZE_STEP}"
         )
-    if card is not None and card.get("request") == request_of(run, card.get("image_size", 0)):
+    same_request = card is not None and card.get("request") == request_of(run, card.get("image_size", 0))
+    changed = same_request and files_changed(run, card)
+    if same_request and not changed:
         # both must come from the card's own images: a run killed half-way may have left parts of two data sets
         arrays = store.load_cached(run.dir, "dataset.npz", card["config"])
         splits = store.load_cached(run.dir, "splits.csv", card["config"])
         if arrays is not None and splits is not None:
             return assemble(arrays, splits, card)
-    log.info("no data prepared in %s yet: doing what notebook 01 does", run.dir)
+    log.info(
+        "%s in %s: doing what notebook 01 does", "data changed" if changed else "no data prepared", run.dir
+    )
     before = (card or {}).get("request", {})
     same_images = all(
         before.get(part) == value for part, value in request_of(run, 0).items() if part in ASKED
     )
-    return prepare_dataset(run, image_size=card["image_size"] if same_images else 0)
+    data = prepare_dataset(run, image_size=card["image_size"] if same_images else 0)
+    if changed and data.card["config"] != card["config"]:  # not merely touched
+        log.warning("NOTE: %s", CHANGED)
+        data.card["warnings"].append(CHANGED)
+        atomic_files.write_json(run.dir / "data_card.json", data.card)
+    return data
+
+
+def files_changed(run: Run, card: dict) -> bool:
+    """Whether a data folder's image files are others than those that `card` was made from; no image is read."""
+    state = card.get("source", {}).get("files")
+    return bool(state) and run.data_dir is not None and folder_state(run.recipe, run.data_dir) != state

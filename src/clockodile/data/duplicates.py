@@ -7,6 +7,10 @@ Barz and Denzler, "Do we train on test data?" (2020), found such pairs between C
 
 from __future__ import annotations
 
+import csv
+import hashlib
+from pathlib import Path
+
 import imagehash
 import numpy as np
 import pandas as pd
@@ -17,18 +21,18 @@ from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 8  # candidates an image; a scene rarely has more than a handful of copies
 MAX_SHIFT = 3  # pixels at 32; other crops of the same photo in CIFAR-100 rarely differ by more
-MIN_CORRELATION = (
-    0.925  # chosen by eye on the clocks and crocodiles: every pair above it shows the same thing
-)
+# chosen by eye on the clocks and crocodiles: every pair above it shows the same thing
+MIN_CORRELATION = 0.925
 MAX_HASH_BITS = 10  # of 64 that may differ; unrelated photographs differ in about 30
-MIN_CORRELATION_FOR_HASH = (
-    0.75  # 64 bits say little about a plain background, so the pixels must agree a little
-)
+# 64 bits say little about a plain background, so the pixels must agree a little
+MIN_CORRELATION_FOR_HASH = 0.75
+SURE = 0.95  # correlation: of millions of pairs of strangers a few reach 0.93
 WORTH_A_LOOK = 0.75  # correlation of half-size pictures; of the real pairs none that counts is below 0.81
 THUMB = 8  # pixels a side: coarse enough that a shift by MAX_SHIFT changes little
 WORKING_SIZE = 32  # pixels a side at which pictures are compared, whatever their own size
 BLOCK = 512  # rows compared at once, to bound memory
 FLAT = 1e-6  # a picture of one colour has no grey pattern to compare
+KNOWN_PAIRS = Path(__file__).with_name("known_pairs.csv")  # near-duplicates that only a person saw
 
 
 def grey(images: np.ndarray) -> np.ndarray:
@@ -62,23 +66,32 @@ def perceptual_hashes(images: np.ndarray) -> np.ndarray:
     return np.array(hashes, bool).reshape(len(images), -1)
 
 
-def candidate_pairs(pictures: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """Pairs worth a closer look: neighbours in a blurred thumbnail (also mirrored) or in the hash.
+def nearest(
+    thumbs: np.ndarray, hashes: np.ndarray, asked: np.ndarray, asked_hashes: np.ndarray
+) -> np.ndarray:
+    """Rows that look most like each asked picture, by its blurred thumbnail (also mirrored) or its hash.
 
-    pictures: float32 (N, H, W); hashes: bool (N, 64). Returns int (P, 2) with first < second, sorted, each pair once.
-    Memory grows with N, not with N squared.
+    thumbs, asked: float32 (N, h, w), (M, h, w); the hashes: bool (N, 64), (M, 64). Returns int (M, up to 27). Memory
+    grows with N, not with N squared.
     """
-    thumbs = shrink(pictures, THUMB)
-    plain, mirrored = standardise(thumbs), standardise(thumbs[:, :, ::-1])
-    count = min(NEIGHBOURS + 1, len(pictures))
-    by_thumb = NearestNeighbors(n_neighbors=count).fit(plain)
+    count = min(NEIGHBOURS + 1, len(thumbs))
+    by_thumb = NearestNeighbors(n_neighbors=count).fit(standardise(thumbs))
     by_hash = NearestNeighbors(n_neighbors=count, metric="hamming", algorithm="brute").fit(hashes)
     found = [
-        by_thumb.kneighbors(plain, return_distance=False),
-        by_thumb.kneighbors(mirrored, return_distance=False),
-        by_hash.kneighbors(hashes, return_distance=False),
+        by_thumb.kneighbors(standardise(asked), return_distance=False),
+        by_thumb.kneighbors(standardise(asked[:, :, ::-1]), return_distance=False),
+        by_hash.kneighbors(asked_hashes, return_distance=False),
     ]
-    second = np.concatenate(found, axis=1)
+    return np.concatenate(found, axis=1)
+
+
+def candidate_pairs(pictures: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Pairs worth a closer look: each picture with its `nearest`.
+
+    pictures: float32 (N, H, W); hashes: bool (N, 64). Returns int (P, 2) with first < second, sorted, each pair once.
+    """
+    thumbs = shrink(pictures, THUMB)
+    second = nearest(thumbs, hashes, thumbs, hashes)
     first = np.broadcast_to(np.arange(len(pictures))[:, None], second.shape)
     pairs = np.sort(np.stack([first.ravel(), second.ravel()], 1), axis=1)
     return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
@@ -119,31 +132,71 @@ def find_near_duplicates(images: np.ndarray) -> pd.DataFrame:
     """
     hashes = perceptual_hashes(images)
     pictures = shrink(grey(images), WORKING_SIZE)
-    table, rows, crowded = same_pairs(pictures, hashes), np.arange(len(images)), True
+    table = alike(pictures, hashes, candidate_pairs(pictures, hashes))
+    rows, crowded = np.arange(len(images)), True
     # more copies than neighbours hide others from each other, so look again among one of each group
     while crowded:
         group = group_by_pairs(len(images), table)
         crowded = np.bincount(group[rows]).max(initial=0) > NEIGHBOURS // 2
         rows = np.unique(group, return_index=True)[1]
         if crowded:
-            more = same_pairs(pictures[rows], hashes[rows])
+            some, marks = pictures[rows], hashes[rows]
+            more = alike(some, marks, candidate_pairs(some, marks))
             more[["first", "second"]] = rows[more[["first", "second"]].to_numpy(dtype=int)]
             table = pd.concat([table, more], ignore_index=True)
     return table.sort_values(["correlation", "first"], ascending=[False, True], ignore_index=True)
 
 
-def same_pairs(pictures: np.ndarray, hashes: np.ndarray) -> pd.DataFrame:
-    """One round of `find_near_duplicates`. pictures: float32 (N, S, S); hashes: bool (N, 64)."""
-    pairs = candidate_pairs(pictures, hashes)
-    coarse = pair_correlation(shrink(pictures, WORKING_SIZE // 2), pairs, max_shift=MAX_SHIFT // 2 + 1)
-    pairs = pairs[coarse >= WORTH_A_LOOK]
-    correlation = pair_correlation(pictures, pairs)
+def compare(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
+    """How alike pairs are. pictures: float32 (N, S, S); hashes: bool (N, 64); pairs: int (P, 2).
+
+    Returns the columns of `find_near_duplicates`.
+    """
     bits = (hashes[pairs[:, 0]] != hashes[pairs[:, 1]]).sum(1)
-    same = (correlation >= MIN_CORRELATION) | (
-        (bits <= MAX_HASH_BITS) & (correlation >= MIN_CORRELATION_FOR_HASH)
+    correlation = pair_correlation(pictures, pairs)
+    return pd.DataFrame(
+        {"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits}
     )
-    columns = {"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits}
-    return pd.DataFrame(columns)[same].reset_index(drop=True)
+
+
+def alike(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
+    """Those of `pairs` that show the same thing, as `compare` has them."""
+    coarse = pair_correlation(shrink(pictures, WORKING_SIZE // 2), pairs, max_shift=MAX_SHIFT // 2 + 1)
+    table = compare(pictures, hashes, pairs[coarse >= WORTH_A_LOOK])
+    by_hash = (table["hash_bits"] <= MAX_HASH_BITS) & (table["correlation"] >= MIN_CORRELATION_FOR_HASH)
+    return table[by_hash | (table["correlation"] >= MIN_CORRELATION)].reset_index(drop=True)
+
+
+def twins_of(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each of `others` the row of `images` that surely shows the same thing; -1 for none.
+
+    images: uint8 (N, H, W, 3); others: uint8 (M, H, W, 3). Returns int64 (M,).
+    """
+    count, twin = len(images), np.full(len(others), -1)
+    if not len(others):
+        return twin
+    together = np.concatenate([images, others])
+    hashes, pictures = perceptual_hashes(together), shrink(grey(together), WORKING_SIZE)
+    thumbs = shrink(pictures, THUMB)
+    first = nearest(thumbs[:count], hashes[:count], thumbs[count:], hashes[count:])
+    second = np.broadcast_to(np.arange(count, len(together))[:, None], first.shape)
+    pairs = np.unique(np.stack([first.ravel(), second.ravel()], 1), axis=0)
+    table = alike(pictures, hashes, pairs).query("correlation >= @SURE").sort_values("correlation")
+    twin[table["second"] - count] = table["first"]  # of several the last, which is the most alike
+    return twin
+
+
+def known_pairs(images: np.ndarray, table: Path = KNOWN_PAIRS) -> pd.DataFrame:
+    """Near-duplicates among `images` that only a person saw, with the columns of `find_near_duplicates`.
+
+    images: uint8 (N, H, W, 3); table: a csv file with columns first and second, the SHA-256 of each image's pixels.
+    """
+    row_of = {hashlib.sha256(image.tobytes()).hexdigest(): row for row, image in enumerate(images)}
+    with open(table, newline="", encoding="utf-8") as file:
+        named = [(row["first"], row["second"]) for row in csv.DictReader(file)]
+    rows = [sorted((row_of[a], row_of[b])) for a, b in named if a in row_of and b in row_of]
+    pairs = np.array(rows, int).reshape(-1, 2)
+    return compare(shrink(grey(images), WORKING_SIZE), perceptual_hashes(images), pairs)
 
 
 def group_by_pairs(count: int, pairs: pd.DataFrame) -> np.ndarray:

@@ -5,20 +5,24 @@ Nothing here trusts a file: not its name, its suffix, its header or its size.
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 import stat
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from clockodile.core.errors import os_reason
+from clockodile.data.scan import printable
 
 # A closed list: others of Pillow's readers start programs (EPS) or accept almost any bytes (TGA).
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -32,7 +36,11 @@ SIGNATURES = {
     b"MM\0*": "TIFF",
 }
 MIN_SIDE = 8  # pixels; below this there is nothing to recognise, and icons and tracking pixels are common
-MAX_PIXELS = 89_000_000  # just under Pillow's own warning limit; decoded, that is 270 MB
+MAX_PIXELS = 128_000_000  # phones make 108 million; decoded, that is 390 MB
+MAX_JPEG_PIXELS = 256_000_000  # phones make 200 million, and JPEG is decoded at an eighth of its size
+SRGB = ImageCms.createProfile("sRGB")
+SAME_COLOUR = 3  # grey levels of 255: profiles that change less are sRGB under another name
+DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners deliver, whatever the file stores
 TURNS = {  # EXIF orientation -> what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,14 +64,44 @@ _header_lock = threading.Lock()
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Pillow warns about odd headers; our note says it better. Filters are global, hence the lock."""
+    """Without Pillow's warnings and size limit: our own say it better. Both are global, hence the lock."""
     with _header_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+@functools.cache
+def _reads_heif() -> bool:
+    """Whether Pillow reads HEIC, the format of iPhones; registers the reader when a first such file turns up."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _check_png(file) -> None:
+    """Raise InvalidImage when the checksum of a PNG's pixel data is wrong, which Pillow does not look at."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        kind, data = head[4:], file.read(int.from_bytes(head[:4], "big"))
+        checksum = file.read(4)
+        if (
+            kind == b"IDAT"
+            and len(checksum) == 4
+            and zlib.crc32(kind + data) != int.from_bytes(checksum, "big")
+        ):
+            raise InvalidImage("truncated or damaged: the checksum of its pixels is wrong")
+    file.seek(0)
 
 
 def _check_file(path: str | Path) -> None:
-    """Raise Rejected for what must not even be opened; reading a pipe would wait for ever."""
+    """Raise InvalidImage for what must not even be opened; reading a pipe would wait for ever."""
     try:
         info = os.stat(path)
     except OSError as error:
@@ -75,28 +113,30 @@ def _check_file(path: str | Path) -> None:
 
 
 def _open_header(file) -> Image.Image:
-    """The image in an open file, not decoded. Raises Rejected for no image, one too small or too large."""
+    """The image in an open file, not decoded. Raises InvalidImage for no image, one too small or too large."""
     start = file.read(12)
     file.seek(0)
+    heif = start[4:8] == b"ftyp" and not start[8:].startswith(b"avi")  # also iPhone photos renamed to .jpg
+    if heif and not _reads_heif():
+        raise InvalidImage("HEIC photo (install pillow-heif, or export it as JPEG)")
     try:
         with _quietly():
-            image = Image.open(file, formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise InvalidImage(f"too large: over {MAX_PIXELS // 10**6} million pixels") from error
+            image = Image.open(file, formats=(*FORMATS, "HEIF") if heif else FORMATS)
     except Exception as error:  # Pillow's readers raise whatever the damage led to
-        kind = next((name for mark, name in SIGNATURES.items() if start.startswith(mark)), "")
-        if start[4:8] == b"ftyp" and not start[8:].startswith(b"avi"):  # iPhone photos renamed to .jpg
-            raise InvalidImage(
-                "not an image type this program reads (HEIC photo; export it as JPEG)"
-            ) from error
+        kind = (
+            "HEIC"
+            if heif
+            else next((name for mark, name in SIGNATURES.items() if start.startswith(mark)), "")
+        )
         if kind:
             raise InvalidImage(f"truncated or damaged: starts like a {kind} file") from error
         if isinstance(error, UnidentifiedImageError):
             raise InvalidImage("not an image, whatever its name says") from error
         raise InvalidImage("truncated or damaged") from error
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise InvalidImage(f"too large: over {MAX_PIXELS // 10**6} million pixels")
+    most = MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS
+    if width * height > most:
+        raise InvalidImage(f"too large: over {most // 10**6} million pixels")
     if min(width, height) < MIN_SIDE:
         raise InvalidImage(f"too small: {width}x{height} pixels, at least {MIN_SIDE} a side are needed")
     return image
@@ -134,26 +174,31 @@ def _frames(image: Image.Image) -> str:
 # --- making it uint8 RGB ------------------------------------------------------------------------------------
 
 
-def _grey_range(values: np.ndarray, top: int) -> tuple[float, float, str]:
-    """The values that become 0 and 255, and what to call that: the type's own range where it has one."""
+def _bits(high: float) -> int | None:
+    """The smallest depth that holds the value `high`: 12-bit data in a 16-bit file must not become black."""
+    return next((bits for bits in DEPTHS if high < 2**bits), None)
+
+
+def _grey_range(values: np.ndarray) -> tuple[float, float, str]:
+    """The values that become 0 and 255, and what to call that: the range of the data's depth where it has one."""
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
         if 0 <= low and high <= 255:
             top = 1 if high <= 1 else 255
             return 0, top, f"float greyscale, 0 to {top} scaled to 0 to 255"
         return low, max(high, low + 1e-12), f"float greyscale, {low:g} to {high:g} scaled to 0 to 255"
-    if 0 <= low and high <= top:
-        return 0, top, f"{top.bit_length()}-bit greyscale scaled to 8 bits"
+    if 0 <= low and (bits := _bits(high)):
+        return 0, 2**bits - 1, f"{bits}-bit greyscale (largest value {high:g}) scaled to 8 bits"
     return low, max(high, low + 1), f"integer greyscale, {low:g} to {high:g} scaled to 0 to 255"
 
 
-def _deep_grey_to_rgb(image: Image.Image, top: int) -> tuple[Image.Image, str]:
+def _deep_grey_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     """16-bit, 32-bit and float greyscale, scaled by range: clipping would turn most of it white."""
     values = np.asarray(image)
     finite = np.isfinite(values)
     if not finite.any():
         raise InvalidImage("no finite pixel values")
-    low, high, note = _grey_range(values[finite], top)
+    low, high, note = _grey_range(values[finite])
     scaled = (np.where(finite, values, low).astype(np.float64) - low) * (255 / (high - low))
     grey = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     transparent = image.info.get("transparency")
@@ -175,36 +220,65 @@ def _on_white(image: Image.Image) -> tuple[Image.Image, str]:
 NAMES = {"1": "1-bit", "L": "greyscale", "LA": "greyscale", "P": "palette", "PA": "palette"}
 
 
+def _deep_colours(image: Image.Image) -> tuple[Image.Image, str]:
+    """RGB of which Pillow kept the upper 8 of 16 bits, made brighter when the data use fewer of them."""
+    bits = _bits(256 * max(top for _, top in image.getextrema())) or 16
+    scale = 255 / max(2 ** (bits - 8) - 1, 1)
+    brighter = image.point([min(255, round(scale * value)) for value in range(256)] * 3)
+    return brighter, f"{bits} of 16 bits a channel scaled to 8"
+
+
 def _to_rgb(image: Image.Image, depth: str) -> tuple[Image.Image, str]:
-    """Any Pillow mode as 8-bit RGB, and what was done. depth: the decoder's name of the stored format."""
+    """Any Pillow mode as 8-bit RGB, and what was done; CMYK stays when a colour profile says how it becomes RGB.
+
+    depth: the decoder's name of the stored format.
+    """
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return _deep_grey_to_rgb(image, 4095 if ";12" in depth else 65535)
+        return _deep_grey_to_rgb(image)
     notes = [f"{NAMES[mode]} made RGB"] if mode in NAMES else []
+    if mode == "CMYK" and image.info.get("icc_profile"):
+        return image, "CMYK made RGB"
     if mode == "CMYK":
         notes.append("CMYK made RGB without its colour profile")
     elif mode not in (*NAMES, "RGB", "RGBA"):
         notes.append(f"{mode} made RGB")
     if ";16" in depth:
-        notes.append("16 bits a channel scaled to 8")
+        image, note = _deep_colours(image) if mode == "RGB" else (image, "16 bits a channel scaled to 8")
+        notes.append(note)
     if image.has_transparency_data:
         image, note = _on_white(image)
         notes.append(note)
     return image.convert("RGB"), "; ".join(filter(None, notes))
 
 
-def to_square(image: Image.Image, size: int) -> np.ndarray:
-    """The centred square of an RGB image, scaled to uint8 (size, size, 3); bit-exact if it has that size."""
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    """A small RGB or CMYK image with the colours that its ICC profile means, and a note if that changed any."""
+    plain = image.convert("RGB")
+    if not profile:
+        return plain, ""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = printable(ImageCms.getProfileDescription(source).strip())
+        meant = image.convert("L") if source.profile.xcolor_space.strip() == "GRAY" else image
+        meant = ImageCms.profileToProfile(meant, source, SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return plain, "colour profile ignored: damaged or of another kind of image"
+    if image.mode == "RGB" and np.abs(np.int16(meant) - np.int16(plain)).max() <= SAME_COLOUR:
+        return plain, ""
+    return meant, f"colours made sRGB by its profile ({name})"
+
+
+def to_square(image: Image.Image, size: int) -> Image.Image:
+    """The centred square of an image, scaled to size x size pixels; bit-exact if it has that size."""
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    if side != width or side != height:
-        image = image.crop((left, top, left + side, top + side))
-    if side > size:  # reducing_gap: a box filter first, many times faster on photographs
-        image = image.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    elif side < size:
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
-    return np.array(image)
+    # a box filter first, many times faster on photographs; cut out by it, for `crop` has a size limit of its own
+    factor = max(side // (3 * size), 1)
+    image = image.reduce(factor, (left, top, left + side, top + side))
+    kernel = Image.Resampling.LANCZOS if side > size else Image.Resampling.BICUBIC
+    return image.resize((size, size), kernel, (0, 0, side / factor, side / factor))
 
 
 # --- reading one, reading many ------------------------------------------------------------------------------
@@ -213,22 +287,27 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
 def read_image(path: str | Path, size: int) -> tuple[np.ndarray, str]:
     """One file as uint8 (size, size, 3) and a note on what was changed, empty if nothing but crop and scale.
 
-    Greyscale, palette, CMYK, 1-bit, 16-bit and float become RGB; transparency is laid on white; of an
-    animation the first frame is used; EXIF orientation is applied. Raises Rejected, and nothing else, for a
-    bad file.
+    Greyscale, palette, CMYK, 1-bit, 16-bit and float become RGB; colours with an ICC profile become sRGB; transparency
+    is laid on white; of an animation the first frame is used; EXIF orientation is applied. Raises InvalidImage, and
+    nothing else, for a bad file.
     """
     _check_file(path)
     try:
         with open(path, "rb") as file:
             image = _open_header(file)
+            if image.format == "PNG":
+                _check_png(file)
             depth = " ".join(str(tile[-1]) for tile in getattr(image, "tile", ()))
-            image.draft(None, (4 * size, 4 * size))  # JPEG alone: decode at a half, a quarter or an eighth
+            image.draft(
+                None, (4 * size, 4 * size)
+            )  # JPEG at a half, a quarter or an eighth; HEIC's thumbnail
             frames = image
             image, turned = _upright(image)
-            pixels, converted = _to_rgb(image, depth)
             enlarged = "enlarged from {}x{}".format(*image.size) if min(image.size) < size else ""
-            notes = (_frames(frames), turned, converted, enlarged)
-            return to_square(pixels, size), "; ".join(filter(None, notes))
+            pixels, converted = _to_rgb(image, depth)
+            pixels, coloured = _to_srgb(to_square(pixels, size), image.info.get("icc_profile"))
+            notes = (_frames(frames), turned, converted, coloured, enlarged)
+            return np.array(pixels), "; ".join(filter(None, notes))
     except InvalidImage:
         raise
     except PermissionError as error:

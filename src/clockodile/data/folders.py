@@ -12,15 +12,26 @@ from pathlib import Path
 
 import numpy as np
 
-from clockodile.core.errors import UserError
+from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import Recipe
-from clockodile.data.class_folders import any_classes, folders_in, is_background, named_classes
+from clockodile.data.class_folders import any_classes, folders_in, is_background, named_classes, refuse_split
 from clockodile.data.collection import BACKGROUND, TRAIN, Collection, FileNote, Source
 from clockodile.data.files import read_images
-from clockodile.data.scan import hidden, natural_key, printable, scan_folder
+from clockodile.data.scan import hidden, made_here, natural_key, printable, scan_folder
 
 LOG = logging.getLogger("clockodile").info
 UNEQUAL = 5  # times as many images in the largest class as in the smallest, from which on it is noted
+UNREADABLE = "folder cannot be opened"  # how the note on such a folder begins
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of one class, or of background, and what its names promise."""
+
+    path: Path
+    name: str  # of the class; "" for background
+    files: list[Path]  # that may be images, in natural order
+    notes: list[FileNote]  # on all other files
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,52 @@ class _Picture:
     digest: bytes  # of the pixels: the same image under two names has the same
 
 
+# --- finding them -------------------------------------------------------------------------------------------
+
+
+def _scanned(path: Path, name: str, root: Path) -> _Folder:
+    """Raises UserError when the folder cannot be opened: a class must not vanish because of a permission."""
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be opened ({os_reason(error)}); allow it, or move it out of {path.parent}"
+        ) from error
+    return _Folder(path, name, *scan_folder(path, base=root))
+
+
+def _find_folders(recipe: Recipe, root: Path) -> tuple[Path, list[_Folder], list[_Folder]]:
+    """Where the class folders lie, those with their background, and those left out because they hold no images."""
+    holder, named = (named_classes if recipe.classes else any_classes)(recipe, root)
+    classes, empty = [_scanned(path, name, root) for name, path in named.items()], []
+    if not recipe.classes:
+        full = [folder for folder in classes if folder.files]
+        if len(full) >= 2:
+            classes, empty = full, [folder for folder in classes if not folder.files]
+        refuse_split([folder.path for folder in classes])
+    beside = {path for place in (root, holder) for path in folders_in(place) if is_background(path, recipe)}
+    background = sorted(beside, key=lambda path: natural_key(_relative(path, root)))
+    return holder, classes + [_scanned(path, "", root) for path in background], empty
+
+
+def _state(folders: list[_Folder]) -> str:
+    """16 hexadecimal digits that change when an image file is added, removed, renamed or written."""
+    digest = hashlib.sha256()
+    for path in (path for folder in folders for path in folder.files):
+        try:
+            info = os.stat(path)
+            digest.update(f"{info.st_size} {info.st_mtime_ns} ".encode())
+        except OSError:
+            pass  # reading it says what is wrong
+        digest.update(os.fsencode(path) + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def folder_state(recipe: Recipe, data_dir: Path) -> str:
+    """`Source.files` as it would be now, without reading an image. Raises UserError as `folder_collection` does."""
+    return _state(_find_folders(recipe, Path(data_dir))[1])
+
+
 # --- reading them -------------------------------------------------------------------------------------------
 
 
@@ -42,18 +99,18 @@ def _relative(path: Path, base: Path) -> str:
 
 
 def _read_folder(
-    folder: Path, label: int, *, root: Path, image_size: int, log: Callable[[str], None]
+    folder: _Folder, label: int, *, root: Path, image_size: int, log: Callable[[str], None]
 ) -> tuple[list[_Picture], list[FileNote]]:
     """Every usable image in a class folder, in natural order, and a note for each file refused or changed."""
-    files, notes = scan_folder(folder, base=root)
-    pictures = []
-    for path, (pixels, text) in zip(files, read_images(files, image_size, log=log), strict=True):
+    pictures, notes = [], list(folder.notes)
+    read = read_images(folder.files, image_size, log=log)
+    for path, (pixels, text) in zip(folder.files, read, strict=True):
         shown = _relative(path, root)
         if text:
             notes.append(FileNote(shown, text, used=pixels is not None))
         if pixels is not None:
             digest = hashlib.sha256(pixels.tobytes()).digest()
-            pictures.append(_Picture(_relative(path, folder.parent), shown, label, pixels, digest))
+            pictures.append(_Picture(_relative(path, folder.path.parent), shown, label, pixels, digest))
     return pictures, notes
 
 
@@ -98,56 +155,72 @@ def _unique_ids(pictures: list[_Picture]) -> list[str]:
 # --- what a user has to know --------------------------------------------------------------------------------
 
 
-def _check_counts(
-    recipe: Recipe, folders: dict[str, Path], counts: Counter, notes: list[FileNote], root: Path
-):
-    """Raise UserError for the first class with too few usable images, with the commonest refusal."""
-    for name, folder in folders.items():
-        if counts[name] >= recipe.min_per_class:
-            continue
-        inside = _relative(folder, root) + "/"
-        refused = [n.reason for n in notes if not n.used and n.path.startswith(inside)]
-        reasons = Counter(r.split(":")[0] for r in refused if not r.startswith(("hidden", "left by")))
-        why = "; commonest refusal: {} ({} files)".format(*reasons.most_common(1)[0]) if reasons else ""
+def _refusals(folder: Path, notes: list[FileNote], root: Path) -> Counter:
+    """How often each reason kept a file in a folder, or the folder itself, from being used."""
+    place = _relative(folder, root)
+    refused = [n.reason for n in notes if not n.used and (n.path == place or n.path.startswith(place + "/"))]
+    return Counter(r.split(":")[0] for r in refused if not r.startswith(("hidden", "left by", "made by")))
+
+
+def _commonest(refusals: Counter) -> str:
+    return "commonest refusal: {} ({} files)".format(*refusals.most_common(1)[0])
+
+
+def _check_counts(recipe: Recipe, folder: _Folder, count: int, refusals: Counter) -> None:
+    """Raise UserError for a class with too few usable images, with the commonest refusal."""
+    if count < recipe.min_per_class:
+        why = f"; {_commonest(refusals)}" if refusals else ""
         raise UserError(
-            f"class '{name}' has {counts[name]} usable images in {folder}, {recipe.min_per_class} are needed"
+            f"class '{folder.name}' has {count} usable images in {folder.path}, {recipe.min_per_class} are needed"
             f"{why}; add images"
         )
 
 
-def _note_unequal(folders: dict[str, Path], counts: Counter, root: Path) -> list[FileNote]:
-    small, large = min(folders, key=counts.__getitem__), max(folders, key=counts.__getitem__)
-    if counts[large] <= UNEQUAL * counts[small]:
+def _note_unequal(classes: list[_Folder], counts: Counter, root: Path) -> list[FileNote]:
+    small, large = (pick(classes, key=lambda folder: counts[folder.name]) for pick in (min, max))
+    if counts[large.name] <= UNEQUAL * counts[small.name]:
         return []
-    text = f"very unequal classes: {counts[small]} images here, {counts[large]} in '{large}'"
-    return [FileNote(_relative(folders[small], root), text, used=True)]
+    text = f"very unequal classes: {counts[small.name]} images here, {counts[large.name]} in '{large.name}'"
+    return [FileNote(_relative(small.path, root), text, used=True)]
 
 
-def _note_ignored(recipe: Recipe, holder: Path, folders: dict[str, Path], root: Path) -> list[FileNote]:
-    """Notes on what lies beside the class folders, and on class folders that are spelled differently."""
+def _note_ignored(recipe: Recipe, holder: Path, names: dict[Path, str], root: Path) -> list[FileNote]:
+    """Notes on what lies beside the folders in use, and on class folders that are spelled differently.
+
+    names: class of each folder that is used or has its own note, "" for those without one.
+    """
     notes = []
-    for path in sorted(holder.iterdir(), key=lambda path: natural_key(path.name)):
-        name = next((name for name, folder in folders.items() if folder == path), None)
-        own_root = holder == root and path == root / recipe.name
-        if name is not None and name != printable(path.name):
-            notes.append(FileNote(_relative(path, root), f"taken for class '{name}'", used=True))
-        elif name is None and not is_background(path, recipe) and not own_root:
+    places = (
+        {holder} if recipe.classes else {holder, root}
+    )  # other folders beside named classes are other data sets
+    for path in (path for place in places for path in place.iterdir() if path != holder):
+        name, shown = names.get(path), _relative(path, root)
+        if name and name != printable(path.name):
+            notes.append(FileNote(shown, f"taken for class '{name}'", used=True))
+        elif name is None and not (holder == root and path == root / recipe.name):
             place = "no class of this recipe" if path.is_dir() else "lies in no class folder"
-            notes.append(FileNote(_relative(path, root), hidden(path.name) or place))
+            ours = "made by this program" if made_here(path) else ""
+            notes.append(FileNote(shown, hidden(path.name) or ours or place))
     return notes
 
 
-def _leave_out_empty(
-    folders: dict[str, Path], images: dict[str, int], root: Path
-) -> tuple[dict, list[FileNote]]:
-    """Folders without image files are no classes, as long as two others remain. images: files in each."""
-    full = {name: folder for name, folder in folders.items() if images[name]}
-    if len(full) < 2:
-        return folders, []
-    empty = [folder for name, folder in folders.items() if not images[name]]
-    return full, [
-        FileNote(_relative(folder, root), "no images in this folder; not a class") for folder in empty
-    ]
+def _warnings(
+    classes: list[_Folder], empty: list[_Folder], counts: Counter, notes: list[FileNote], root: Path
+) -> list[str]:
+    """What must be said aloud: folders that became no class, and classes of which much is missing."""
+    lines = []
+    for folder in empty:
+        refusals = _refusals(folder.path, folder.notes, root)
+        why = f"no file in it is an image; {_commonest(refusals)}" if refusals else "it holds no files"
+        lines.append(f"folder '{folder.name}' is no class: {why}")
+    for folder in classes:
+        refusals = _refusals(folder.path, notes, root)
+        if refusals.total() > counts[folder.name]:
+            lines.append(
+                f"class '{folder.name}': {refusals.total()} files are not used, {counts[folder.name]} are; "
+                f"{_commonest(refusals)}"
+            )
+    return lines + [f"{note.path}: {note.reason}" for note in notes if note.reason.startswith(UNREADABLE)]
 
 
 # --- the collection -----------------------------------------------------------------------------------------
@@ -156,20 +229,6 @@ def _leave_out_empty(
 def _where(root: Path, holder: Path) -> str:
     """The data folder by its name, and what lies below: reports are passed on, so no private paths."""
     return printable(Path(root.resolve().name, holder.relative_to(root)).as_posix())
-
-
-def _as_collection(
-    pictures: list[_Picture], classes: tuple[str, ...], source: Source, notes: list[FileNote]
-) -> Collection:
-    return Collection(
-        images=np.stack([picture.pixels for picture in pictures]),
-        labels=np.array([picture.label for picture in pictures], np.int64),
-        ids=np.array(_unique_ids(pictures)),
-        split=np.array([TRAIN if picture.label >= 0 else BACKGROUND for picture in pictures]),
-        classes=classes,
-        source=source,
-        notes=tuple(sorted(notes, key=lambda note: natural_key(note.path))),
-    )
 
 
 def folder_collection(
@@ -181,32 +240,38 @@ def folder_collection(
     beside or above the class folders, become background. Raises UserError for classes missing or too small.
     """
     root = Path(data_dir)
-    holder, folders = (named_classes if recipe.classes else any_classes)(recipe, root)
-    notes = _note_ignored(recipe, holder, folders, root)
-    if not recipe.classes:
-        folders, empty = _leave_out_empty(
-            folders, {n: len(scan_folder(f)[0]) for n, f in folders.items()}, root
-        )
-        notes += empty
-    beside = {
-        folder for place in (root, holder) for folder in folders_in(place) if is_background(folder, recipe)
-    }
-    places = [(folder, label) for label, folder in enumerate(folders.values())]
-    places += [
-        (folder, -1) for folder in sorted(beside, key=lambda folder: natural_key(_relative(folder, root)))
-    ]
+    holder, folders, empty = _find_folders(recipe, root)
+    classes = [folder for folder in folders if folder.name]
+    labels = {folder.name: label for label, folder in enumerate(classes)}
+    notes = _note_ignored(recipe, holder, {folder.path: folder.name for folder in folders + empty}, root)
+    for folder in empty:
+        notes += folder.notes
+        notes.append(FileNote(_relative(folder.path, root), "no images in this folder; not a class"))
     pictures = []
-    for folder, label in places:
+    for folder in folders:
+        label = labels.get(folder.name, -1)
         found, said = _read_folder(folder, label, root=root, image_size=image_size, log=log)
         pictures += found
         notes += said
-    classes = tuple(folders)
-    pictures, conflicts = _drop_conflicts(pictures, classes)
+    pictures, conflicts = _drop_conflicts(pictures, tuple(labels))
     notes += conflicts
-    counts = Counter(classes[picture.label] for picture in pictures if picture.label >= 0)
-    _check_counts(recipe, folders, counts, notes, root)
-    notes += _note_unequal(folders, counts, root)
-    source = Source(
-        "folder", _where(root, holder), "a data folder was given", "that of the photographs in the folder"
+    counts = Counter(classes[picture.label].name for picture in pictures if picture.label >= 0)
+    for folder in classes:
+        _check_counts(recipe, folder, counts[folder.name], _refusals(folder.path, notes, root))
+    notes += _note_unequal(classes, counts, root)
+    return Collection(
+        images=np.stack([picture.pixels for picture in pictures]),
+        labels=np.array([picture.label for picture in pictures], np.int64),
+        ids=np.array(_unique_ids(pictures)),
+        split=np.array([TRAIN if picture.label >= 0 else BACKGROUND for picture in pictures]),
+        classes=tuple(labels),
+        source=Source(
+            "folder",
+            _where(root, holder),
+            "a data folder was given",
+            "that of the photographs in the folder",
+            files=_state(folders),
+        ),
+        notes=tuple(sorted(notes, key=lambda note: natural_key(note.path))),
+        warnings=tuple(_warnings(classes, empty, counts, notes, root)),
     )
-    return _as_collection(pictures, classes, source, notes)

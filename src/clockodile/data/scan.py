@@ -11,7 +11,10 @@ from clockodile.core.errors import os_reason
 from clockodile.data.collection import FileNote
 
 SUFFIXES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .jfif .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .avif .jp2".split()
+    (
+        ".png .apng .jpg .jpeg .jpe .jfif .gif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .avif .jp2"
+        " .heic .heif .hif"
+    ).split()
 )
 DROPPINGS = frozenset(
     ".ds_store thumbs.db ehthumbs.db desktop.ini __macosx @eadir $recycle.bin .trashes".split()
@@ -50,6 +53,14 @@ def hidden(name: str) -> str:
     return "hidden" if name.startswith(".") else ""
 
 
+def made_here(folder: str | Path) -> bool:
+    """Whether this program wrote into a folder: its charts and copies are nobody's photographs."""
+    marks = ("run.json", "data_card.json")
+    if os.path.basename(folder) == "figures":
+        marks += tuple(os.path.join("..", mark) for mark in marks)
+    return any(os.path.isfile(os.path.join(folder, mark)) for mark in marks)
+
+
 def _identity(path: str | Path) -> tuple[int, int]:
     """What two paths to the same folder have in common."""
     info = os.stat(path)
@@ -68,16 +79,16 @@ def _is_folder(entry: os.DirEntry) -> bool:
         return False
 
 
-def _refusal(entry: os.DirEntry) -> str:
-    """Why a directory entry that is no folder is not worth opening; empty if it is."""
+def _refusal(entry: os.DirEntry, seen: set[tuple[int, int]]) -> str:
+    """Why a directory entry is not worth opening; empty if it is. seen: identities of the folders read already."""
+    folder, suffix = _is_folder(entry), os.path.splitext(entry.name)[1].lower()
     if hidden(entry.name):
-        return hidden(entry.name)
-    suffix = os.path.splitext(entry.name)[1].lower()
-    if suffix in SUFFIXES:
-        return ""
-    if suffix in (".heic", ".heif"):
-        return "not an image type this program reads (HEIC photo; export it as JPEG)"
-    return f"not an image type ({suffix or 'no suffix'})"
+        return hidden(entry.name) + " (folder)" * folder
+    if folder and _identity(entry.path) in seen:
+        return "link to a folder that is read already"
+    if folder:
+        return "made by this program (folder)" if made_here(entry.path) else ""
+    return "" if suffix in SUFFIXES else f"not an image type ({suffix or 'no suffix'})"
 
 
 def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], list[FileNote]]:
@@ -99,20 +110,16 @@ def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], 
     while waiting:
         here = waiting.pop()
         try:
-            entries = _sorted_entries(here)
+            for entry in _sorted_entries(here):
+                reason = _refusal(entry, seen)
+                if reason:
+                    note(entry.path, reason)
+                elif _is_folder(entry):
+                    seen.add(_identity(entry.path))
+                    waiting.append(entry.path)
+                else:
+                    files.append(entry.path)
         except OSError as error:
             note(here, f"folder cannot be opened ({os_reason(error)})")
-            continue
-        for entry in entries:
-            if not _is_folder(entry):
-                reason = _refusal(entry)
-                files.append(entry.path) if not reason else note(entry.path, reason)
-            elif hidden(entry.name):
-                note(entry.path, f"{hidden(entry.name)} (folder)")
-            elif _identity(entry.path) in seen:
-                note(entry.path, "link to a folder that is read already")
-            else:
-                seen.add(_identity(entry.path))
-                waiting.append(entry.path)
     files.sort(key=lambda path: natural_key(Path(os.path.relpath(path, folder)).as_posix()))
     return [Path(path) for path in files], sorted(notes, key=lambda n: natural_key(n.path))

@@ -7,6 +7,7 @@ into half for training, a quarter for validation, a quarter for testing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -14,17 +15,20 @@ from sklearn.model_selection import StratifiedGroupKFold
 from clockodile.core.errors import UserError
 
 
-def grouped_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
+def grouped_folds(
+    labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int, classes: Sequence[str] = ()
+) -> np.ndarray:
     """Fold number of each image, stratified by label, groups kept whole.
 
-    labels, groups: int (N,). Returns int64 (N,) in 0..folds-1. Raises UserError when a class has
-    fewer groups than folds.
+    labels, groups: int (N,); classes: names for the message. Returns int64 (N,) in 0..folds-1. Raises UserError when a
+    class has fewer groups than folds.
     """
     for label in np.unique(labels):
         available = len(np.unique(groups[labels == label]))
         if available < folds:
+            name = f"'{classes[label]}'" if len(classes) else f"number {label}"
             raise UserError(
-                f"class number {label} has only {available} different images (near-duplicates count once); "
+                f"class {name} has only {available} different images (near-duplicates count once); "
                 f"{folds} folds need at least {folds}: add images"
             )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
@@ -37,6 +41,17 @@ def grouped_folds(labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: i
     ):
         fold[held_out] = number
     return fold
+
+
+def merge_folds(fold: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Folds in which groups that grew together afterwards are whole again, and everything else is where it was.
+
+    A group in several folds moves to that of its largest part. fold, groups: int (N,); returns int64 (N,).
+    """
+    merged = fold.copy()
+    for group in np.unique(groups):
+        merged[groups == group] = np.bincount(fold[groups == group]).argmax()
+    return merged
 
 
 def half_quarter_quarter(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
