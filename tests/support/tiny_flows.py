@@ -24,9 +24,8 @@ def use_tiny_plans(monkeypatch) -> None:
     """Both profiles train these, from nothing; networks see what is plain to see."""
     monkeypatch.setattr(judge, "features_of", plain_features)
     monkeypatch.setattr(flow_of_run, "package_flow", lambda photographs, classes: None)
-    for profile in ("quick", "full"):
-        monkeypatch.setitem(flow_of_run.PLANS, profile, (TINY_FLOW,))
-        monkeypatch.setitem(guidance.PLANS, profile, TINY_GUIDES)
+    monkeypatch.setattr(flow_of_run, "configs_of", lambda profile, *, finetune: (TINY_FLOW,))
+    monkeypatch.setattr(guidance, "config_of", lambda profile: TINY_GUIDES)
 
 
 @contextmanager
@@ -56,5 +55,5 @@ def trained_run(place: Path) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
         data = striped_dataset()
-        fit_hybrid_sampler(run, data, flow_of_run.fit_flow(run, data)[0])
+        fit_hybrid_sampler(run, data)
     return run

@@ -7,10 +7,6 @@ import torch
 from torch import nn
 
 from clockodile.core.workspace import Run
-from clockodile.hybrids.generators import earlier
-from clockodile.hybrids.generators.earlier import AutoencoderConfig, Plans
-from clockodile.hybrids.generators.gan import GanConfig
-from clockodile.hybrids.generators.vae import VaeConfig
 
 
 class Brightness(nn.Module):
@@ -46,9 +42,7 @@ class Probed(nn.Module):
         return self.probe(self.features(images))
 
 
-def with_short_plans(run: Run, monkeypatch) -> Run:
-    """The run, whose quick profile trains the earlier generators for a step or two."""
-    tiny = {"batch": 8, "code": 8, "width": 8, "steps": 2}
-    plans = Plans(AutoencoderConfig(epochs=1, batch=50), VaeConfig(**tiny), GanConfig(**tiny))
-    monkeypatch.setattr(earlier, "PLANS", {"quick": plans})
-    return replace(run, profile=replace(run.profile, autoencoder_epochs=2))
+def with_short_plans(run: Run) -> Run:
+    """The run with a profile that trains autoencoders, VAE and GAN for a step or two."""
+    short = {"autoencoder_epochs": 2, "conv_autoencoder_epochs": 1, "vae_steps": 2, "gan_steps": 2}
+    return replace(run, profile=replace(run.profile, generator_width=8, **short))

@@ -19,26 +19,17 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile, get_recipe
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, assemble
-from clockodile.hybrids.generators import earlier
-from clockodile.hybrids.generators.earlier import AUTOENCODERS
+from clockodile.hybrids.entries import Row, rows
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
 from clockodile.hybrids.generators.flow_of_run import flow_from
-from clockodile.hybrids.generators.gan import gan_hybrids
-from clockodile.hybrids.generators.table import CLASSIC, Draw, of_codes, of_nothing
-from clockodile.hybrids.generators.vae import vae_hybrids
+from clockodile.hybrids.generators.table import Draw, HybridGenerator
 from clockodile.hybrids.guidance import NAME as GUIDES
 from clockodile.hybrids.guidance import guidance_classifier_from
-from clockodile.hybrids.mixing import CLASSIFIER_GUIDANCE, N_CANDIDATES, HybridSampler, best_of_n, mix_line
+from clockodile.hybrids.mixing import FLOW as FLOW_FILE
+from clockodile.hybrids.mixing import N_CANDIDATES, HybridSampler, best_of_n
 from clockodile.hybrids.selection import NAMES, SELECTOR, NetworkJudge
 from clockodile.show.plots import image_sheet
 
-OF_THE_FLOW = {  # method -> how many tries, and how strongly they follow the guides. The first is the default
-    "following_best": (N_CANDIDATES, CLASSIFIER_GUIDANCE),
-    "following": (1, CLASSIFIER_GUIDANCE),
-    "flow_best": (N_CANDIDATES, 0.0),
-    "flow": (1, 0.0),
-}
-FROM_NOISE = {"vae": vae_hybrids, "gan": gan_hybrids}  # how the nets of earlier.INVENTORS draw
 MOST = 100_000  # pictures a call
 RECORD = "sample.json"  # beside the pictures: how they were made
 SHEET, GRID = "contact_sheet.png", "grid.png"
@@ -114,45 +105,51 @@ def drawn(
 
 def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     """What makes pictures from seeds and a mix, and the names of the pair's classes."""
-    if method not in (*OF_THE_FLOW, *CLASSIC):
-        raise UserError(f"--method '{method}' is unknown; known: {', '.join((*OF_THE_FLOW, *CLASSIC))}")
+    if method not in methods():
+        raise UserError(f"--method '{method}' is unknown; known: {', '.join(methods())}")
     if run is not None and not is_run(run):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
-    if method in OF_THE_FLOW:
+    row = methods()[method]
+    if needs_the_flow(row.generator):
         if run is None:
             sampler = load_mixer(store.shipped_weights(), "install clockodile again")
         else:
             sampler = load_mixer(Path(run, "generators"), mend(Path(run)))
         names = [sampler.classes[label] for label in sampler.pair]
-        if OF_THE_FLOW[method][0] > 1:
+        if row.best:
             judge.backbones(SELECTOR)  # a network that cannot be loaded is named before anything is drawn
-        return partial(flow_pictures, sampler, *OF_THE_FLOW[method]), names
+        return partial(flow_pictures, row, sampler), names
     if run is None:
         raise UserError(
             f"--method {method} starts from photographs: give a run folder in place of --pretrained"
         )
     opened, data = reopened(Path(run))
-    draw = classic_draw(method, opened, data)
+    draw = draw_of_run(row.generator, opened, data)
     names = [data.classes[label] for label in opened.recipe.pair]
     return lambda seeds, mixes: torch.stack([draw(seeds, mix=mix) for mix in mixes]), names
 
 
-def flow_pictures(
-    sampler: HybridSampler,
-    n_candidates: int,
-    classifier_guidance: float,
-    seeds: range,
-    mixes: Sequence[float],
-) -> torch.Tensor:
-    """Pictures (M, N, 3, S, S) of N seeds at M mixes: the best of several tries at one mix, first walks at several.
+def needs_the_flow(generator: HybridGenerator) -> bool:
+    """Whether a generator draws with the flow, which comes with the package."""
+    return FLOW_FILE in generator.files
 
-    Where only one class is wanted, the first walk is as good as any.
+
+def methods() -> dict[str, Row]:
+    """What can be asked for, by name: every generator, and the best of several candidates of those with the flow."""
+    return {
+        name: row for name, row in rows(N_CANDIDATES).items() if not row.best or needs_the_flow(row.generator)
+    }
+
+
+def flow_pictures(row: Row, sampler: HybridSampler, seeds: range, mixes: Sequence[float]) -> torch.Tensor:
+    """Pictures (M, N, 3, S, S) of N seeds at M mixes: the best of several at one mix, first candidates at several.
+
+    Where only one class is wanted, the first candidate is as good as any.
     """
-    if len(mixes) == 1 and n_candidates > 1 and 0 < mixes[0] < 1:
-        return best_of_n(
-            sampler, seeds, mix=mixes[0], n_candidates=n_candidates, classifier_guidance=classifier_guidance
-        ).images[None]
-    return mix_line(sampler, seeds, mixes, classifier_guidance=classifier_guidance)
+    draw = row.generator.drawing(sampler, None, None)
+    if row.best and len(mixes) == 1 and 0 < mixes[0] < 1:
+        return best_of_n(draw, sampler.selector, sampler.pair, seeds, mix=mixes[0]).images[None]
+    return torch.stack([draw(seeds, mix=mix) for mix in mixes])
 
 
 def reopened(folder: Path) -> tuple[Run, Dataset]:
@@ -191,22 +188,17 @@ def mend(folder: Path) -> str:
     return f"run notebook 04 (`{shlex.join(words)}`)"
 
 
-def classic_draw(method: str, run: Run, data: Dataset) -> Draw:
-    """How a classic method draws; a net that it needs is the one in the run folder, however long it was trained.
+def draw_of_run(generator: HybridGenerator, run: Run, data: Dataset) -> Draw:
+    """How a generator draws with the nets in the run folder, however long they were trained.
 
-    Nothing is trained and nothing written. Raises UserError when the net is missing, damaged or learned from other
+    Nothing is trained and nothing written. Raises UserError when a net is missing, damaged or learned from other
     photographs. data: all splits.
     """
-    if method not in (*AUTOENCODERS, *FROM_NOISE):
-        return CLASSIC[method].prepare(run, data)
-
-    def load(run: Run, data: Dataset, *, retrain: bool):
-        wanted = earlier.config_of(method, run, data)
-        fitted = load_part(run.dir / "generators", method, wanted, mend(run.dir))
-        return earlier.net_from(method, fitted, data), fitted
-
-    prepare = of_codes(load) if method in AUTOENCODERS else of_nothing(load, FROM_NOISE[method])
-    return prepare(run, data)
+    net = generator.trained
+    if net is None:
+        return generator.prepare(run, data)
+    fitted = load_part(run.dir / "generators", net.name, net.wanted(run, data), mend(run.dir))
+    return generator.drawing(net.load(fitted, data), run, data)
 
 
 def load_mixer(folder: Path, cure: str) -> HybridSampler:

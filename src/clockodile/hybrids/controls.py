@@ -1,4 +1,4 @@
-"""What must *not* count as both, and how good a rule is that chooses: the questions a sceptic would ask first."""
+"""What must *not* count as both, and how good the selection is: the questions a sceptic would ask first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.evaluation import EvaluationReference
 from clockodile.hybrids.generators.blends import pyramid_paste
 from clockodile.hybrids.generators.table import parents
-from clockodile.hybrids.mixing import in_equal_parts, worth
+from clockodile.hybrids.mixing import in_equal_parts, selection_score
 
 Look = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, S, S) in [0, 1] -> evidence (N, C)
 
@@ -32,9 +32,9 @@ class ScoredImages:
 
 @dataclass(frozen=True)
 class Candidates(ScoredImages):
-    """T tries for each of N seeds, among which a rule chooses: all seeds of the first try first, (T * N, ...)."""
+    """T candidates for each of N seeds: all seeds of the first candidate first, (T * N, ...)."""
 
-    worth: np.ndarray  # float (T, N) what the rule found in them, see `mixing.worth`
+    scores: np.ndarray  # float (T, N) see `mixing.selection_score`
 
 
 def pasted_with_other_things(
@@ -77,81 +77,81 @@ def other_things(known: EvaluationReference, *, count: int = 100) -> ScoredImage
     return ScoredImages(judged.background.images[some], evidence)
 
 
-# --- the rule -----------------------------------------------------------------------------------------------
+# --- the selection score --------------------------------------------------------------------------------------
 
 
-def tried_hybrids(
+def searched_candidates(
     known: EvaluationReference, stored: Mapping[str, np.ndarray], titles: Mapping[str, str]
 ) -> dict[str, Candidates]:
-    """The tries of each method for which they are stored ("tried_<name>", "worth_<name>"), by its title."""
+    """The candidates of each generator for which `entries.gather` stored them, by the title of its best."""
     return {
-        title: Candidates(
-            stored[f"tried_{name}"], known.evidence(stored[f"tried_{name}"]), stored[f"worth_{name}"]
+        titles[f"{name}_best"]: Candidates(
+            stored[f"candidates_{name}"],
+            known.evidence(stored[f"candidates_{name}"]),
+            stored[f"scores_{name}"],
         )
-        for name, title in titles.items()
-        if f"tried_{name}" in stored
+        for name in titles
+        if f"candidates_{name}" in stored
     }
 
 
 @torch.no_grad()
-def worth_to(look: Look, images: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
-    """What the rule finds in hybrids, uint8 (N, S, S, 3), when it sees with these eyes: float (N,)."""
-    return worth(in_equal_parts(look, as_tensor(images))[:, list(pair)], 0.5).numpy()
+def scores_by(look: Look, images: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    """Selection scores of hybrids, uint8 (N, S, S, 3), by another selector: float (N,)."""
+    return selection_score(in_equal_parts(look, as_tensor(images))[:, list(pair)], 0.5).numpy()
 
 
-def put_before_rule(
+def candidates_from(
     look: Look, pictures: Mapping[str, ScoredImages], pair: tuple[int, int], n_candidates: int
 ) -> dict[str, Candidates]:
-    """Let the rule choose one of every `n_candidates` pictures, as if they were hybrids.
+    """Let the selector choose one of every `n_candidates` pictures, as if they were hybrids.
 
-    Left out altogether is what has fewer than `n_candidates`. A rule that finds "both" where there is none only picks
+    Left out altogether is what has fewer than `n_candidates`. A score that finds "both" where there is none only picks
     accidents.
     """
     found = {}
     for title, judged in pictures.items():
         if count := len(judged.images) // n_candidates:
             images = judged.images[: n_candidates * count]
-            theirs = worth_to(look, images, pair)
-            found[title] = Candidates(
-                images, judged.evidence[: n_candidates * count], theirs.reshape(n_candidates, count)
-            )
+            scores = scores_by(look, images, pair).reshape(n_candidates, count)
+            found[title] = Candidates(images, judged.evidence[: n_candidates * count], scores)
     return found
 
 
 def selectors(
-    tried: Mapping[str, Candidates], pair: tuple[int, int], one_vs_rest: Mapping[str, Look] | None = None
+    searched: Mapping[str, Candidates], pair: tuple[int, int], others: Mapping[str, Look] | None = None
 ) -> pd.DataFrame:
-    """A row for each that was tried, by its title: see `rule_against_judge`.
+    """A row for each set of candidates, by its title: see `selection_against_judge`.
 
-    rivals: others who might have chosen by the same rule: what they would have "chosen" and their "agreement" in
+    others: who might have selected by the same score; what they would have "selected" and their "agreement" stand in
     columns of their own.
     """
     rows = []
-    for title, some in tried.items():
-        row = {"tries of": title} | rule_against_judge(some.evidence, some.worth, pair)
-        for rival, look in (one_vs_rest or {}).items():
-            theirs = worth_to(look, some.images, pair).reshape(some.worth.shape)
-            measured = rule_against_judge(some.evidence, theirs, pair)
-            row |= {f"{rival}: {part}": measured[part] for part in ("chosen", "agreement")}
+    for title, some in searched.items():
+        row = {"candidates of": title} | selection_against_judge(some.evidence, some.scores, pair)
+        for other, look in (others or {}).items():
+            scores = scores_by(look, some.images, pair).reshape(some.scores.shape)
+            measured = selection_against_judge(some.evidence, scores, pair)
+            row |= {f"{other}: {part}": measured[part] for part in ("selected", "agreement")}
         rows.append(row)
-    return pd.DataFrame(rows).set_index("tries of")
+    return pd.DataFrame(rows).set_index("candidates of")
 
 
-def rule_against_judge(
-    evidence: np.ndarray, worth: np.ndarray, pair: tuple[int, int], *, threshold: float = LENIENT
+def selection_against_judge(
+    evidence: np.ndarray, scores: np.ndarray, pair: tuple[int, int], *, threshold: float = LENIENT
 ) -> dict[str, float]:
-    """How well a rule finds among T tries for N seeds what the judge calls both.
+    """How well selection scores find among T candidates for N seeds what the judge calls both.
 
-    evidence: of the judge, (T * N, C), all seeds of the first try first; worth: of the rule, (T, N), the greatest is
-    kept. Returns shares in [0, 1]: both of "all" tries, of the "chosen", "any" of a seed's tries (what somebody
-    all-knowing would find); and "agreement", the rank correlation of worth with the judge's lesser evidence.
+    evidence: of the judge, (T * N, C), all seeds of the first candidate first; scores: (T, N), the greatest is kept.
+    Returns shares in [0, 1]: both of "all" candidates, of the "selected", of seeds with "any" candidate that is (what
+    somebody all-knowing would find); and "agreement", the rank correlation of scores and the judge's lesser evidence.
     """
-    both = (quadrants(evidence, pair, threshold=threshold) == "both").reshape(worth.shape)
+    both = (quadrants(evidence, pair, threshold=threshold) == "both").reshape(scores.shape)
     lesser = evidence[:, list(pair)].min(1)
-    chosen = both[worth.argmax(0), np.arange(worth.shape[1])]
+    selected = both[scores.argmax(0), np.arange(scores.shape[1])]
     return {
         "all": float(both.mean()),
-        "chosen": float(chosen.mean()),
+        "selected": float(selected.mean()),
         "any": float(both.any(0).mean()),
-        "agreement": float(spearmanr(worth.ravel(), lesser)[0]),
+        "agreement": float(spearmanr(scores.ravel(), lesser)[0]),
     }

@@ -1,8 +1,8 @@
-"""What every method enters into the comparison of notebook 04: its pictures, and how long one of them took."""
+"""The pictures of every generator for the comparison of notebook 04, and how long one of them took."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,143 +13,114 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids import mixing
 from clockodile.hybrids.generators.sampling import STEPS
-from clockodile.hybrids.generators.table import CLASSIC
-from clockodile.hybrids.mixing import (
-    BALANCED,
-    CLASSIFIER_GUIDANCE,
-    PART,
-    BestOfN,
-    HybridSampler,
-    best_of_n,
-    mix_once,
-    select_best,
-)
-
-FLOW_ENTRIES = {
-    "flow": 0.0,
-    "following": CLASSIFIER_GUIDANCE,
-}  # how strongly each is pulled towards what the guides see
-SEARCHED = ("pixel_blend", "pyramid_paste")  # classic methods whose tries the same rule may choose among
-INVENTING = ("vae", "gan", "flow")  # what can be asked for one class alone
-TRAINED = (
-    "dense_autoencoder",
-    "conv_autoencoder",
-    "vae",
-    "gan",
-    "guidance_classifier",
-    "selector",
-)  # files; the flow says its loss
+from clockodile.hybrids.generators.table import GENERATORS, Draw, HybridGenerator
+from clockodile.hybrids.mixing import PART, best_of_n
+from clockodile.hybrids.selection import NAMES, SELECTOR, fit_network_judge
 
 
-def titles(n_candidates: int) -> dict[str, str]:
-    """Every entry of hybrids: name -> title in figures and sentences, in the order in which they are shown."""
-    found = {name: method.title for name, method in CLASSIC.items()}
-    found |= {f"{name}_best": f"{found[name]}, best of {n_candidates}" for name in SEARCHED}
-    found |= {"equal": "flow, equal weights", "balanced": "flow, balanced"}
-    for name in FLOW_ENTRIES:
-        found |= {name: name, f"{name}_best": f"{name}, best of {n_candidates}"}
+@dataclass(frozen=True)
+class Row:
+    """A row of the comparison: a generator's first candidates, or the best of several."""
+
+    generator: HybridGenerator
+    title: str  # in figures and sentences
+    best: bool  # of several candidates
+
+
+def rows(n_candidates: int) -> dict[str, Row]:
+    """Every row by its name, in the order in which they are shown."""
+    found = {}
+    for name, generator in GENERATORS.items():
+        found[name] = Row(generator, generator.title, best=False)
+        if generator.searched:
+            found[f"{name}_best"] = Row(generator, f"{generator.title}, best of {n_candidates}", best=True)
     return found
 
 
-def config_of(
-    run: Run, data: Dataset, losses: Sequence[float], *, count: int, n_candidates: int, n_per_class: int
-) -> dict:
-    """What the entries depend on. losses: of the flow's training; all else as of `gather`; all nets must be there."""
-    ways = [
+def titles(n_candidates: int) -> dict[str, str]:
+    """Name -> title of every row."""
+    return {name: row.title for name, row in rows(n_candidates).items()}
+
+
+def alone(name: str, class_name: str) -> str:
+    """Name of the pictures of one class alone by one generator."""
+    return f"alone_{name}_{class_name}"
+
+
+def config_of(run: Run, data: Dataset, *, count: int, n_candidates: int, n_per_class: int) -> dict:
+    """What the pictures depend on; arguments as of `gather`, and all nets must be there."""
+    settings = [
         *mixing.COMPOSING,
-        BALANCED,
-        CLASSIFIER_GUIDANCE,
+        mixing.BALANCED,
+        mixing.CLASSIFIER_GUIDANCE,
         mixing.GUIDANCE_SCALE,
         mixing.GUIDANCE_SCALE_ALONE,
         STEPS,
     ]
-    config = {
+    files = {file for generator in GENERATORS.values() for file in generator.files}
+    paths = [f"generators/{name}" for name in sorted(files)] + [NAMES[SELECTOR]]
+    return {
+        "source": source_key(gather),
         "data": data.fingerprint,
         "seed": run.seed,
         "count": count,
-        "tries": n_candidates,
+        "candidates": n_candidates,
         "alone": n_per_class,
+        "settings": settings,
+        "generators": list(rows(n_candidates)),
+        "files": {path: file_digest(run.dir / f"{path}.safetensors") for path in paths},
     }
-    config |= {"source": source_key(gather), "flow": losses[-1], "ways": ways}
-    return config | {name: file_digest(run.dir / f"generators/{name}.safetensors") for name in TRAINED}
 
 
 def gather(
-    run: Run, data: Dataset, sampler: HybridSampler, *, count: int, n_candidates: int, n_per_class: int
+    run: Run, data: Dataset, *, count: int, n_candidates: int, n_per_class: int
 ) -> dict[str, np.ndarray]:
-    """Let every method make `count` hybrids, the best of `n_candidates` where there is a choice, and one class.
+    """Let every generator make `count` hybrids, the best of `n_candidates` where it is searched, and one class alone.
 
-    data: all splits; alone: pictures of each class of the pair by each of INVENTING, named "alone_<name>_<class>".
-    Returns the parts of hybrids.npz: images uint8 (M, S, S, 3) with their method, mix and seed (M,); "entries", the
+    data: all splits; n_per_class: pictures of each class of the pair by each that can be asked for it, see `alone`.
+    Returns the parts of hybrids.npz: images uint8 (M, S, S, 3) with their method, mix and seed (M,); "entries", their
     names (E,), and "seconds" (E,) that each takes for a picture on this machine, nets being there; and for each
-    entry that was searched "tried_<name>", uint8 (tries * count, S, S, 3), and "worth_<name>" (tries, count), what the
-    rule found.
+    generator that was searched "candidates_<name>", uint8 (n_candidates * count, S, S, 3), and "scores_<name>"
+    (n_candidates, count), the selection scores.
     """
-    seeds, made, seconds, mixes, searched = range(count), {}, {}, {}, {}
-    drawn_by = {name: method.prepare(run, data) for name, method in CLASSIC.items()}
+    pair, made, searched = run.recipe.pair, {}, {}
+    draws = {name: generator.prepare(run, data) for name, generator in GENERATORS.items()}
+    selector = fit_network_judge(SELECTOR, run, data)
 
-    def enter(name: str, make: Callable, *words, per: int, mix: float = 0.5, **options) -> None:
-        found, took = timed(make, *words, mix=mix, **options)
-        if isinstance(found, BestOfN):
-            searched[name], found = found, found.images
-        made[name], seconds[name], mixes[name] = found, took / per, mix
+    def enter(entry: str, draw: Draw, size: int, mix: float, batch: int) -> None:
+        images, took = timed(draw, range(size), mix=mix)
+        made[entry] = images, mix, took / filled(size, batch)
 
-    for name, draw in drawn_by.items():
-        enter(name, draw, seeds, per=count)
-    for name in SEARCHED:
-        tried_by = tries_by(drawn_by[name])
-        enter(
-            f"{name}_best",
-            select_best,
-            sampler,
-            tried_by,
-            seeds,
-            n_candidates=n_candidates,
-            per=filled(count),
-        )
-    for name, class_offset in {"equal": 0.0, "balanced": BALANCED}.items():
-        enter(
-            name, mix_once, sampler, mixing.seeds_of(seeds, 0), class_offset=class_offset, per=filled(count)
-        )
-    for name, pull in FLOW_ENTRIES.items():
-        best = f"{name}_best"
-        enter(
-            best,
-            best_of_n,
-            sampler,
-            seeds,
-            n_candidates=n_candidates,
-            classifier_guidance=pull,
-            per=filled(count),
-        )
-        made[name], mixes[name] = searched[best].tried[0], mixes[best]
-        seconds[name] = searched[best].seconds[0] / filled(count)
-    for name in INVENTING:
-        for mix, label in zip((0.0, 1.0), run.recipe.pair, strict=True):
-            entry = f"alone_{name}_{data.classes[label]}"
-            if name in CLASSIC:
-                enter(entry, drawn_by[name], range(n_per_class), mix=mix, per=n_per_class)
-            else:
-                first = mixing.seeds_of(range(n_per_class), 0)
-                enter(entry, mix_once, sampler, first, mix=mix, per=filled(n_per_class))
-    lengths = [len(images) for images in made.values()]
+    for name, draw in draws.items():
+        batch = GENERATORS[name].batch
+        if not GENERATORS[name].searched:
+            enter(name, draw, count, 0.5, batch)
+            continue
+        best, took = timed(best_of_n, draw, selector, pair, range(count), n_candidates=n_candidates)
+        searched[name] = best
+        made[name] = best.candidates[0], 0.5, best.seconds[0] / filled(count, batch)
+        made[f"{name}_best"] = best.images, 0.5, took / filled(count, PART)
+    for name, draw in draws.items():
+        if GENERATORS[name].one_class:
+            for mix, label in zip((0.0, 1.0), pair, strict=True):
+                enter(alone(name, data.classes[label]), draw, n_per_class, mix, GENERATORS[name].batch)
+    images, mixes, seconds = zip(*made.values(), strict=True)
+    lengths = [len(part) for part in images]
     return {
-        "images": np.concatenate([as_images(images) for images in made.values()]),
+        "images": np.concatenate([as_images(part) for part in images]),
         "method": np.repeat(list(made), lengths),
-        "mix": np.repeat([mixes[name] for name in made], lengths),
+        "mix": np.repeat(mixes, lengths),
         "seed": np.concatenate([np.arange(length) for length in lengths]),
         "entries": np.array(list(made)),
-        "seconds": np.array([seconds[name] for name in made]),
-        **{f"tried_{name}": as_images(found.tried.flatten(0, 1)) for name, found in searched.items()},
-        **{f"worth_{name}": found.worth.numpy() for name, found in searched.items()},
+        "seconds": np.array(seconds),
+        **{
+            f"candidates_{name}": as_images(found.candidates.flatten(0, 1))
+            for name, found in searched.items()
+        },
+        **{f"scores_{name}": found.scores.numpy() for name, found in searched.items()},
     }
 
 
-def tries_by(draw: Callable) -> Callable:
-    """A classic method as `select_best` asks for tries: each has seeds of its own, its number changes nothing."""
-    return lambda seeds, number: draw(seeds)
-
-
-def filled(count: int) -> int:
-    """How many pictures are drawn for `count` of the flow's, which come in whole parts."""
-    return -(-count // PART) * PART
+def filled(count: int, batch: int) -> int:
+    """How many pictures are drawn for `count`, in whole batches."""
+    return -(-count // batch) * batch

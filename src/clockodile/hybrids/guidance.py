@@ -1,17 +1,18 @@
-"""Small nets that steer a walk: what would you have to see to find both classes? They choose and judge nothing.
+"""The nets behind classifier guidance (Dhariwal & Nichol, 2021): what would show more of both classes?
 
-They must tell clock and crocodile from every *kind* of other thing (apples, lizards, trains), not from one heap of
-them: only then do they learn what a crocodile has that a lizard has not.
+They steer the sampler and select nothing. They must tell clock and crocodile from every *kind* of other thing (apples,
+lizards, trains), not from one heap of them: only then do they learn what a crocodile has that a lizard has not.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import torch
 from torch import nn
 
 from clockodile.core import store
+from clockodile.core.recipes import Profile
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow_of_run import TrainingSet, training_set_of
@@ -19,8 +20,6 @@ from clockodile.learn.models import CompactResNet
 from clockodile.learn.training import TrainConfig, predict, train
 
 NAME = "generators/guidance_classifier"
-PLANS = {"quick": TrainConfig(epochs=6), "full": TrainConfig(epochs=20)}  # by profile
-COUNT = {"quick": 1, "full": 2}  # nets; together they are harder to fool than one
 LEAST = 0.01  # log-odds between other things and a typical photograph; what tells less is not divided by
 
 
@@ -54,20 +53,18 @@ class GuidanceClassifier(nn.Module):
         self.one.copy_(torch.maximum(torch.stack(typical), self.zero + LEAST))
 
 
-def plan_for(run: Run) -> TrainConfig:
-    """How a guide's net is trained in this run's profile."""
-    plan = PLANS[run.profile.name]
-    return replace(plan, epochs=run.profile.scaled(plan.epochs))
+def config_of(profile: Profile) -> TrainConfig:
+    """How a profile trains each net."""
+    return TrainConfig(epochs=profile.guidance_epochs)
 
 
-def fit_guidance_classifier(
-    run: Run, data: Dataset, *, plan: TrainConfig | None = None, retrain: bool = False
-) -> GuidanceClassifier:
-    """The guides of a run: from the run folder, else from the package, else trained now on what the flow is trained on.
+def fit_guidance_classifier(run: Run, data: Dataset, *, retrain: bool = False) -> GuidanceClassifier:
+    """The classifier of a run: from its folder, else from the package, else trained now on the flow's training set.
 
     data: all splits.
     """
-    plan, count = plan or plan_for(run), COUNT[run.profile.name]
+    count = run.profile.guidance_nets
+    plan = config_of(run.profile)
     training_set, classes, size = (
         training_set_of(data, seed=run.seed),
         len(data.classes),
@@ -106,7 +103,7 @@ def fit_guidance_classifier(
 def train_guidance_classifier(
     training_set: TrainingSet, classes: int, plan: TrainConfig, *, seeds: list[int]
 ) -> GuidanceClassifier:
-    """Guides that know `training_set`, one net for each of the seeds."""
+    """A classifier trained on `training_set`, one net for each of the seeds."""
     size = training_set.images.shape[2]
 
     def make() -> CompactResNet:
@@ -122,7 +119,7 @@ def train_guidance_classifier(
 
 
 def guidance_classifier_from(fitted: store.Checkpoint) -> GuidanceClassifier:
-    """The guides in a stored file, in evaluation mode."""
+    """The classifier in a stored file, in evaluation mode."""
     about = fitted.metrics
     nets = [
         CompactResNet(classes=about["outputs"], image_size=about["image_size"]) for _ in range(about["count"])

@@ -1,8 +1,7 @@
-"""How the flow makes pictures that are both: two classes at once, several tries, and a rule that picks one.
+"""How the flow makes pictures that are both: two classes composed, classifier guidance, and best-of-n selection.
 
-The walk is composed of two classes and may follow what the guides see. The rule is stated before anything is judged:
-of all tries for a seed, take the one in which the chooser finds most of the lesser class. The judge of notebook 03 has
-no part in either.
+The selection score is stated before anything is judged: of all candidates for a seed, take the one in which the
+selector finds most of the lesser class. The judge of notebook 03 has no part in it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, pick_device
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow import to_unit
+from clockodile.hybrids.generators.flow_of_run import fit_flow
 from clockodile.hybrids.generators.sampling import (
     STEPS,
     adams_bashforth2,
@@ -29,20 +29,21 @@ from clockodile.hybrids.generators.unet import UNet
 from clockodile.hybrids.guidance import GuidanceClassifier, fit_guidance_classifier
 from clockodile.hybrids.selection import SELECTOR, NetworkJudge, fit_network_judge
 
-GUIDANCE_SCALE = 4.0  # how much more of a class than its photographs have, where there are two
+FLOW, CLASSIFIER_OF_GUIDANCE = "flow", "guidance_classifier"  # names of the files in generators/
+GUIDANCE_SCALE = 4.0  # of classifier-free guidance, where there are two classes
 GUIDANCE_SCALE_ALONE = 3.0  # the same at the ends of the mix: more would only make caricatures
 N_CANDIDATES = 4  # pictures made for each one shown
 MOST_CANDIDATES = 1000  # for one seed
 PART = 8  # pictures drawn together
-COMPOSING = (  # what tries go round: layout, and how much the second class's weight is raised above the first's
+COMPOSING = (  # what candidates go round: spatial mask of the first class, and class-weight offset
     {"spatial_mask": "below", "class_offset": 0.05},
     {"spatial_mask": "inside", "class_offset": -0.2},
     {"spatial_mask": "below", "class_offset": 0.0},
     {"spatial_mask": "below", "class_offset": 0.1},
 )
-BALANCED = 0.2  # lean by which either class is seen as often when both reign everywhere
-CLASSIFIER_GUIDANCE = 0.2  # how strongly a walk follows the guides; a velocity has about 1
-QUIET = 0.25  # weight of a class where the other one reigns
+BALANCED = 0.2  # class-weight offset by which either class is seen as often without a spatial mask
+CLASSIFIER_GUIDANCE = 0.2  # scale of the classifier's gradient; a velocity has about 1
+QUIET = 0.25  # weight of a class where the spatial mask is the other one's
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,28 @@ class HybridSampler:
     """All that is needed to make hybrids of two classes."""
 
     net: UNet
-    guidance_classifier: GuidanceClassifier  # steer
-    selector: NetworkJudge  # chooses
+    guidance_classifier: GuidanceClassifier  # steers
+    selector: NetworkJudge  # gives the selection scores
     classes: tuple[str, ...]
     pair: tuple[int, int]
     size: int  # pixels a side
 
 
-def fit_hybrid_sampler(run: Run, data: Dataset, net: UNet, *, retrain: bool = False) -> HybridSampler:
-    """A flow, as from `fit_flow`, with the guides and the chooser of a run, trained when they are not there.
+def fit_hybrid_sampler(
+    run: Run, data: Dataset, *, net: UNet | None = None, retrain: bool = False
+) -> HybridSampler:
+    """The flow, the guidance classifier and the selector of a run, trained when they are not there.
 
-    data: all splits.
+    data: all splits; net: the flow where it has been fitted already.
     """
-    guidance_classifier, selector = (
+    return HybridSampler(
+        # a copy, for it moves to another device when it draws
+        copy.deepcopy(net) if net else fit_flow(run, data, retrain=retrain)[0],
         fit_guidance_classifier(run, data, retrain=retrain),
         fit_network_judge(SELECTOR, run, data, retrain=retrain),
-    )
-    net = copy.deepcopy(net)  # it moves to another device when it draws
-    return HybridSampler(
-        net, guidance_classifier, selector, tuple(data.classes), run.recipe.pair, int(data.images.shape[1])
+        tuple(data.classes),
+        run.recipe.pair,
+        int(data.images.shape[1]),
     )
 
 
@@ -77,14 +81,14 @@ class BestOfN:
     """Hybrids and how each came about."""
 
     images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]
-    number: np.ndarray  # int (N,) which try was taken
-    tried: torch.Tensor  # (T, N, 3, S, S) all tries
-    worth: torch.Tensor  # (T, N) what the rule found in them, see `worth`
-    seconds: tuple[float, ...]  # (T,) that it took to draw all N, without the rule
+    number: np.ndarray  # int (N,) which candidate was selected
+    candidates: torch.Tensor  # (T, N, 3, S, S) all of them
+    scores: torch.Tensor  # (T, N) see `selection_score`
+    seconds: tuple[float, ...]  # (T,) that it took to draw N candidates, without the scores
 
 
 def spatial_masks(size: int) -> dict[str, torch.Tensor]:
-    """Where the first class reigns: name -> share (size, size) in [0, 1]; the second reigns in the rest."""
+    """Where the first class has its full weight: name -> (size, size) in [0, 1]; the second has it in the rest."""
     line = torch.linspace(-1, 1, size)
     down, right = torch.meshgrid(line, line, indexing="ij")
     disc = torch.sigmoid(12 * (0.6 - (down**2 + right**2).sqrt()))
@@ -140,12 +144,12 @@ def mix_once(
     classifier_guidance: float = 0.0,
     steps: int = STEPS,
 ) -> torch.Tensor:
-    """One picture for each seed, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
+    """One picture for each seed of noise, (N, 3, S, S) in [0, 1]; mix 0 is the pair's first class, 1 the second.
 
-    follow: how strongly the walk is pulled to what the guides would rather see, 0..about 1, see `guidance_gradient`. As
-    layout and lean do, it fades towards the ends of the mix.
+    guidance, spatial_mask, class_offset: of `class_weights`. classifier_guidance: scale of the classifier's gradient,
+    0..about 1, see `guidance_gradient`; as mask and offset do, it fades towards the ends of the mix.
 
-    Classes are compared with *other things*: compared with "anything", two classes of a pair pull against each other.
+    Classes are compared with *other things*: compared with the null class, two classes of a pair oppose each other.
     """
     device = pick_device()
     sampler.net.to(device)
@@ -153,15 +157,15 @@ def mix_once(
         sampler, mix, guidance=guidance, spatial_mask=spatial_mask, class_offset=class_offset
     )
     velocity = composed_velocity(sampler.net, weights, base=len(sampler.classes))
-    pull = None
+    gradient = None
     if strength := classifier_guidance * min(mixing_weights(mix)):
-        guidance_classifier = copy.deepcopy(sampler.guidance_classifier).to(device)
-        pull = guidance_gradient(
-            lambda images: worth(guidance_classifier.evidence(images)[:, list(sampler.pair)], mix), strength
+        classifier = copy.deepcopy(sampler.guidance_classifier).to(device)
+        gradient = guidance_gradient(
+            lambda images: selection_score(classifier.evidence(images)[:, list(sampler.pair)], mix), strength
         )
 
     def draw(noise: torch.Tensor) -> torch.Tensor:
-        return to_unit(adams_bashforth2(velocity, noise.to(device), steps=steps, pull=pull)).cpu()
+        return to_unit(adams_bashforth2(velocity, noise.to(device), steps=steps, guidance=gradient)).cpu()
 
     return in_equal_parts(draw, noise_of(seeds, sampler.size))
 
@@ -178,70 +182,46 @@ def in_equal_parts(function: Callable[[torch.Tensor], torch.Tensor], rows: torch
     return torch.cat(found)
 
 
+def flow_candidate(
+    sampler: HybridSampler, seeds: Sequence[int], *, mix: float = 0.5, candidate: int = 0, **options
+) -> torch.Tensor:
+    """Pictures of one candidate, (N, 3, S, S) in [0, 1]; candidates go round COMPOSING. options: of `mix_once`."""
+    composing = COMPOSING[candidate % len(COMPOSING)]
+    return mix_once(sampler, candidate_seeds(seeds, candidate), mix=mix, **composing | options)
+
+
 def best_of_n(
-    sampler: HybridSampler,
-    seeds: Sequence[int],
-    *,
-    mix: float = 0.5,
-    n_candidates: int = N_CANDIDATES,
-    **options,
-) -> BestOfN:
-    """The best of several tries for each seed, by the chooser; tries go round COMPOSING.
-
-    options: of `mix_once`. Pictures depend on their own seed only.
-    """
-
-    def draw(seeds: Sequence[int], number: int) -> torch.Tensor:
-        return mix_once(sampler, seeds, mix=mix, **way_of(number), **options)
-
-    return select_best(sampler, draw, seeds, mix=mix, n_candidates=n_candidates)
-
-
-def select_best(
-    sampler: HybridSampler,
-    draw: Callable[[Sequence[int], int], torch.Tensor],
+    draw: Callable[..., torch.Tensor],
+    selector: NetworkJudge,
+    pair: tuple[int, int],
     seeds: Sequence[int],
     *,
     mix: float = 0.5,
     n_candidates: int = N_CANDIDATES,
 ) -> BestOfN:
-    """The same for pictures of any origin: draw(N seeds of their own, number of the try) -> (N, 3, S, S) in [0, 1]."""
-    tried, found, seconds = [], [], []
+    """For each seed the candidate with the highest selection score. draw: of a generator, see `generators.table`."""
+    candidates, scores, seconds = [], [], []
     for number in range(n_candidates):
-        drawn, took = timed(draw, seeds_of(seeds, number), number)
-        tried.append(drawn)
+        drawn, took = timed(draw, seeds, mix=mix, candidate=number)
+        evidence = in_equal_parts(selector.evidence, drawn)[:, list(pair)]
+        candidates.append(drawn)
         seconds.append(took)
-        evidence = in_equal_parts(sampler.selector.evidence, tried[-1])[:, list(sampler.pair)]
-        found.append(worth(evidence, mix))
-    made, found = torch.stack(tried), torch.stack(found)
+        scores.append(selection_score(evidence, mix))
+    made, found = torch.stack(candidates), torch.stack(scores)
     chosen = found.argmax(0)
     best = made[chosen, torch.arange(len(seeds))]
     return BestOfN(best, chosen.numpy(), made, found, tuple(seconds))
 
 
-def mix_line(sampler: HybridSampler, seeds: Sequence[int], mixes: Sequence[float], **options) -> torch.Tensor:
-    """From the first class to the second, (M, N, 3, S, S): the first walk of each seed at each of M mixes.
-
-    options: of `mix_once`.
-    """
-    noise = seeds_of(seeds, 0)
-    return torch.stack([mix_once(sampler, noise, mix=mix, **way_of(0), **options) for mix in mixes])
+def candidate_seeds(seeds: Sequence[int], candidate: int) -> list[int]:
+    """Seeds of the noise of a candidate."""
+    return [int(seed) * MOST_CANDIDATES + int(candidate) for seed in seeds]
 
 
-def seeds_of(seeds: Sequence[int], number: int) -> list[int]:
-    """Seeds of the noise of a try."""
-    return [int(seed) * MOST_CANDIDATES + int(number) for seed in seeds]
+def selection_score(evidence: torch.Tensor, mix: float) -> torch.Tensor:
+    """(...) from evidence (..., 2): the lesser of the two, after adding what is not wanted of either class.
 
-
-def way_of(number: int) -> dict:
-    """Options of `mix_once` for a try."""
-    return COMPOSING[number % len(COMPOSING)]
-
-
-def worth(evidence: torch.Tensor, mix: float) -> torch.Tensor:
-    """What the rule looks at, (...), from evidence (..., 2): the lesser one, after adding what is not wanted of either.
-
-    At the ends it is the evidence of the only class that is wanted.
+    At the ends of the mix it is the evidence of the only class that is wanted.
     """
     parts = [evidence[..., place] + (1 - share) for place, share in enumerate(mixing_weights(mix)) if share]
     return torch.stack(parts).amin(0)

@@ -14,6 +14,7 @@ from tiny_flows import TINY_FLOW, steps_counted, use_tiny_plans
 from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
 from clockodile.core.download import SourceUnavailable
+from clockodile.core.recipes import PROFILES
 from clockodile.data.auxiliary import cifar10_photographs
 from clockodile.hybrids.generators import flow_of_run
 from clockodile.hybrids.generators.flow import FlowConfig
@@ -32,7 +33,13 @@ from clockodile.hybrids.generators.flow_of_run import (
 )
 from clockodile.hybrids.guidance import fit_guidance_classifier
 
-FULL = flow_of_run.PLANS["full"]  # as it is outside of these tests
+FULL = flow_of_run.configs_of(PROFILES["full"], finetune=False)  # as it is outside of these tests
+
+
+def use_configs(monkeypatch, *trainings, finetune=TINY_FLOW) -> None:
+    """Train a flow like this in every profile."""
+    configs = {False: trainings, True: (finetune,)}
+    monkeypatch.setattr(flow_of_run, "configs_of", lambda profile, *, finetune: configs[finetune])
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +73,7 @@ def test_trained_once_and_found_again(run, data):
 
 def test_trainings_follow_one_another_and_an_interruption_loses_none(run, data, tmp_path, monkeypatch):
     plans = (replace(TINY_FLOW, steps=3), replace(TINY_FLOW, steps=2))
-    monkeypatch.setitem(flow_of_run.PLANS, run.profile.name, plans)
+    use_configs(monkeypatch, *plans)
     whole, fitted = fit_flow(replace(run, dir=tmp_path / "whole"), data)
     assert list(sheets_of(fitted)) == [1, 2, 3, 4, 5]
     with steps_counted(most=4) as before, pytest.raises(KeyboardInterrupt):
@@ -153,7 +160,7 @@ def test_longer_trained_weights_of_the_package_are_good_enough(run, data, whole,
     (run.dir / "generators/flow.safetensors").rename(place / "flow.safetensors")
     monkeypatch.setattr(store, "shipped_weights", lambda: place)
     shorter = (replace(TINY_FLOW, steps=3),)
-    monkeypatch.setitem(flow_of_run.PLANS, run.profile.name, shorter)
+    use_configs(monkeypatch, *shorter)
     _, fitted = fit_flow(run, data)
     assert fitted.origin == "shipped" and fitted.config["plans"][0]["steps"] == 4
     assert (run.dir / "generators/flow.safetensors").is_file(), "the command line looks there"
@@ -167,7 +174,7 @@ def test_for_other_photographs_training_goes_on_from_the_package(run, data, tmp_
     monkeypatch.setattr(store, "shipped_weights", lambda: package)
     monkeypatch.setattr(flow_of_run, "package_flow", package_flow)
     still = replace(TINY_FLOW, steps=1, learning_rate=0.0, ema_decay=0.0)
-    monkeypatch.setitem(flow_of_run.FURTHER, run.profile.name, (still,))
+    use_configs(monkeypatch, TINY_FLOW, finetune=still)
     _, again = fit_flow(run, data)
     assert again.origin == "shipped", "its own photographs need no training"
     _, anew = fit_flow(run, data, retrain=True)
@@ -278,7 +285,7 @@ def test_photographs_of_anything_are_learned_beside_photographs_only(
     source = data.card["source"] | {"stamp": stamp}
     data = replace(data, card=data.card | {"source": source})
     monkeypatch.setattr(flow_of_run, "cifar10_photographs", partial(cifar10_photographs, count=30))
-    monkeypatch.setitem(flow_of_run.PLANS, run.profile.name, (replace(TINY_FLOW, wide=0.5),))
+    use_configs(monkeypatch, replace(TINY_FLOW, wide=0.5))
     _, fitted = fit_flow(replace(run, data_dir=tmp_path), data)
     assert fitted.metrics["beside"] == found
 
@@ -288,7 +295,7 @@ def test_without_photographs_of_anything_the_flow_learns_all_the_same(run, data,
         raise SourceUnavailable("no way")
 
     monkeypatch.setattr(flow_of_run, "cifar10_photographs", refuse)
-    monkeypatch.setitem(flow_of_run.PLANS, run.profile.name, (replace(TINY_FLOW, wide=0.5),))
+    use_configs(monkeypatch, replace(TINY_FLOW, wide=0.5))
     with caplog.at_level("INFO", "clockodile"):
         _, fitted = fit_flow(run, data)
     assert fitted.metrics["beside"] == 0 and "no photographs of anything to learn from: no way" in caplog.text

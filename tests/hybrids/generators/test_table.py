@@ -5,34 +5,44 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tiny_flows import use_tiny_plans
 from tiny_nets import with_short_plans
 
 from clockodile.core import store
-from clockodile.hybrids.generators import earlier
-from clockodile.hybrids.generators.table import CLASSIC, parent_images, parents
+from clockodile.hybrids.generators.table import GENERATORS, parent_images, parents
+from clockodile.hybrids.generators.trained import CONV_AUTOENCODER
 from clockodile.learn.autoencoders import ConvAutoencoder
 
-NAMES = [
-    "pixel_blend",
-    "frequency_hybrid",
-    "pyramid_paste",
-    "dense_autoencoder",
-    "conv_autoencoder",
-    "vae",
-    "gan",
-]
-EACH = pytest.mark.parametrize("name", NAMES)
+NETLESS = ("pixel_blend", "frequency_hybrid", "pyramid_paste")
+EACH = pytest.mark.parametrize("name", GENERATORS)
+TRAINED = [name for name, generator in GENERATORS.items() if generator.trained]
 
 
 @pytest.fixture
 def short_run(run, monkeypatch):
-    return with_short_plans(run, monkeypatch)
+    use_tiny_plans(monkeypatch)
+    return with_short_plans(run)
 
 
-def test_the_table_holds_these_methods():
-    assert list(CLASSIC) == NAMES
-    assert all(name == method.name and method.title and method.source for name, method in CLASSIC.items())
-    assert len({method.title for method in CLASSIC.values()}) == len(NAMES)
+def make(name, run, data, seeds, **options):
+    return GENERATORS[name].prepare(run, data)(seeds, **options)
+
+
+def test_every_generator_says_what_it_is():
+    assert {"pixel_blend", "vae", "gan", "flow", "flow_guided", *NETLESS} <= set(GENERATORS)
+    assert all(name == found.name and found.title and found.source for name, found in GENERATORS.items())
+    assert len({found.title for found in GENERATORS.values()}) == len(GENERATORS)
+    for found in GENERATORS.values():
+        assert (found.budget is None) == (not found.files) and (found.from_noise or not found.one_class)
+
+
+@EACH
+def test_its_budget_is_the_profiles(name, run):
+    smoke = replace(
+        run.profile.with_effort(0.1), name="smoke", generator_width=24, flow_batch=5, autoencoder_epochs=999
+    )
+    budget = GENERATORS[name].budget
+    assert budget is None or budget(smoke) != budget(run.profile)
 
 
 def test_parents_are_one_of_each_class_and_never_held_out(data):
@@ -56,41 +66,30 @@ def test_parents_belong_to_their_seed_alone(data):
 
 
 @EACH
-def test_pictures_of_each_method(name, short_run, data):
-    make = CLASSIC[name].make
-    many = make(short_run, data, range(4))
+def test_pictures_of_each_generator(name, short_run, data):
+    draw = GENERATORS[name].prepare(short_run, data)
+    many = draw(range(4))
     assert many.shape == (4, 3, 32, 32) and many.dtype == torch.float32
     assert 0 <= many.min() and many.max() <= 1 and not many.requires_grad
-    assert torch.equal(many, make(short_run, data, range(4)))
-    assert torch.allclose(many[2:3], make(short_run, data, [2]), atol=1e-5)
+    assert torch.equal(many, make(name, short_run, data, range(4), mix=0.5, candidate=0))
+    assert torch.allclose(many[2:3], draw([2]), atol=1e-5)
+    ends = [draw(range(3), mix=mix) for mix in (0.0, 1.0)]
+    assert not torch.equal(ends[0], many[:3]) and not torch.equal(many[:3], ends[1]), "the mix matters"
+    assert not torch.equal(many, draw(range(4), candidate=1)), "so does the candidate"
 
 
-@EACH
-def test_what_is_prepared_once_draws_the_same(name, short_run, data):
-    draw = CLASSIC[name].prepare(short_run, data)
-    for mix in (0.3, 0.5):
-        assert torch.equal(draw(range(2), mix=mix), CLASSIC[name].make(short_run, data, range(2), mix=mix))
-    assert torch.equal(draw(range(2)), draw(range(2), mix=0.5))
-
-
-@EACH
-def test_the_mix_matters(name, short_run, data):
-    ends = [CLASSIC[name].make(short_run, data, range(3), mix=mix) for mix in (0.0, 0.5, 1.0)]
-    assert not torch.equal(ends[0], ends[1]) and not torch.equal(ends[1], ends[2])
-
-
-@pytest.mark.parametrize("name", ["pixel_blend", "frequency_hybrid", "pyramid_paste"])
+@pytest.mark.parametrize("name", NETLESS)
 def test_the_ends_of_blends_are_the_parents(name, short_run, data):
     first, second = parent_images(short_run, data, range(3))
-    assert torch.allclose(CLASSIC[name].make(short_run, data, range(3), mix=0.0), first, atol=1e-6)
-    assert torch.allclose(CLASSIC[name].make(short_run, data, range(3), mix=1.0), second, atol=1e-6)
+    assert torch.allclose(make(name, short_run, data, range(3), mix=0.0), first, atol=1e-6)
+    assert torch.allclose(make(name, short_run, data, range(3), mix=1.0), second, atol=1e-6)
 
 
 def test_an_autoencoder_ends_at_its_copies(short_run, data):
-    net, _ = earlier.fit_conv_autoencoder(short_run, data)
+    net, _ = CONV_AUTOENCODER.fit(short_run, data)
     assert isinstance(net, ConvAutoencoder)
     first, second = parent_images(short_run, data, range(3))
-    made = CLASSIC["conv_autoencoder"].make(short_run, data, range(3), mix=0.0)
+    made = make("conv_autoencoder", short_run, data, range(3), mix=0.0)
     assert torch.allclose(made, net(first).detach(), atol=1e-6)
 
 
@@ -98,11 +97,11 @@ def test_other_numbers_of_classes_are_fine(short_run, data):
     three = replace(data, labels=np.arange(len(data)) % 3, classes=("a", "b", "c"))
     run = replace(short_run, recipe=replace(short_run.recipe, pair=(2, 0)))
     assert (three.labels[parents(three, (2, 0), range(9), 0)] == (2, 0)).all()
-    for method in CLASSIC.values():
-        assert method.make(run, three, [1, 2]).shape == (2, 3, 32, 32)
+    for name in GENERATORS:
+        assert make(name, run, three, [1, 2]).shape == (2, 3, 32, 32)
 
 
-@pytest.mark.parametrize("name", NAMES[3:])
+@pytest.mark.parametrize("name", TRAINED)
 def test_what_could_be_read_is_trained_again_when_asked(name, short_run, data, monkeypatch):
     asked, usual = [], store.fit_or_load
 
@@ -111,5 +110,5 @@ def test_what_could_be_read_is_trained_again_when_asked(name, short_run, data, m
         return usual(*words, retrain=retrain, **options)
 
     monkeypatch.setattr(store, "fit_or_load", fit_or_load)
-    pictures = [CLASSIC[name].make(short_run, data, [3], retrain=again) for again in (False, True)]
+    pictures = [GENERATORS[name].prepare(short_run, data, retrain=again)([3]) for again in (False, True)]
     assert asked == [False, True] and torch.equal(*pictures)

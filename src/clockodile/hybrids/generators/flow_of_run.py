@@ -13,6 +13,7 @@ import torch
 from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
 from clockodile.core.download import SourceUnavailable
+from clockodile.core.recipes import Profile
 from clockodile.core.workspace import Run
 from clockodile.data.auxiliary import cifar10_photographs
 from clockodile.data.dataset import Dataset, as_images, as_tensor
@@ -29,14 +30,6 @@ SHEETS = 5  # pictures of each class drawn while training, always from the same 
 MEANS = 20  # that are kept of a training's losses, more of a long one
 FORGOTTEN = 7 * 24 * 3600  # seconds after which a checkpoint of a killed training is not waited for any more
 LOOKS = 8  # times that each training is looked at and kept on the way
-PLANS = {  # by profile: trainings one after the other, each goes on from the net before
-    "quick": (FlowConfig(steps=500, batch=32, widths=(48, 96), depth=1, ema_decay=0.99),),
-    "full": (FlowConfig(steps=2400), FlowConfig(steps=2400, wide=0.8)),
-}
-FURTHER = {  # by profile: how training goes on from the package's flow, for photographs that are not its own
-    "quick": (FlowConfig(steps=100, batch=32, ema_decay=0.97, label_lr_factor=40.0),),
-    "full": (FlowConfig(steps=1200, label_lr_factor=10.0),),
-}
 
 
 @dataclass(frozen=True)
@@ -92,9 +85,14 @@ def auxiliary_photographs(run: Run, data: Dataset) -> np.ndarray:
     return np.zeros((0, size, size, 3), np.uint8)
 
 
-def plans_for(run: Run, plans: dict[str, tuple[FlowConfig, ...]]) -> tuple[FlowConfig, ...]:
-    """How the flow is trained in this run's profile. plans: PLANS or FURTHER."""
-    return tuple(replace(plan, steps=run.profile.scaled(plan.steps)) for plan in plans[run.profile.name])
+def configs_of(profile: Profile, *, finetune: bool) -> tuple[FlowConfig, ...]:
+    """How a flow is trained, one training after the other; finetune: from the package's flow, for other photographs."""
+    usual = FlowConfig(
+        profile.flow_steps, batch=profile.flow_batch, widths=profile.flow_widths, depth=profile.flow_depth
+    )
+    if finetune:
+        return (replace(usual, steps=profile.finetune_steps, label_lr_factor=profile.finetune_label_lr),)
+    return (usual, *[replace(usual, wide=0.8)] * (profile.flow_trainings - 1))
 
 
 def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | None:
@@ -135,7 +133,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, s
         "known": store.fingerprint(train.images[known], train.labels[known]),
     }
     start = package_flow(train.images, data.classes)
-    plans = plans_for(run, FURTHER if start else PLANS)
+    plans = configs_of(run.profile, finetune=start is not None)
     made_with = {
         "plans": [asdict(plan) for plan in plans],
         "start": "package" if start else "nothing",

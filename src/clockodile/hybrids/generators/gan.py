@@ -103,7 +103,7 @@ class Discriminator(nn.Module):
         x = pictures
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.1)
-        seen = x.float().mean((2, 3))
+        seen = x.float().sum((2, 3))
         return (self.score(seen).flatten() + (self.projection(weights) * seen).sum(1)).float()
 
 

@@ -12,9 +12,9 @@ from clockodile.core.workspace import pick_device
 from clockodile.hybrids.generators.flow import to_unit
 from clockodile.learn.training import fast_bfloat16
 
-STEPS = 10  # of a walk, a question each
+STEPS = 10  # of the sampler, one evaluation of the net each
 Velocity = Callable[[torch.Tensor, float], torch.Tensor]  # of x at a time
-Pull = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # of x, its velocity and the time
+Guidance = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # of x, its velocity and the time
 
 
 def noise_of(seeds: Sequence[int], size: int) -> torch.Tensor:
@@ -32,7 +32,7 @@ def composed_velocity(
 
     weights: class -> weight, a number or anything that broadcasts to (N, 1, S, S). One class with weight 1 is that
     class; with more it is classifier-free guidance (Ho & Salimans, 2022); two classes are the places that both like
-    (Liu et al., 2022). base: label of the velocity they are compared with, None for the net's "anything".
+    (Liu et al., 2022). base: label of the velocity they are compared with, None for the net's null class.
     """
     if [weight for weight in weights.values() if not torch.is_tensor(weight)] == [1.0] and len(weights) == 1:
         (base,), weights = weights, {}  # one class as it is: what it is compared with would cancel out
@@ -52,38 +52,38 @@ def composed_velocity(
     return velocity
 
 
-def guidance_gradient(worth: Callable[[torch.Tensor], torch.Tensor], strength: float) -> Pull:
-    """What pulls a walk towards what is worth more.
+def guidance_gradient(score: Callable[[torch.Tensor], torch.Tensor], scale: float) -> Guidance:
+    """Classifier guidance: what turns the sampler towards a higher score.
 
-    worth: (N, 3, S, S) in [0, 1] -> (N,), differentiable. It is asked about the picture where the walk would end if it
-    went straight on (universal guidance, Bansal et al., 2023); the pull has the size `strength`, where a velocity has
-    about 1.
+    score: (N, 3, S, S) in [0, 1] -> (N,), differentiable. It is asked about the picture where the path would end if it
+    went straight on (universal guidance, Bansal et al., 2023). The gradient is normalised to a root mean square of
+    `scale`, where a velocity has about 1.
     """
 
-    def pull(x: torch.Tensor, velocity: torch.Tensor, time: float) -> torch.Tensor:
+    def guidance(x: torch.Tensor, velocity: torch.Tensor, time: float) -> torch.Tensor:
         with torch.enable_grad():
             end = (x + (1 - time) * velocity).detach().requires_grad_()
-            (slope,) = torch.autograd.grad(worth(to_unit(end)).sum(), end)
-        size = slope.square().mean((1, 2, 3), keepdim=True).sqrt()
-        return strength * slope / size.clamp_min(1e-12)
+            (gradient,) = torch.autograd.grad(score(to_unit(end)).sum(), end)
+        size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
+        return scale * gradient / size.clamp_min(1e-12)
 
-    return pull
+    return guidance
 
 
 @torch.no_grad()
 def adams_bashforth2(
-    velocity: Velocity, noise: torch.Tensor, *, steps: int = STEPS, pull: Pull | None = None
+    velocity: Velocity, noise: torch.Tensor, *, steps: int = STEPS, guidance: Guidance | None = None
 ) -> torch.Tensor:
-    """Follow a velocity from 0 (noise) to 1 by the two-step method of Adams and Bashforth; x in about [-1, 1].
+    """Integrate a velocity from time 0 (noise) to 1 by the two-step Adams-Bashforth method; x in about [-1, 1].
 
-    One question a step: how the answer changed since the step before says how the way bends. pull: is added to each
-    step, but not carried on to the next, for it may turn at once.
+    One evaluation a step: how the velocity changed since the step before says how the path bends. guidance: is added to
+    each step, but not carried on to the next, for it may turn at once.
     """
     x, before, times = noise, None, torch.linspace(0, 1, steps + 1).tolist()
     for now, then in pairwise(times):
         slope = velocity(x, now)
         bend = 0 if before is None else (slope - before) / 2
-        force = 0 if pull is None else pull(x, slope, now)
+        force = 0 if guidance is None else guidance(x, slope, now)
         x, before = x + (then - now) * (slope + bend + force), slope
     return x
 
