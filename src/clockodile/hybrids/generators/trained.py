@@ -66,6 +66,7 @@ class TrainedNet:
             run_dir=run.dir,
             retrain=retrain,
             accept_shipped_if=wanted,
+            depends=(self.train, self.build),
         )
         return self.load(fitted, data), fitted
 
