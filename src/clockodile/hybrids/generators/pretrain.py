@@ -3,7 +3,8 @@
     python -m clockodile.hybrids.generators.pretrain --pictures 10000000
 
 It may be killed at any moment: the same command goes on from the last checkpoint in the user's cache folder, on
-whatever device there is. Sample sheets and a log of held-out losses lie beside the checkpoint.
+whatever device there is; where there is none, from the averaged weights that come with the package. Sample sheets and
+a log of held-out losses lie beside the checkpoint.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from clockodile.core import atomic_files
+from clockodile.core import atomic_files, store
 from clockodile.core.workspace import cache_dir, open_run, pick_device
 from clockodile.data.auxiliary import cifar100_by_class
 from clockodile.data.dataset import as_images, as_tensor, load_dataset
@@ -33,6 +34,7 @@ from clockodile.learn.training import fast_bfloat16
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 SPANS = (0.05, 0.15)  # relative widths of the two averages of the weights (Karras et al., 2024)
 SHEET = 10  # pictures a line of a sample sheet
+SHIPPED = "flow_all_classes.safetensors"  # averaged weights of the long training so far
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,21 @@ class Training:
         self.seen, self.steps = kept["seen"], kept["steps"]
 
 
+    def export(self, path: Path) -> None:
+        """Write the longer average in half precision, and how many pictures it has seen."""
+        state = self.averaged(SPANS[1]).state_dict()
+        store.write_weights(path, {name: part.half() for name, part in state.items()}, {"seen": self.seen})
+
+    def start_from(self, path: Path) -> None:
+        """Go on from exported weights: net and averages as they are there, a new optimiser. Raises UserError."""
+        record, state = store.read_weights(path)
+        with torch.no_grad():  # into the same memory, which the optimiser holds
+            for name, part in self.net.named_parameters():
+                part.copy_(state[name])
+        self.averages = {span: [part.detach().clone() for part in self.net.parameters()] for span in SPANS}
+        self.seen, self.steps = record["seen"], record["seen"] // self.config.batch
+
+
 @torch.no_grad()
 def held_out_losses(net: UNet, measured: dict[str, torch.Tensor]) -> dict[str, float]:
     """Loss on photographs that were learned and on some that were not, from the same noise each time."""
@@ -298,6 +315,8 @@ def main() -> None:
     asked.dir.mkdir(parents=True, exist_ok=True)
     if checkpoint.is_file():
         training.load(checkpoint)
+    elif (shipped := store.shipped_weights() / SHIPPED).is_file():
+        training.start_from(shipped)
     stopped = []
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopped.append(True))
@@ -320,6 +339,7 @@ def main() -> None:
             print(row, flush=True)
             with open(log, "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+            training.export(asked.dir / SHIPPED)
             sheet(net, photographs.focus).save(asked.dir / f"sheet-{training.seen // 1000:06d}k.png")
         if time.monotonic() - kept > asked.keep_every:
             training.save(checkpoint)
