@@ -265,8 +265,8 @@ def draw(subject: str, seed: tuple[int, ...], size: int = 32) -> np.ndarray:
     rng = np.random.default_rng(seed)
     canvas = scene(rng, size * SUPERSAMPLE)
     SUBJECTS[subject](rng, canvas)
-    if rng.random() < 0.15:  # something in front of it
-        draw_other(rng, canvas, *rng.uniform(0, 1, 2))
+    if rng.random() < 0.15:  # something in a corner, in front of it
+        draw_other(rng, canvas, *rng.integers(0, 2, 2))
     return photograph(rng, canvas, size)
 
 
