@@ -73,11 +73,6 @@ def test_a_damaged_copy_is_never_taken_for_a_whole_one(tmp_path, server):
     assert batch.read_bytes() == whole and server.requests == 2
 
 
-def test_an_archive_put_there_by_hand_is_used(tmp_path, server):
-    (tmp_path / "cifar-100-python.tar.gz").write_bytes(ARCHIVE)
-    assert len(collection_of(tmp_path).images) == 96 and server.requests == 0
-
-
 def test_an_archive_with_the_right_checksum_and_the_wrong_content(tmp_path, monkeypatch):
     other, liar = make_archive(extra={"train": b"not what the class expects"}.items())
     liar.train_list = SMALL.train_list

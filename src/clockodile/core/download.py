@@ -27,11 +27,8 @@ def failure(error: OSError, host: str | None = None) -> str:
     if isinstance(error, requests.HTTPError):
         return f"{host} answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.RequestException):  # the cause is wrapped up in it
-        return (
-            f"the name {host} cannot be looked up"
-            if "Resolution" in str(error)
-            else f"no connection to {host}"
-        )
+        nameless = "Resolution" in str(error)
+        return f"the name {host} cannot be looked up" if nameless else f"no connection to {host}"
     return f"the cache folder cannot be written ({os_reason(error)})"
 
 

@@ -54,9 +54,7 @@ def fetch_cifar(cache: Path, name: str = "CIFAR100"):
     lock = FileLock(cache / LOCK)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with suppress(
-            OSError, NotImplementedError
-        ):  # no locks here, or their holder hangs: fetched twice, no more
+        with suppress(OSError, NotImplementedError):  # without locks, or if their holder hangs: fetched twice
             lock.acquire(timeout=WAIT)
         if not (stored := _stored(cache, dataset)):  # else another process was faster
             _fill(cache, dataset)

@@ -16,8 +16,7 @@ from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collecti
 
 Colour, Generator = tuple[int, int, int], np.random.Generator  # a colour is red, green, blue in 0..255
 SUPERSAMPLE = 4  # canvas pixels a side for each final pixel; fewer leaves jagged hands and teeth
-TURN = 2 * np.pi
-LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in JPEG
+TURN, LUMA = 2 * np.pi, np.array([0.299, 0.587, 0.114])  # radians; weights of ITU-R BT.601, as in JPEG
 # Dark and light tone. Hides, frames, walls and leaves share them: colour alone must not give the class.
 TONES = (
     ((38, 44, 24), (128, 134, 84)), ((48, 40, 26), (160, 132, 90)), ((46, 50, 54), (158, 162, 162)),
@@ -116,15 +115,13 @@ class Pen:
 
 
 def scene(rng: Generator, side: int) -> Image.Image:
-    """A ground, often with a horizon and now and then with a pole, a stone or a box that is nobody's subject."""
+    """A ground, often with a horizon, sometimes with things lying about."""
     canvas = texture(rng, side, pick(rng, TONES), (2, 5, int(rng.integers(8, 24))), pick(rng, (0.5, 1, 4)))
     if rng.random() < 0.6:
         level = round(side * rng.uniform(0.25, 0.8))
         canvas.paste(texture(rng, side, pick(rng, TONES), (3, 12), pick(rng, (1, 5))), (0, level))
     while rng.random() < 0.4:
-        long, power = rng.uniform(0.15, 0.5), pick(rng, (2, 2, 12))
-        pen = Pen(canvas, *rng.uniform(0, 1, 2), long, angle=rng.uniform(0, TURN))
-        pen.solid([superellipse(power) * (1, rng.uniform(0.1, 0.7))], some_colour(rng))
+        draw_other(rng, canvas, *rng.uniform(0, 1, 2))
     return canvas
 
 
@@ -163,8 +160,8 @@ def draw_dial(pen: Pen, rng: Generator, *, power: float = 2) -> None:
 
 def draw_clock(rng: Generator, canvas: Image.Image) -> None:
     """A dial, large or small, from the front or the side, upright or tilted, in the middle or cut off by the edge."""
-    x, y, squash = *rng.normal(0.5, 0.11, 2), min(1, rng.uniform(0.5, 1.6))
-    pen = Pen(canvas, x, y, rng.uniform(0.24, 0.52), angle=rng.normal(0, 0.25), squash=squash)
+    place, scale, squash = rng.normal(0.5, 0.11, 2), rng.uniform(0.2, 0.5), min(1, rng.uniform(0.5, 1.6))
+    pen = Pen(canvas, *place, scale, angle=rng.normal(0, 0.3), squash=squash)
     draw_dial(pen, rng, power=pick(rng, (2, 2, 2, 3, 8)))
 
 
@@ -208,7 +205,7 @@ def draw_crocodile(pen: Pen, rng: Generator, *, girth: float) -> None:
 def draw_pose(rng: Generator, canvas: Image.Image) -> None:
     """A crocodile: the whole animal or only its head and shoulders, level or climbing."""
     near = rng.random() < 0.4
-    place, scale = ((0.75, 0.55), rng.uniform(0.6, 0.9)) if near else ((0.5, 0.5), rng.uniform(0.4, 0.56))
+    place, scale = ((0.75, 0.55), rng.uniform(0.6, 0.9)) if near else ((0.5, 0.5), rng.uniform(0.36, 0.54))
     pen = Pen(canvas, *rng.normal(place, 0.06), scale, angle=rng.normal(0, 0.25))
     draw_crocodile(pen, rng, girth=rng.uniform(0.85, 1.3))
 
@@ -254,9 +251,9 @@ def draw_house(pen: Pen, rng: Generator) -> None:
         pen.polygon(superellipse(20) * (0.16, 0.2) + (x * wide, y), mix(some_colour(rng), (20, 20, 30), 0.7))
 
 
-def draw_other(rng: Generator, canvas: Image.Image) -> None:
-    """A flower, a plate, a branch or a house."""
-    pen = Pen(canvas, *rng.normal(0.5, 0.1, 2), rng.uniform(0.25, 0.5), angle=rng.normal(0, 0.25))
+def draw_other(rng: Generator, canvas: Image.Image, x: float = 0.5, y: float = 0.5) -> None:
+    """A flower, a plate, a branch or a house near (x, y)."""
+    pen = Pen(canvas, *rng.normal((x, y), 0.1), rng.uniform(0.2, 0.5), angle=rng.normal(0, 0.4))
     pick(rng, (draw_flower, draw_plate, draw_branch, draw_house))(pen, rng)
 
 
@@ -268,6 +265,8 @@ def draw(subject: str, seed: tuple[int, ...], size: int = 32) -> np.ndarray:
     rng = np.random.default_rng(seed)
     canvas = scene(rng, size * SUPERSAMPLE)
     SUBJECTS[subject](rng, canvas)
+    if rng.random() < 0.15:  # something in a corner, in front of it
+        draw_other(rng, canvas, *rng.integers(0, 2, 2))
     return photograph(rng, canvas, size)
 
 
