@@ -23,7 +23,7 @@ LOG = logging.getLogger("clockodile").info
 def _from_folder(run: Run, *, image_size: int, why: str, log: Callable[[str], None]) -> Collection:
     if run.data_dir is None:
         raise SourceUnavailable("no data folder was given (data_dir or CLOCKODILE_DATA)")
-    return folder_collection(run.recipe, run.data_dir, image_size, log=log)
+    return folder_collection(run.recipe, run.data_dir, image_size)
 
 
 def _from_cifar100(run: Run, *, image_size: int, why: str, log: Callable[[str], None]) -> Collection:
