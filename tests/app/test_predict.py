@@ -118,6 +118,16 @@ def test_what_is_no_image_by_its_name_is_no_failure_in_a_folder_but_is_when_name
     assert code == 1 and "refused: photos/out.csv: not an image" in err
 
 
+def test_a_run_folder_among_the_photos_is_passed_over_aloud(capsys):
+    paint("photos/results/figures/chart.png", 255)
+    Path("photos/results/run.json").write_text("{}")
+    code, out, err = predict(capsys, "run", "photos")
+    assert code == 0 and "chart" not in out and "passed over" in err and "photos/results" in err
+    Path("photos/9.heic").write_text("x")
+    code, _, err = predict(capsys, "run", "photos")
+    assert code == 1 and "refused: photos/9.heic: not an image, whatever its name says" in err
+
+
 def test_when_nothing_can_be_judged(capsys):
     Path("bad.png").write_text("x")
     code, out, err = predict(capsys, "run", "bad.png", "--csv", "out.csv")

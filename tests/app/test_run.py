@@ -255,6 +255,16 @@ def test_no_injected_cell_when_asked_for_none(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["run_dir", "data_dir"])
+def test_a_folder_whose_name_is_no_text_is_one_line(tmp_path, place):
+    odd = tmp_path / os.fsdecode(b"out\xe9")
+    copy = odd / "copy.ipynb" if place == "run_dir" else tmp_path / "copy.ipynb"
+    parameters = {"data_dir": str(odd)} if place == "data_dir" else {}
+    with pytest.raises(UserError, match=r"(run folder|data_dir): '.*/out.udce9.*' is not UTF-8, .*; rename"):
+        execute.execute(tmp_path / "none.ipynb", copy, parameters=parameters)
+    assert not odd.exists(), "before anything is written"
+
+
 def test_a_folder_with_braces_and_spaces(folder):
     run = open_run(run_dir=str(folder / "my {run} é"))
     assert run_notebooks(run, ["02"], notebooks_dir=folder / "notebooks").is_file()

@@ -8,7 +8,7 @@ import torch
 from made_photos import write_photos
 from PIL import Image
 
-from clockodile.core import atomic_files, store
+from clockodile.core import store
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import open_run
 from clockodile.data import dataset
@@ -187,14 +187,6 @@ def test_an_image_size_that_later_nets_cannot_halve_is_refused_at_once(run, size
     with pytest.raises(UserError, match=f"'image_size' is {size}; give a multiple of 8$"):
         prepare_dataset(run, image_size=size)
     assert not run.dir.exists(), "before anything is written"
-
-
-def test_a_run_of_an_earlier_version_with_such_a_size_is_told_so(run):
-    prepare_dataset(run, image_size=48)
-    card = atomic_files.read_json(run.dir / "data_card.json")
-    atomic_files.write_json(run.dir / "data_card.json", card | {"image_size": 50})
-    with pytest.raises(UserError, match="50 pixels a side.* notebook 01 again with -p image_size=48"):
-        load_dataset(run)
 
 
 def test_near_duplicates_share_a_fold(tmp_path):

@@ -27,6 +27,7 @@ from papermill.execute import ERROR_MARKER_TAG
 
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError
+from clockodile.data.scan import printable
 
 FAILURES = (PapermillExecutionError, CellTimeoutError, DeadKernelError, RuntimeError)
 CELL_TIMEOUT = 7200  # seconds; the longest cell of the full profile takes well under an hour on two cores
@@ -58,6 +59,7 @@ def execute(
     env: added to the kernel's environment. cell_timeout: seconds for one cell, 0 = no limit.
     Raises UserError when a cell raised it, else NotebookFailed; the copy is then `<name>.failed.ipynb`.
     """
+    refuse_bytes({**parameters, "run folder": copy})
     copy.parent.mkdir(parents=True, exist_ok=True)
     partial = copy.with_name(f".{copy.stem}.partial.ipynb")
     failed = copy.with_name(f"{copy.stem}.failed.ipynb")
@@ -87,6 +89,18 @@ def execute(
             failed.unlink(missing_ok=True)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def refuse_bytes(named: Mapping[str, object]) -> None:
+    """Raise UserError for a text with bytes that are no UTF-8: a notebook file cannot hold it."""
+    for name, value in named.items():
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            shown = printable(str(value))
+            raise UserError(
+                f"{name}: '{shown}' is not UTF-8, as notebooks need; rename that folder"
+            ) from None
 
 
 def kernel_manager(env: Mapping[str, str], deaths: list[int]) -> type[AsyncKernelManager]:

@@ -21,7 +21,7 @@ from clockodile.data.scan import SUFFIXES, printable, scan_folder
 PREDICTORS = "predictor-*.safetensors"
 # why a file in a folder was left out: nobody wants to read it
 SILENT = ("hidden", "left by", "link to a folder")
-NO_IMAGE_NAME = "not an image type ("  # in a folder: passed over, and no failure
+NO_IMAGE_NAME = ("not an image type (", "made by this program")  # in a folder: passed over, and no failure
 
 Tell = Callable[[str], None]
 

@@ -11,11 +11,7 @@ from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import Recipe
 from clockodile.data.scan import hidden, made_here, natural_key, printable
 
-SPLIT_WORDS = {  # words at the beginning or end of a folder's name that name a part of a split
-    "train": re.compile("train(ing)?", re.IGNORECASE),
-    "test": re.compile("test(ing)?", re.IGNORECASE),
-    "val": re.compile("val(id|idation)?", re.IGNORECASE),
-}
+SPLIT_WORD = re.compile("(train)(?:ing)?|(test)(?:ing)?|(val)(?:id|idation)?", re.IGNORECASE)
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -141,9 +137,9 @@ def split_part(name: str) -> tuple[str, bool]:
     """
     name = re.sub(r"[\W_]*sets?$", "", name, flags=re.IGNORECASE)  # "testset", "my_val_set"
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+", name)
-    for part, fits in SPLIT_WORDS.items():
-        if words and (fits.fullmatch(words[0]) or fits.fullmatch(words[-1])):
-            return part, len(words) == 1
+    for hit in (SPLIT_WORD.fullmatch(word) for word in words[:1] + words[-1:]):
+        if hit:
+            return hit[hit.lastindex].lower(), len(words) == 1
     return "", False
 
 

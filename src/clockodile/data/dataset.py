@@ -259,11 +259,6 @@ def load_dataset(run: Run) -> Dataset:
     `prepare_dataset` does.
     """
     card = atomic_files.read_json(run.dir / "data_card.json")
-    if card is not None and (size := card.get("image_size", 0)) % SIZE_STEP:  # earlier versions allowed it
-        raise UserError(
-            f"{run.dir} was prepared with {size} pixels a side, which is no multiple of {SIZE_STEP}; "
-            f"run notebook 01 again with -p image_size={max(size // SIZE_STEP, 1) * SIZE_STEP}"
-        )
     same_request = card is not None and card.get("request") == request_of(run, card.get("image_size", 0))
     changed = same_request and files_changed(run, card)
     if same_request and not changed:

@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 8  # candidates an image; a scene rarely has more than a handful of copies
+FEW = 3  # candidates where only sure copies count
 MAX_SHIFT = 3  # pixels at 32; other crops of the same photo in CIFAR-100 rarely differ by more
 # chosen by eye on the clocks and crocodiles: every pair above it shows the same thing
 MIN_CORRELATION = 0.925
@@ -67,14 +68,14 @@ def perceptual_hashes(images: np.ndarray) -> np.ndarray:
 
 
 def nearest(
-    thumbs: np.ndarray, hashes: np.ndarray, asked: np.ndarray, asked_hashes: np.ndarray
+    thumbs: np.ndarray, hashes: np.ndarray, asked: np.ndarray, asked_hashes: np.ndarray, count: int
 ) -> np.ndarray:
-    """Rows that look most like each asked picture, by its blurred thumbnail (also mirrored) or its hash.
+    """Rows most like each asked picture: `count` by blurred thumbnail, as many by its mirror image, and by hash.
 
-    thumbs, asked: float32 (N, h, w), (M, h, w); the hashes: bool (N, 64), (M, 64). Returns int (M, up to 27). Memory
+    thumbs, asked: float32 (N, h, w), (M, h, w); the hashes: bool (N, 64), (M, 64). Returns int (M, 3 * count). Memory
     grows with N, not with N squared.
     """
-    count = min(NEIGHBOURS + 1, len(thumbs))
+    count = min(count, len(thumbs))
     by_thumb = NearestNeighbors(n_neighbors=count).fit(standardise(thumbs))
     by_hash = NearestNeighbors(n_neighbors=count, metric="hamming", algorithm="brute").fit(hashes)
     found = [
@@ -91,7 +92,7 @@ def candidate_pairs(pictures: np.ndarray, hashes: np.ndarray) -> np.ndarray:
     pictures: float32 (N, H, W); hashes: bool (N, 64). Returns int (P, 2) with first < second, sorted, each pair once.
     """
     thumbs = shrink(pictures, THUMB)
-    second = nearest(thumbs, hashes, thumbs, hashes)
+    second = nearest(thumbs, hashes, thumbs, hashes, NEIGHBOURS + 1)
     first = np.broadcast_to(np.arange(len(pictures))[:, None], second.shape)
     pairs = np.sort(np.stack([first.ravel(), second.ravel()], 1), axis=1)
     return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
@@ -178,7 +179,7 @@ def twins_of(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     together = np.concatenate([images, others])
     hashes, pictures = perceptual_hashes(together), shrink(grey(together), WORKING_SIZE)
     thumbs = shrink(pictures, THUMB)
-    first = nearest(thumbs[:count], hashes[:count], thumbs[count:], hashes[count:])
+    first = nearest(thumbs[:count], hashes[:count], thumbs[count:], hashes[count:], FEW)
     second = np.broadcast_to(np.arange(count, len(together))[:, None], first.shape)
     pairs = np.unique(np.stack([first.ravel(), second.ravel()], 1), axis=0)
     table = alike(pictures, hashes, pairs).query("correlation >= @SURE").sort_values("correlation")

@@ -44,20 +44,15 @@ def class_sheets(data: Dataset, *, rows: int = 3, columns: int = 12, seed: int =
     return figure
 
 
-def mean_images(data: Dataset) -> np.ndarray:
-    """The average picture of each class. Returns uint8 (C, S, S, 3)."""
-    means = [data.images[data.labels == label].mean(0) for label in range(len(data.classes))]
-    return np.round(means).astype(np.uint8)
-
-
 def lazy_figure(data: Dataset, areas: dict[str, float], pair: tuple[int, int]) -> Figure:
     """Left the average picture of each class, right how well single numbers tell the pair apart (ROC area)."""
     figure, (left, right) = new_figure(1, 2, height=2.9, width_ratios=(2, 3))
     names = list(data.classes)
     colours = [class_colour(label) for label in range(len(names))]
+    means = [data.images[data.labels == label].mean(0) for label in range(len(names))]
     show_tiles(
         left,
-        mean_images(data),
+        np.round(means).astype(np.uint8),
         columns=len(names),
         captions=names,
         colours=colours,

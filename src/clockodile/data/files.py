@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import os
 import stat
 import threading
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from clockodile.core.errors import os_reason
 from clockodile.data.scan import printable
+
+log = logging.getLogger("clockodile")
 
 # A closed list: others of Pillow's readers start programs (EPS) or accept almost any bytes (TGA).
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -89,13 +92,8 @@ def _check_png(file) -> None:
     """Raise InvalidImage when the checksum of a PNG's pixel data is wrong, which Pillow does not look at."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
-        kind, data = head[4:], file.read(int.from_bytes(head[:4], "big"))
-        checksum = file.read(4)
-        if (
-            kind == b"IDAT"
-            and len(checksum) == 4
-            and zlib.crc32(kind + data) != int.from_bytes(checksum, "big")
-        ):
+        data, checksum = file.read(int.from_bytes(head[:4], "big")), file.read(4)
+        if head[4:] == b"IDAT" and checksum != zlib.crc32(data, zlib.crc32(b"IDAT")).to_bytes(4, "big"):
             raise InvalidImage("truncated or damaged: the checksum of its pixels is wrong")
     file.seek(0)
 
@@ -123,11 +121,8 @@ def _open_header(file) -> Image.Image:
         with _quietly():
             image = Image.open(file, formats=(*FORMATS, "HEIF") if heif else FORMATS)
     except Exception as error:  # Pillow's readers raise whatever the damage led to
-        kind = (
-            "HEIC"
-            if heif
-            else next((name for mark, name in SIGNATURES.items() if start.startswith(mark)), "")
-        )
+        named = (name for mark, name in SIGNATURES.items() if start.startswith(mark))
+        kind = next(named, "HEIC" if heif else "")
         if kind:
             raise InvalidImage(f"truncated or damaged: starts like a {kind} file") from error
         if isinstance(error, UnidentifiedImageError):
@@ -334,17 +329,15 @@ def _read_all(paths: Sequence[Path], size: int) -> Iterator[tuple[np.ndarray | N
         yield from pool.map(lambda path: _read_or_reason(path, size), paths)
 
 
-def read_images(
-    paths: Sequence[Path], size: int, *, log: Callable[[str], None] | None = None
-) -> list[tuple[np.ndarray | None, str]]:
+def read_images(paths: Sequence[Path], size: int) -> list[tuple[np.ndarray | None, str]]:
     """`read_image` for many files: (pixels, note) for each, or (None, reason) where it was rejected.
 
-    Full-size photographs live one to a thread at a time. log: told every ten seconds how far it is.
+    Full-size photographs live one to a thread at a time. How far it is, is logged every ten seconds.
     """
     results, told = [], time.monotonic()
     for result in _read_all(paths, size):
         results.append(result)
-        if log is not None and time.monotonic() - told > 10:
+        if time.monotonic() - told > 10:
             told = time.monotonic()
-            log(f"read {len(results)} of {len(paths)} images")
+            log.info("read %d of %d images", len(results), len(paths))
     return results

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from clockodile.data.collection import BACKGROUND, TRAIN, Collection, FileNote, 
 from clockodile.data.files import read_images
 from clockodile.data.scan import hidden, made_here, natural_key, printable, scan_folder
 
-LOG = logging.getLogger("clockodile").info
 UNEQUAL = 5  # times as many images in the largest class as in the smallest, from which on it is noted
 UNREADABLE = "folder cannot be opened"  # how the note on such a folder begins
 
@@ -99,12 +96,11 @@ def _relative(path: Path, base: Path) -> str:
 
 
 def _read_folder(
-    folder: _Folder, label: int, *, root: Path, image_size: int, log: Callable[[str], None]
+    folder: _Folder, label: int, *, root: Path, image_size: int
 ) -> tuple[list[_Picture], list[FileNote]]:
     """Every usable image in a class folder, in natural order, and a note for each file refused or changed."""
     pictures, notes = [], list(folder.notes)
-    read = read_images(folder.files, image_size, log=log)
-    for path, (pixels, text) in zip(folder.files, read, strict=True):
+    for path, (pixels, text) in zip(folder.files, read_images(folder.files, image_size), strict=True):
         shown = _relative(path, root)
         if text:
             notes.append(FileNote(shown, text, used=pixels is not None))
@@ -190,9 +186,8 @@ def _note_ignored(recipe: Recipe, holder: Path, names: dict[Path, str], root: Pa
     names: class of each folder that is used or has its own note, "" for those without one.
     """
     notes = []
-    places = (
-        {holder} if recipe.classes else {holder, root}
-    )  # other folders beside named classes are other data sets
+    # what lies beside the folder of named classes is other data sets
+    places = {holder} if recipe.classes else {holder, root}
     for path in (path for place in places for path in place.iterdir() if path != holder):
         name, shown = names.get(path), _relative(path, root)
         if name and name != printable(path.name):
@@ -231,9 +226,7 @@ def _where(root: Path, holder: Path) -> str:
     return printable(Path(root.resolve().name, holder.relative_to(root)).as_posix())
 
 
-def folder_collection(
-    recipe: Recipe, data_dir: Path, image_size: int, *, log: Callable[[str], None] = LOG
-) -> Collection:
+def folder_collection(recipe: Recipe, data_dir: Path, image_size: int) -> Collection:
     """The images in the folders `<data_dir>/<recipe name>/<class>` or `<data_dir>/<class>`, all as train.
 
     image_size: pixels a side that everything is cropped and scaled to. Folders named in recipe.background,
@@ -249,8 +242,7 @@ def folder_collection(
         notes.append(FileNote(_relative(folder.path, root), "no images in this folder; not a class"))
     pictures = []
     for folder in folders:
-        label = labels.get(folder.name, -1)
-        found, said = _read_folder(folder, label, root=root, image_size=image_size, log=log)
+        found, said = _read_folder(folder, labels.get(folder.name, -1), root=root, image_size=image_size)
         pictures += found
         notes += said
     pictures, conflicts = _drop_conflicts(pictures, tuple(labels))
