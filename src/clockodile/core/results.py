@@ -31,7 +31,7 @@ def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
 
 
 def read_metrics(run_dir: Path) -> dict[str, list[dict]]:
-    """Notebook -> its rows; {} when nothing was recorded yet. Raises UserError for a metrics.json of another program."""
+    """Notebook -> its rows; {} when nothing was recorded yet. Raises UserError when the file is another program's."""
     path = Path(run_dir) / "metrics.json"
     if not path.exists():
         return {}
