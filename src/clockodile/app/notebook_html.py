@@ -42,10 +42,14 @@ def read_notebook(path: Path) -> tuple[str, Markup]:
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()
-    options = {"exclude_input_prompt": True, "exclude_output_prompt": True, "default_preprocessors": []}
     exporter = Exporter(
-        template_name="basic", filters={"clean_html": lambda page: page}, **options
-    )  # `sanitize` cleans
+        template_name="basic",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        default_preprocessors=[],
+        filters={"clean_html": lambda page: page},  # `sanitize` cleans all of it
+        log=logging.Logger("nbconvert", logging.ERROR),  # it warns of pictures without a description
+    )
     return title.strip(), Markup(sanitize(exporter.from_notebook_node(notebook)[0]))
 
 
