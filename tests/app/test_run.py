@@ -13,7 +13,6 @@ import nbformat
 import pytest
 from tiny_notebooks import DATA, command, make_notebook, outputs
 
-from clockodile.app import execute
 from clockodile.app.execute import NotebookFailed
 from clockodile.app.run import find_notebooks, only_run_in, prepare_folder, run_notebooks, select
 from clockodile.core.atomic_files import read_json
@@ -135,8 +134,7 @@ def test_a_run_leaves_copies_a_record_and_a_report(folder, monkeypatch):
     report = run_in(folder, (), {"epochs": "3"})
     assert report == folder / "run" / "report.html" and report.is_file()
     assert outputs(executed(folder)).split() == [sys.executable, "1", "3", "3", str(folder / "run")]
-    text = executed(folder).read_text()
-    assert "papermill" not in text and "start_time" not in text and "iopub" not in text
+    assert "iopub" not in executed(folder).read_text(), "no times"
     record = read_json(folder / "run" / "run.json")
     assert record["settings"]["seed"] == 3
     assert record["notebooks"]["02"]["status"] == "done"
@@ -250,10 +248,3 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
-
-
-def test_the_copy_is_cleaned_of_all_marks():
-    cell = nbformat.v4.new_code_cell("1", metadata={"papermill": {}, "execution": {}, "tags": []})
-    marker = nbformat.v4.new_markdown_cell("!", metadata={"tags": ["papermill-error-cell-tag"]})
-    nb = execute.clean(nbformat.v4.new_notebook(cells=[marker, cell], metadata={"papermill": {}}))
-    assert [dict(cell.metadata) for cell in nb.cells] == [{}] and not nb.metadata

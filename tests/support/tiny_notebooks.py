@@ -13,7 +13,7 @@ source: str = "auto"
 data_dir: str = ""
 run_dir: str = ""
 """
-DATA = """from clockodile import atomic_files, results
+DATA = """from clockodile.core import atomic_files, results
 atomic_files.write_json(__import__("pathlib").Path(run_dir) / "data_card.json", {
     "source": {"kind": "folder", "where": "x", "why": "it was given", "licence": "yours", "stamp": ""},
     "classes": ["clock", "crocodile"], "counts": {"train": {"clock": 2, "crocodile": 3}}, "notes": []})

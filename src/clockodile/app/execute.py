@@ -1,47 +1,48 @@
-"""One notebook in one kernel: run it with papermill, keep a clean copy, and tell a failure in four lines.
+"""One notebook in one kernel: run it with nbclient, keep a clean copy, and tell a failure in four lines.
 
-The copy is written under another name and renamed at the end: a
-failed or killed run never replaces a good one.
+The copy is written at the end, whole: a failed or killed run never replaces a good one.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 import signal
 import subprocess
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
-import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.exceptions import PapermillExecutionError, strip_color
-from papermill.execute import ERROR_MARKER_TAG
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert.filters import strip_ansi
 
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError
 
-FAILURES = (PapermillExecutionError, CellTimeoutError, DeadKernelError, RuntimeError)
 CELL_TIMEOUT = 7200  # seconds; the longest cell of the full profile takes well under an hour on two cores
 HEADLESS = {
     "CLOCKODILE_HEADLESS": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # with a caller's Agg, no figures
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or each kernel prints a warning about frozen modules
 }
+UNSEEN = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # what the process itself says
+SILENT = logging.Logger("kernels", logging.CRITICAL + 1)  # `explain` says it better
 
 
 class NotebookFailed(Exception):
-    """A notebook did not run to its end.
+    """A notebook did not run to its end. The text is four plain lines: where, cause, what to do, which copy."""
 
-    The text is at most four plain lines: where, cause, what to do, which copy.
-    """
+
+class ThisInterpreter(AsyncKernelManager):
+    """Starts the interpreter running now, whatever kernelspecs are installed."""
+
+    kernel_spec = property(lambda self: KernelSpec(**get_kernel_dict()))
 
 
 def execute(
@@ -58,173 +59,47 @@ def execute(
     env: added to the kernel's environment. cell_timeout: seconds for one cell, 0 = no limit.
     Raises UserError when a cell raised it, else NotebookFailed; the copy is then `<name>.failed.ipynb`.
     """
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    partial = copy.with_name(f".{copy.stem}.partial.ipynb")
+    logging.getLogger("asyncio").addFilter(is_news)  # for good: its obituaries may come any time later
+    nb, running = prepared(nbformat.read(notebook, as_version=4), parameters), None
+    manager = ThisInterpreter(transport_encryption="auto", log=SILENT)  # unset, ipykernel warns at each start
+    client = NotebookClient(nb, km=manager, log=SILENT, record_timing=False)
+    client.timeout = math.ceil(cell_timeout) or None
+    client.iopub_timeout = 60  # seconds; the default of 4 fails on a busy machine
+    kernel = {"cwd": str(notebook.parent), "env": os.environ | HEADLESS | dict(env or {}), **UNSEEN}
     failed = copy.with_name(f"{copy.stem}.failed.ipynb")
-    deaths: list[int] = []
-    limit = math.ceil(cell_timeout)
-    with quiet():
-        try:
-            papermill.execute_notebook(
-                nbformat.read(notebook, as_version=4),
-                str(partial).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
-                parameters=dict(parameters),
-                cwd=str(notebook.parent),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                execution_timeout=limit or None,
-                kernel_manager_class=kernel_manager({**HEADLESS, **(env or {})}, deaths),
-                iopub_timeout=60,  # seconds; the default of 4 fails on a busy machine
-                record_timing=False,
-            )
-        except FAILURES as error:
-            told = tell(error, notebook, partial, failed, limit, deaths)
-            save(clean(nbformat.read(partial, as_version=4)), failed)
-            raise told from None
-        else:
-            save(clean(nbformat.read(partial, as_version=4)), copy)
-            failed.unlink(missing_ok=True)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def kernel_manager(env: Mapping[str, str], deaths: list[int]) -> type[AsyncKernelManager]:
-    """A kernel manager class that starts the interpreter running now, whatever kernelspecs are installed.
-
-    env: added to the kernel's environment. deaths: receives the exit code of a
-    process that ended unasked.
-    """
-
-    class ThisInterpreter(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(**get_kernel_dict(), env=dict(env))
-
-        async def start_kernel(self, **options) -> None:
-            self.transport_encryption = "auto"  # unset, ipykernel warns at each start
-            await super().start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-
-        async def is_alive(self) -> bool:
-            code = await self.provisioner.poll() if self.has_kernel else None
-            if code is not None:
-                deaths.append(code)
-            return await super().is_alive()
-
-    return ThisInterpreter
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """papermill and nbclient log what `tell` says better; hold them back meanwhile."""
-    loggers = [logging.getLogger(name) for name in ("papermill", "traitlets", "asyncio")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        with client.setup_kernel(cleanup_kc=True, **kernel):
+            for index, cell in enumerate(nb.cells):
+                running = cell if cell.cell_type == "code" else running
+                client.execute_cell(cell, index)
+    except (CellExecutionError, CellTimeoutError, RuntimeError, FileNotFoundError) as error:
+        save(nb, failed)
+        if getattr(error, "ename", "") == UserError.__name__:
+            raise UserError(error.evalue) from None
+        code = manager.provisioner.process.poll() if isinstance(error, DeadKernelError) else 0
+        cause, to_do = explain(error, client.timeout, code)
+        told = (f"notebook {notebook.stem} {place(nb, running)}", f"cause: {cause}", f"to do: {to_do}")
+        raise NotebookFailed("\n  ".join((*told, f"copy as far as it got: {failed}"))) from None
+    save(nb, copy)
+    failed.unlink(missing_ok=True)
 
 
-# --- what went wrong ---------------------------------------------------------------------------------------
+def is_news(record: logging.LogRecord) -> bool:
+    """False for what asyncio says of tasks that outlive their kernel: nobody waits for them any more."""
+    died = record.exc_info and isinstance(record.exc_info[1], DeadKernelError)
+    return not died and "Task was destroyed" not in record.getMessage()
 
 
-def tell(
-    error: Exception, notebook: Path, partial: Path, failed: Path, cell_timeout: int, deaths: list[int]
-) -> UserError | NotebookFailed:
-    """The exception to raise instead of `error`, for a reader who did not write the notebook."""
-    if isinstance(error, PapermillExecutionError) and error.ename == UserError.__name__:
-        return UserError(error.evalue)
-    index, cells = failing_cell(error, partial)
-    number = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in cells[: index + 1])
-    cause, to_do = explain(error, cell_timeout, deaths)
-    lines = (
-        f"notebook {notebook.stem} failed in code cell {number}: {first_code_line(cells[index].source)}",
-        f"  cause: {shorten(cause, 300)}",
-        f"  to do: {to_do}",
-        f"  copy as far as it got: {failed}",
-    )
-    return NotebookFailed("\n".join(lines))
-
-
-def failing_cell(error: Exception, partial: Path) -> tuple[int, list]:
-    """Position of the cell that was running, and all cells without papermill's own error markers."""
-    nb = nbformat.read(partial, as_version=4)
-    cells = [cell for cell in nb.cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", ())]
-    if isinstance(error, PapermillExecutionError):
-        return error.cell_index, cells
-    started = [i for i, cell in enumerate(cells) if cell.metadata.get("papermill", {}).get("start_time")]
-    return (started[-1] if started else 0), cells
-
-
-def explain(error: Exception, cell_timeout: int, deaths: list[int]) -> tuple[str, str]:
-    """Cause and remedy, a phrase each."""
-    again = "then start the same command again; finished work is used again"
-    if isinstance(error, CellTimeoutError):
-        return (
-            f"the cell ran longer than {cell_timeout} s",
-            f"give a larger --cell-timeout (0 = no limit); {again}",
-        )
-    if isinstance(error, DeadKernelError):
-        cause = f"its Python process {how_it_died(deaths)}"
-        return cause, f"close other programs or try --profile quick; {again}"
-    if isinstance(error, PapermillExecutionError):
-        place = raising_line(error.traceback)
-        cause = f"{error.ename}: {first_line(error.evalue)}".rstrip(": ")
-        return cause + (
-            f" (at: {place})" if place else ""
-        ), f"read the whole traceback in the copy below and mend it; {again}"
-    return f"its Python process did not start ({first_line(str(error))})", "set up .venv anew, then try again"
-
-
-def raising_line(traceback: list[str]) -> str:
-    """The line of the cell at which the exception arose, out of IPython's traceback, or ""."""
-    match = re.search(r"^-+> \d+ (.*)$", strip_color("\n".join(traceback)), re.MULTILINE)
-    return shorten(match[1].strip(), 100) if match else ""
-
-
-def first_code_line(source: str) -> str:
-    """The first line of a cell that is neither empty nor a comment."""
-    lines = [line.strip() for line in source.splitlines()]
-    return shorten(next((line for line in lines if line and not line.startswith("#")), "(empty)"), 100)
-
-
-def first_line(text: str) -> str:
-    """The first line of `text` that says anything."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def how_it_died(deaths: list[int]) -> str:
-    """A phrase for the exit code of the notebook's process; negative codes are signals."""
-    code = deaths[0] if deaths else 0
-    if code == -signal.SIGKILL:
-        return "was killed, most often because memory ran out"
-    if code < 0:
-        return f"crashed in compiled code ({signal.strsignal(-code) or f'signal {-code}'})"
-    return f"ended itself with exit code {code}"
-
-
-def shorten(text: str, length: int) -> str:
-    """`text` cut to `length` characters."""
-    return text if len(text) <= length else text[: length - 3] + "..."
-
-
-# --- the copy ----------------------------------------------------------------------------------------------
-
-
-def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Remove papermill's marks and every timestamp from `nb`; two identical runs give the same file."""
-    nb.metadata.pop("papermill", None)
-    nb.cells = [cell for cell in nb.cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", ())]
+def prepared(nb: nbformat.NotebookNode, parameters: Mapping[str, object]) -> nbformat.NotebookNode:
+    """`nb` without outputs, with the parameters in a cell of their own below the one that declares them."""
     for cell in nb.cells:
-        for mark in ("papermill", "execution"):
-            cell.metadata.pop(mark, None)
-        if not cell.metadata.get("tags", True):  # papermill adds an empty list to every cell
-            del cell.metadata["tags"]
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    if parameters:
+        tagged = (i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", ()))
+        source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+        own = {"metadata": {"tags": ["injected-parameters"]}, "id": "injected-parameters"}
+        nb.cells.insert(next(tagged, -1) + 1, nbformat.v4.new_code_cell(source, **own))
     return nb
 
 
@@ -232,3 +107,44 @@ def save(nb: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook atomically, readable by whoever may read the folder."""
     with atomic(path) as temporary:
         nbformat.write(nb, temporary)
+
+
+# --- what went wrong ---------------------------------------------------------------------------------------
+
+
+def place(nb: nbformat.NotebookNode, running: nbformat.NotebookNode | None) -> str:
+    """Where it happened: the number of the code cell, and its first line that is neither empty nor a comment."""
+    if running is None:
+        return "could not be started"
+    cells = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
+    line = re.search(r"^\s*([^#\s].*)$", running.source, re.MULTILINE)
+    return f"failed in code cell {cells.index(running) + 1}: {shorten(line[1] if line else '(empty)', 100)}"
+
+
+def explain(error: Exception, seconds: int | None, code: int) -> tuple[str, str]:
+    """Cause and remedy, a phrase each; code: exit code of the notebook's process, negative for signals."""
+    again = "then start the same command again; finished work is used again"
+    if isinstance(error, CellTimeoutError):
+        return (
+            f"the cell ran longer than {seconds} s",
+            f"give a larger --cell-timeout (0 = no limit); {again}",
+        )
+    if isinstance(error, CellExecutionError):
+        arrow = re.search(r"^-+> \d+ (.*)$", strip_ansi(error.traceback), re.MULTILINE)
+        line = f" (at: {shorten(arrow[1].strip(), 100)})" if arrow else ""
+        cause = f"{error.ename}: {error.evalue.strip().partition(chr(10))[0]}".rstrip(": ")
+        return shorten(cause, 190) + line, f"read the whole traceback in the copy below and mend it; {again}"
+    if not isinstance(error, DeadKernelError):
+        reason = shorten(" ".join(str(error).split()), 190)
+        return f"its Python process did not start ({reason})", "set up .venv anew, then try again"
+    end = f"ended itself with exit code {code}"
+    if code < 0:
+        end = f"crashed in compiled code ({signal.strsignal(-code) or f'signal {-code}'})"
+    if code == -signal.SIGKILL:
+        end = "was killed, most often because memory ran out"
+    return f"its Python process {end}", f"close other programs or try --profile quick; {again}"
+
+
+def shorten(text: str, length: int) -> str:
+    """`text` cut to `length` characters."""
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from clockodile.app.execute import clean, save
+from clockodile.app.execute import save
 from clockodile.app.progress import Progress, duration
 from clockodile.app.report import results_markdown
 from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
@@ -151,7 +151,7 @@ def publishable(copy: Path, tell: Callable[[str], None]) -> nbformat.NotebookNod
 
     Raises UserError when it has an injected cell, a path of this machine or counts other than 1..n.
     """
-    nb = clean(nbformat.read(copy, as_version=4))
+    nb = nbformat.read(copy, as_version=4)
     if any("injected-parameters" in cell.metadata.get("tags", ()) for cell in nb.cells):
         raise UserError(
             f"{copy.name} has an injected-parameters cell; nothing was replaced, delete that cell"
