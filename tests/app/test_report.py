@@ -264,3 +264,24 @@ def test_the_markdown_table_keeps_its_columns(run_dir):
     record_metrics(run_dir, "02", [metric("a|b", 1)])
     rows = results_markdown(run_dir).splitlines()
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2.1)."""
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_text_has_contrast(run_dir, theme):
+    style = page_of(run_dir).partition("</style>")[0]
+    light, dark = re.findall(r":root \{(.*?)\n *\}", style, re.DOTALL)[:2]
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", light if theme == "light" else dark))
+    pairs = [(ink, "tint") for ink in "kscmf"]  # code
+    pairs += [
+        (ink, paper) for ink in ("ink", "soft", "green", "brass") for paper in ("paper", "card", "tint")
+    ]
+    for ink, paper in [*pairs, ("warn-ink", "warn")]:
+        low, high = sorted(luminance(colours[name]) for name in (ink, paper))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)

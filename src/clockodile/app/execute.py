@@ -1,7 +1,4 @@
-"""One notebook in one kernel: run it with nbclient, keep a clean copy, and tell a failure in four lines.
-
-The copy is written at the end, whole: a failed or killed run never replaces a good one.
-"""
+"""One notebook in one kernel of nbclient's: a clean copy, written whole at the end, or a failure in four lines."""
 
 from __future__ import annotations
 
@@ -98,8 +95,8 @@ def prepared(nb: nbformat.NotebookNode, parameters: Mapping[str, object]) -> nbf
     if parameters:
         tagged = (i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", ()))
         source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-        own = {"metadata": {"tags": ["injected-parameters"]}, "id": "injected-parameters"}
-        nb.cells.insert(next(tagged, -1) + 1, nbformat.v4.new_code_cell(source, **own))
+        cell = nbformat.v4.new_code_cell(source, id="parameters", metadata={"tags": ["injected-parameters"]})
+        nb.cells.insert(next(tagged, -1) + 1, cell)
     return nb
 
 
@@ -107,9 +104,6 @@ def save(nb: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook atomically, readable by whoever may read the folder."""
     with atomic(path) as temporary:
         nbformat.write(nb, temporary)
-
-
-# --- what went wrong ---------------------------------------------------------------------------------------
 
 
 def place(nb: nbformat.NotebookNode, running: nbformat.NotebookNode | None) -> str:
@@ -137,9 +131,11 @@ def explain(error: Exception, seconds: int | None, code: int) -> tuple[str, str]
     if not isinstance(error, DeadKernelError):
         reason = shorten(" ".join(str(error).split()), 190)
         return f"its Python process did not start ({reason})", "set up .venv anew, then try again"
-    end = f"ended itself with exit code {code}"
-    if code < 0:
-        end = f"crashed in compiled code ({signal.strsignal(-code) or f'signal {-code}'})"
+    end = (
+        f"crashed in compiled code ({signal.strsignal(-code)})"
+        if code < 0
+        else f"ended itself with exit code {code}"
+    )
     if code == -signal.SIGKILL:
         end = "was killed, most often because memory ran out"
     return f"its Python process {end}", f"close other programs or try --profile quick; {again}"
