@@ -39,7 +39,7 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys, clockodile.app.cli as cli; cli.main(['--help']); cli.main(['run', '--help']);"
         "cli.main(['predict', '--help']);"
-        "assert not {'torch', 'papermill', 'numpy'} & set(sys.modules)"
+        "assert not {'torch', 'nbclient', 'numpy'} & set(sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "--data-dir" in told and "recipes" in told and "refresh" not in told

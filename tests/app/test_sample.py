@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from clockodile.hybrids.generators.earlier import AUTOENCODERS, INVENTORS
 from made_photos import write_photos
 from PIL import Image
 from tiny_flows import calls_counted, trained_run, use_tiny_plans
@@ -19,7 +20,6 @@ from clockodile.core import atomic_files, store
 from clockodile.core.workspace import open_run
 from clockodile.data.dataset import as_images, prepare_dataset
 from clockodile.hybrids.generators import earlier
-from clockodile.hybrids.generators.earlier import AUTOENCODERS, INVENTORS
 from clockodile.hybrids.generators.table import CLASSIC
 from clockodile.hybrids.selection import SELECTOR, WITNESS
 

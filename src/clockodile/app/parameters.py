@@ -1,7 +1,6 @@
 """The parameters a notebook declares, and whether the values a user gave fit them.
 
-papermill itself only logs an unknown name and goes on with the defaults, and its own reader of the cell skips
-every line whose help text holds a "=". So the cell is read here, as the Python it is, before any start.
+A name that no notebook declares would be set and never read, so the cell is read, as the Python it is, beforehand.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
 
-from clockodile.app.execute import clean, save
 from clockodile.app.progress import Progress, duration
 from clockodile.app.report import results_markdown
 from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
@@ -22,7 +21,11 @@ from clockodile.core.store import shipped_weights
 from clockodile.core.workspace import open_run, project_root
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-MARKERS = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- /table:\2 -->)", re.DOTALL)
+RESULTS = re.compile(r"(<!-- table:results -->\n).*?(<!-- /table:results -->)", re.DOTALL)
+SHIPPED = (  # weights of a full run that come with the package: predictors, judge, flow, guide and other judges
+    *("classifier/predictor-*", "judge", "generators/flow", "generators/guidance_classifier"),
+    *("generators/selector", "generators/independent_judge"),
+)
 
 
 class Watch(Progress):
@@ -38,18 +41,8 @@ class Watch(Progress):
         refuse_stand_in(self.run_dir)
 
 
-SHIPPED = (
-    "classifier/predictor-*",
-    "judge",
-    "generators/flow",
-    "generators/guidance_classifier",
-    "generators/selector",
-    "generators/independent_judge",
-)
-
-
 def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lambda line: None) -> None:
-    """Run all notebooks on the default recipe and replace the committed notebooks, figures and README tables.
+    """Run all notebooks on the default recipe and replace what is committed of them: see `made_new`.
 
     tell: receives progress, a line at a time. Raises UserError when the images were the stand-in or a result must
     not be published, NotebookFailed when a notebook fails; nothing was replaced then.
@@ -66,47 +59,32 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
         "CLOCKODILE_PUBLISH": str(staged),
     }
     run_notebooks(run, progress=Watch(run.dir, tell), env=env, inject=False)
-    refuse_stand_in(run.dir)
-    texts = {path: publishable(executed_copy(run.dir, path), tell) for path in notebooks}
-    readme = new_readme(project_root() / "README.md", {"results": results_markdown(run.dir)})
+    new = made_new(run.dir, notebooks, tell) | (new_weights(run.dir) if profile == "full" else {})
     refuse_edited(notebooks, before)
-    replace(texts, readme, staged, tell)
-    if profile == "full":
-        ship_weights(run.dir, tell)
-
-
-def ship_weights(run_dir: Path, tell: Callable[[str], None]) -> None:
-    """Put predictors, judge, flow, guides and other eyes of a full run among the weights that come with the package."""
-    for path in sorted(path for pattern in SHIPPED for path in run_dir.glob(f"{pattern}.safetensors")):
-        with atomic(shipped_weights() / path.name) as temporary:
-            shutil.copyfile(path, temporary)
-        tell(f"wrote {path.name}, {path.stat().st_size / 1e6:.1f} MB")
-
-
-def replace(
-    notebooks: Mapping[Path, nbformat.NotebookNode],
-    readme: str | None,
-    staged: Path,
-    tell: Callable[[str], None],
-) -> None:
-    """Put everything into its place, each file by a rename."""
-    for path, nb in notebooks.items():
-        save(nb, path)
-        tell(f"wrote {path.name}, {path.stat().st_size / 1000:.0f} kB")
-    images = project_root() / "images4report"
-    images.mkdir(exist_ok=True)
-    fresh = sorted(path for path in staged.glob("*") if path.is_file())
-    for path in fresh:
-        with atomic(images / path.name) as temporary:
-            shutil.copyfile(path, temporary)
-    old = {path.name for path in images.glob("*.png")} - {path.name for path in fresh}
-    tell(f"wrote {len(fresh)} files into {images.name}")
+    for path, content in new.items():
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+        tell(f"wrote {path.name}, {len(content) / 1000:.0f} kB")
+    old = sorted(path.name for path in (project_root() / "images4report").glob("*.png") if path not in new)
     if old:
-        tell(f"no notebook writes these any more: {', '.join(sorted(old))}")
-    if readme is not None:
-        with atomic(project_root() / "README.md") as temporary:
-            temporary.write_text(readme, "utf-8")
-        tell("wrote the tables in README.md")
+        tell(f"no notebook writes these any more: {', '.join(old)}")
+
+
+def made_new(run_dir: Path, notebooks: Sequence[Path], tell: Callable[[str], None]) -> dict[Path, bytes]:
+    """Committed file -> its new content: the notebooks, their figures, and the table of results in README.md."""
+    copies = {path: publishable(executed_copy(run_dir, path), tell) for path in notebooks}
+    new = {path: f"{nbformat.writes(nb)}\n".encode() for path, nb in copies.items()}
+    figures, readme = project_root() / "images4report", project_root() / "README.md"
+    new |= {figures / path.name: path.read_bytes() for path in sorted((run_dir / "publish").iterdir())}
+    table = results_markdown(run_dir)
+    text = RESULTS.sub(lambda match: f"{match[1]}{table}\n{match[2]}", readme.read_text("utf-8"))
+    return new | {readme: text.encode()}
+
+
+def new_weights(run_dir: Path) -> dict[Path, bytes]:
+    """The same for the weights."""
+    found = sorted(path for pattern in SHIPPED for path in run_dir.glob(f"{pattern}.safetensors"))
+    return {shipped_weights() / path.name: path.read_bytes() for path in found}
 
 
 # --- what must not be published ---------------------------------------------------------------------------
@@ -151,7 +129,7 @@ def publishable(copy: Path, tell: Callable[[str], None]) -> nbformat.NotebookNod
 
     Raises UserError when it has an injected cell, a path of this machine or counts other than 1..n.
     """
-    nb = clean(nbformat.read(copy, as_version=4))
+    nb = nbformat.read(copy, as_version=4)
     if any("injected-parameters" in cell.metadata.get("tags", ()) for cell in nb.cells):
         raise UserError(
             f"{copy.name} has an injected-parameters cell; nothing was replaced, delete that cell"
@@ -176,19 +154,3 @@ def drop_stderr(nb: nbformat.NotebookNode, name: str, tell: Callable[[str], None
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in noise:
             tell(f"{name}, cell {index} wrote to stderr: {output.text.strip().partition(chr(10))[0][:90]}")
-
-
-def new_readme(path: Path, tables: Mapping[str, str]) -> str | None:
-    """The text of README.md with each table between its markers made anew; None when there is no README.md.
-
-    Raises UserError for a marker without a table.
-    """
-    if not path.is_file():
-        return None
-
-    def table(match: re.Match) -> str:
-        if match[2] not in tables:
-            raise UserError(f"README.md has a marker for a table '{match[2]}'; known: {', '.join(tables)}")
-        return f"{match[1]}{tables[match[2]]}\n{match[3]}"
-
-    return MARKERS.sub(table, path.read_text("utf-8"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -11,22 +13,34 @@ import jinja2
 from markupsafe import Markup
 
 import clockodile
-from clockodile.app.notebook_html import image, notebook_cells, notebook_title
+from clockodile.app.notebook_html import read_notebook
+from clockodile.app.parameters import COMMON, read_parameters
 from clockodile.core.atomic_files import atomic, read_json
+from clockodile.core.errors import UserError
 from clockodile.core.recipes import RECIPES
-from clockodile.core.results import format_metric
+from clockodile.core.results import data_uri, format_metric, read_metrics
 
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
-CLOCK_STEP = 2  # seconds; a file system's clock may lag behind the processor's by that much
+OPENING = {  # what the first sentence is made of: how the name of a result begins -> what it says
+    "training images": "{} images to learn from",
+    "compact residual net": "a net of our own is right on {} of those that it has not seen",
+    "real images that are 'both'": "{} of the real images look like both classes to the judge",
+    "following, best of": "so do {} of the best new ones",
+}
+LEADING = (
+    "hybrids",
+    "both_top",
+    "results",
+)  # figures that a reader who looks at nothing else should have seen
 
 
 @dataclass(frozen=True)
 class Figure:
     """One picture of the run, in the page itself."""
 
-    title: str
-    alt: str
+    name: str  # its file's, without suffix
+    title: str  # its message
     image: Markup  # <img> with the picture in it
 
 
@@ -39,14 +53,14 @@ class Section:
     title: str
     rows: list[dict] = field(default_factory=list)  # of the results table, each with `value` as text
     figures: list[Figure] = field(default_factory=list)
-    cells: list[Markup] = field(default_factory=list)  # the executed notebook
+    page: Markup = Markup("")  # the executed notebook
     warnings: list[str] = field(default_factory=list)  # sentences: not finished, other settings
 
 
 def write_report(run_dir: Path) -> Path:
     """Write `report.html` into the run folder from what is there, and return its path.
 
-    Missing parts are left out.
+    Missing parts are left out. Raises UserError when the results there are another program's.
     """
     run_dir = Path(run_dir)
     page = template().render(**gather(run_dir))
@@ -68,14 +82,23 @@ def gather(run_dir: Path) -> dict:
     card = read_json(run_dir / "data_card.json") or {}
     settings = run.get("settings", {})
     recipe = RECIPES.get(settings.get("recipe", ""))
+    parameters = changed_parameters(run_dir)
+    parts = sections(run_dir, run)
+    figures = {figure.name: figure for section in parts for figure in section.figures}
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
         "settings": settings,
+        "parameters": [(name, in_words(values)) for name, values in parameters.items()],
+        "warnings": mixed(parameters),
         "version": run.get("version", clockodile.__version__),
         "card": card,
         "counts": counts_table(card.get("counts", {})),
         "many_notes": MANY_NOTES,
-        "sections": sections(run_dir, run),
+        "opening": opening([row for section in parts for row in section.rows]),
+        "leading": [figures[name] for name in LEADING if name in figures],
+        "sections": parts,
+        "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
+        + [path.relative_to(run_dir).as_posix() for path in copies(run_dir).values()],
     }
 
 
@@ -84,7 +107,7 @@ def gather(run_dir: Path) -> dict:
 
 def results(run_dir: Path) -> dict[str, list[dict]]:
     """The results table: notebook number -> rows of metrics.json, each with its `value` as text, in order."""
-    content = read_json(Path(run_dir) / "metrics.json") or {}
+    content = read_metrics(run_dir)
     return {
         number: [{**row, "value": format_metric(row)} for row in content[number]]
         for number in sorted(content)
@@ -92,33 +115,79 @@ def results(run_dir: Path) -> dict[str, list[dict]]:
     }
 
 
+def opening(rows: Sequence[Mapping]) -> str:
+    """One sentence that says what came out, from the rows that OPENING names; "" when none was recorded."""
+    found = [
+        next(
+            (says.format(row["value"].replace("+/-", "±")) for row in rows if row["name"].startswith(name)),
+            "",
+        )
+        for name, says in OPENING.items()
+    ]
+    sentence = "; ".join(filter(None, found))
+    return sentence and f"{sentence[0].upper()}{sentence[1:]}."
+
+
 def sections(run_dir: Path, run: Mapping) -> list[Section]:
     """One section for each notebook that left anything, in order."""
-    rows = results(run_dir)
-    noted = run.get("notebooks", {})
-    copies = {path.stem[:2]: path for path in sorted((run_dir / "executed").glob("[0-9][0-9]_*.ipynb"))}
-    copies = {number: path for number, path in copies.items() if not path.stem.endswith(".failed")}
-    figures = find_figures(run_dir, noted)
+    rows, noted, executed = results(run_dir), run.get("notebooks", {}), copies(run_dir)
+    figures = find_figures(run_dir)
     found = []
-    for number in sorted({*rows, *noted, *copies, *figures}):
-        copy, entry = copies.get(number), noted.get(number, {})
+    for number in sorted({*rows, *noted, *executed, *figures}):
+        copy, entry = executed.get(number), noted.get(number, {})
         name = entry.get("name") or (copy.stem if copy else number)
-        title, cells = read_copy(copy, name)
+        title, page = read_copy(copy, name)
         warnings = doubts(entry, run.get("settings", {}))
-        found.append(
-            Section(number, name, title, rows.get(number, []), figures.get(number, []), cells, warnings)
-        )
+        parts = rows.get(number, []), figures.get(number, [])
+        found.append(Section(number, name, title, *parts, page, warnings))
     return found
 
 
-def read_copy(copy: Path | None, name: str) -> tuple[str, list[Markup]]:
-    """Title and cells of an executed notebook; a plain title and no cells when it cannot be read."""
-    try:
-        if copy is not None:
-            return notebook_title(copy), notebook_cells(copy)
-    except (OSError, ValueError):
-        pass
-    return name[3:].replace("_", " ").capitalize() or f"Notebook {name}", []
+def copies(run_dir: Path) -> dict[str, Path]:
+    """Notebook number -> its executed copy; those that failed are left out."""
+    found = sorted((run_dir / "executed").glob("[0-9][0-9]_*.ipynb"))
+    return {path.stem[:2]: path for path in found if not path.stem.endswith(".failed")}
+
+
+def read_copy(copy: Path | None, name: str) -> tuple[str, Markup]:
+    """Title and page of an executed notebook; a plain title and no page when it cannot be read."""
+    if copy is not None:
+        with suppress(OSError, ValueError):
+            return read_notebook(copy)
+    return name[3:].replace("_", " ").capitalize() or f"Notebook {name}", Markup("")
+
+
+def find_figures(run_dir: Path) -> dict[str, list[Figure]]:
+    """Notebook number -> the figures of its last run, in order, by the record that `save_figure` keeps."""
+    found = {}
+    for record in sorted((run_dir / "figures").glob("*.json")):
+        for about in (read_json(record) or {}).get("figures", ()):
+            with suppress(OSError):  # a picture that somebody removed
+                content = (run_dir / "figures" / f"{about['name']}.png").read_bytes()
+                look = "chart pixels" if about["pictures"] else "chart"
+                alt, source = html.escape(about["alt"]), data_uri(content, "image/png")
+                shown = Markup(f'<img class="{look}" src="{source}" alt="{alt}">')
+                found.setdefault(record.stem, []).append(Figure(about["name"], about["title"], shown))
+    return found
+
+
+def counts_table(counts: Mapping) -> tuple[list[str], list[list]]:
+    """Header and rows of the image counts {split: {class: n}} or {split: n}: a row a split, the total last."""
+    order = [
+        *(split for split in SPLITS if split in counts),
+        *(split for split in counts if split not in SPLITS),
+    ]
+    parts = [value for value in counts.values() if isinstance(value, Mapping)]
+    classes = list(dict.fromkeys(name for value in parts for name in value))
+    rows = []
+    for split in order:
+        value = counts[split] if isinstance(counts[split], Mapping) else {}
+        total = sum(value.values()) if value else counts[split]
+        rows.append([split, *(value.get(name, "") for name in classes), total])
+    return ["", *classes, "together" if classes else "images"], rows
+
+
+# --- what was not as usual ---------------------------------------------------------------------------------
 
 
 def doubts(entry: Mapping, settings: Mapping) -> list[str]:
@@ -139,80 +208,64 @@ def doubts(entry: Mapping, settings: Mapping) -> list[str]:
     return found
 
 
-def find_figures(run_dir: Path, noted: Mapping) -> dict[str, list[Figure]]:
-    """Notebook number -> its figures in order.
+def changed_parameters(run_dir: Path) -> dict[str, dict[str, object]]:
+    """Parameter -> notebook number -> its value, for parameters that some notebook got with another value than usual.
 
-    A figure older than its notebook's last start is another run's.
+    All notebooks that have the parameter are in it; None stands for the usual value, the notebook's default.
     """
-    found: dict[str, list[tuple]] = {}
-    for path in sorted((run_dir / "figures").glob("*.png")):
-        described = read_json(path.with_suffix(".json")) or {}
-        number = str(described.get("notebook", ""))
-        if path.stat().st_mtime < noted.get(number, {}).get("started", 0) - CLOCK_STEP:
-            continue
-        try:
-            shown = Markup(image(path.read_bytes(), "image/png", described.get("alt", "")))
-        except ValueError:
-            continue
-        figure = Figure(
-            described.get("title") or path.stem.replace("_", " "), described.get("alt", ""), shown
-        )
-        found.setdefault(number, []).append((described.get("order", 0), path.name, figure))
+    found: dict[str, dict[str, object]] = {}
+    executed = copies(run_dir)
+    for number, entry in sorted(notebooks_of(run_dir).items()):
+        given, declared = entry.get("parameters", {}), {}
+        if number in executed:
+            with suppress(UserError):
+                declared = read_parameters(executed[number])
+        for name in {*given, *declared} - set(COMMON):
+            usual = declared[name].default if name in declared else None
+            found.setdefault(name, {})[number] = None if given.get(name, usual) == usual else given[name]
     return {
-        number: [entry[2] for entry in sorted(entries, key=lambda e: e[:2])]
-        for number, entries in found.items()
+        name: found[name]
+        for name in sorted(found)
+        if any(value is not None for value in found[name].values())
     }
 
 
-def counts_table(counts: Mapping) -> tuple[list[str], list[list]]:
-    """Header and rows of the image counts {split: {class: n}} or {split: n}: a row a split, the total last."""
-    order = [split for split in SPLITS if split in counts] + [
-        split for split in counts if split not in SPLITS
+def in_words(values: Mapping[str, object]) -> str:
+    """The values of one parameter: "0.05", or "0.05 (02), as usual (04)" where notebooks differ."""
+    shown = {number: "as usual" if value is None else str(value) for number, value in values.items()}
+    if len(set(shown.values())) == 1:
+        return next(iter(shown.values()))
+    return ", ".join(f"{value} ({number})" for number, value in shown.items())
+
+
+def mixed(parameters: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """A sentence for each parameter that notebooks of this folder did not have in common."""
+    return [
+        f"Notebooks in this folder ran with different values of {name}: {in_words(values)}."
+        for name, values in parameters.items()
+        if len({str(value) for value in values.values()}) > 1
     ]
-    classes = list(
-        dict.fromkeys(name for value in counts.values() if isinstance(value, Mapping) for name in value)
-    )
-    rows = []
-    for split in order:
-        value = counts[split] if isinstance(counts[split], Mapping) else {}
-        total = sum(value.values()) if value else counts[split]
-        rows.append([split, *(value.get(name, "") for name in classes), total])
-    return ["", *classes, "together" if classes else "images"], rows
 
 
 # --- the same table as text --------------------------------------------------------------------------------
 
 
-def results_text(run_dir: Path, names: Mapping[str, str] | None = None) -> str:
-    """The results table for a terminal: aligned columns, a heading for each notebook.
-
-    "" when there are no results.
-    """
-    rows = results(run_dir)
-    names = names or {number: entry.get("name", number) for number, entry in notebooks_of(run_dir).items()}
+def results_text(run_dir: Path) -> str:
+    """The results table for a terminal: aligned columns, a heading for each notebook; "" when there are no results."""
+    rows, noted = results(run_dir), notebooks_of(run_dir)
+    current = (read_json(Path(run_dir) / "run.json") or {}).get("settings", {})
     flat = [row for group in rows.values() for row in group]
-    wide = max((len(row["name"]) for row in flat), default=0)
-    value = max((len(row["value"]) for row in flat), default=0)
+    wide, value = (max((len(row[part]) for row in flat), default=0) for part in ("name", "value"))
     lines = []
-    earlier = other_settings(run_dir)
     for number, group in rows.items():
-        lines.append(
-            names.get(number, number) + (" (an earlier run, other settings)" if number in earlier else "")
-        )
+        entry = noted.get(number, {})
+        earlier = entry.get("settings", current) != current
+        lines.append(entry.get("name", number) + (" (an earlier run, other settings)" if earlier else ""))
         for row in group:
             repeats = f"n={row['n']}" if row["n"] > 1 else ""
-            lines.append(
-                f"  {row['name']:<{wide}}  {row['value']:<{value}}  {repeats:<5} {row['note']}".rstrip()
-            )
-    return "\n".join(lines)
-
-
-def other_settings(run_dir: Path) -> set[str]:
-    """Numbers of notebooks whose results come from an earlier run with another seed, profile or data folder."""
-    current = (read_json(run_dir / "run.json") or {}).get("settings", {})
-    return {
-        number for number, entry in notebooks_of(run_dir).items() if entry.get("settings", current) != current
-    }
+            line = f"  {row['name']:<{wide}}  {row['value']:<{value}}  {repeats:<5} {row['note']}"
+            lines.append(line.rstrip())
+    return "\n".join(lines + (mixed(changed_parameters(run_dir)) if lines else []))
 
 
 def results_markdown(run_dir: Path) -> str:
