@@ -195,7 +195,7 @@ def test_somebody_who_waits_is_told_how_far_it_is(place, capsys, monkeypatch):
     monkeypatch.setattr(module, "PART", 2)
     monkeypatch.setattr(module, "EVERY", 0)
     told = sample(capsys, *QUICK, 3, "--grid")[1].splitlines()
-    assert told[:-1] == ["drawing 3 pictures", "2 of 3", "3 of 3", "drawing contact_sheet.png and grid.png"]
+    assert told[:-1] == ["drawing 3 pictures", "2 of 3", "3 of 3", "drawing grid.png"]
 
 
 def test_sheets_name_classes_mixes_and_seeds(monkeypatch):
@@ -277,6 +277,17 @@ def test_pieces_of_two_data_sets_are_not_put_together(name, what, place, capsys,
     code, told = sample(capsys, run.dir, "--out", "x")
     assert code == 2 and f"{path} learned from other data than the flow beside it; run notebook 04" in told
     assert not (place / "x").exists()
+
+
+@pytest.mark.parametrize("method", ["flow", "pixel_blend"])
+def test_the_pair_that_the_run_was_asked_for_is_drawn(method, noted_run, trained, place, capsys):
+    shutil.copytree(trained / "generators", noted_run / "generators", dirs_exist_ok=True)
+    for pair in (["dotted", "striped"], ["striped", "dotted"]):
+        parameters = {"04": {"parameters": {"pair": ", ".join(pair)}}}
+        atomic_files.write_json(noted_run / "run.json", {"notebooks": parameters})
+        code, told = sample(capsys, noted_run, "--n", 1, "--method", method, "--out", "new")
+        assert code == 0 and f"{pair[0]} (mix 0) and {pair[1]} (mix 1)" in told
+    assert record_of(place / "new")["classes"] == ["striped", "dotted"]
 
 
 # --- the classic methods -----------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
+from safetensors import safe_open
 
 from clockodile.ambiguous import judge
 from clockodile.app.out_folder import make_writable, only_writer
@@ -80,8 +83,7 @@ def sample_command(
     if not out:
         raise UserError("--out is empty; give a folder for the pictures")
     make, classes = maker(run, method)
-    names = [f"{index:04d}.png" for index in range(count)]
-    sheets = [SHEET, GRID] if grid else [SHEET]
+    names, sheets = [f"{index:04d}.png" for index in range(count)], [SHEET, *([GRID] if grid else [])]
     make_writable(Path(out))
     with only_writer(Path(out)):
         settings = {"method": method, "mix": mix, "seed": seed, "classes": classes}
@@ -89,19 +91,13 @@ def sample_command(
         folder.check([*names, *sheets])
         try:
             first = write_pictures(folder, make, names, mix=mix, seed=seed)
-            words = f"{classes[0]} (mix 0) and {classes[1]} (mix 1)"
-            print_stderr(f"drawing {' and '.join(sheets)}")
-            title = f"{' and '.join(map(shorten, classes))}, mix {mix:g}; below each its seed ({method})"
-            folder.write({SHEET: png(contact_sheet(first, seed, title))})
-            if grid:
-                seeds = range(seed, seed + min(count, GRID_ROWS))
-                folder.write({GRID: png(grid_of(make, seeds, classes, method))})
+            write_sheets(folder, make, first, **settings, grid_rows=min(count, GRID_ROWS) if grid else 0)
         except KeyboardInterrupt:
             kept = min(folder.stop(), count)  # a sheet may be there too
             print_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {out}")
             return 130
         folder.finish([*names, *sheets])
-    print_stderr(f"{count} pictures between {words}: {out}")
+    print_stderr(f"{count} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {out}")
     return 0
 
 
@@ -122,6 +118,26 @@ def write_pictures(
             print_stderr(f"{done} of {len(names)}")
             waiting, last = {}, time.monotonic()
     return np.stack(first)
+
+
+def write_sheets(
+    folder: PictureFolder,
+    make: Make,
+    first: np.ndarray,
+    *,
+    classes: Sequence[str],
+    method: str,
+    mix: float,
+    seed: int,
+    grid_rows: int,
+) -> None:
+    """Write the contact sheet of the pictures uint8 (N, S, S, 3), and, with grid_rows, the grid."""
+    pair = " and ".join(map(shorten, classes))
+    title = f"{pair}, mix {mix:g}; below each its seed ({method})"
+    folder.write({SHEET: png(contact_sheet(first, seed, title))})
+    if grid_rows:
+        print_stderr(f"drawing {GRID}")
+        folder.write({GRID: png(grid_of(make, range(seed, seed + grid_rows), classes, method))})
 
 
 def png(picture: Image.Image | Figure) -> bytes:
@@ -146,6 +162,7 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
             sampler = load_sampler(store.shipped_weights(), "install clockodile again")
         else:
             sampler = load_sampler(Path(run, "generators"), mend(Path(run)))
+            sampler = replace(sampler, pair=noted_pair(Path(run), sampler.classes) or sampler.pair)
         names = [sampler.classes[label] for label in sampler.pair]
         if OF_THE_FLOW[method][0] > 1:
             judge.backbones(SELECTOR)  # a network that cannot be loaded is named before anything is drawn
@@ -196,9 +213,18 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
         stored.append(store.load_cached(folder, name, card["config"]))
         if stored[-1] is None:
             raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
+    recipe = get_recipe(asked["recipe"])
+    recipe = replace(recipe, pair=noted_pair(folder, card["classes"]) or recipe.pair)
     # no drawing depends on the profile
-    run = Run(folder, get_recipe(asked["recipe"]), get_profile("quick"), asked["seed"], asked["source"], None)
+    run = Run(folder, recipe, get_profile("quick"), asked["seed"], asked["source"], None)
     return run, assemble(*stored, card)
+
+
+def noted_pair(folder: Path, classes: Sequence[str]) -> tuple[int, ...]:
+    """Labels of the classes that notebook 04 was last asked for in a run folder; () when it took its default."""
+    fourth = (atomic_files.read_json(folder / "run.json") or {}).get("notebooks", {}).get("04", {})
+    names = [name.strip() for name in fourth.get("parameters", {}).get("pair", "").split(",")]
+    return tuple(map(list(classes).index, names)) if set(names) <= set(classes) else ()
 
 
 def mend(folder: Path) -> str:
@@ -268,10 +294,9 @@ def part_path(folder: Path, name: str) -> Path:
 
 def data_of(folder: Path, name: str) -> tuple[str, list[str]]:
     """Fingerprint and classes of the photographs that stored weights learned from."""
-    records = []
-    # append returns None: these do not "fit", so only their record is read
-    store.read_weights(part_path(folder, name), records.append, "")
-    return records[0]["data"], records[0]["metrics"]["classes"]
+    with safe_open(part_path(folder, name), framework="pt") as file:
+        record = json.loads(file.metadata()["clockodile"])
+    return record["data"], record["metrics"]["classes"]
 
 
 def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpoint:
@@ -303,5 +328,5 @@ def grid_of(make: Make, seeds: range, classes: Sequence[str], method: str) -> Fi
     heads = [f"{mix:g}" for mix in GRID_MIXES]
     heads[0], heads[-1] = (f"{shorten(name)} ({end:g})" for name, end in zip(classes, (0, 1), strict=True))
     return picture_rows(
-        rows, columns=len(GRID_MIXES), title=f"the first walk at each mix ({method})", heads=heads
+        rows, columns=len(GRID_MIXES), title=f"above each column its mix ({method})", heads=heads
     )
