@@ -198,15 +198,17 @@ def test_somebody_who_waits_is_told_how_far_it_is(place, capsys, monkeypatch):
     assert told[:-1] == ["drawing 3 pictures", "2 of 3", "3 of 3", "drawing grid.png"]
 
 
-def test_sheets_name_classes_mixes_and_seeds(monkeypatch):
+def test_sheets_name_classes_mixes_and_seeds():
     pictures = np.zeros((2, 8, 8, 3), np.uint8)
-    sheet = module.contact_sheet(pictures, 41, "a title")
-    assert {"a title", "41", "42"} <= {text.get_text() for text in sheet.findobj(Text)}
+    settings = {"classes": ["clock", "crocodile"], "method": "gan", "mix": 0.3, "seed": 41}
+    sheet = module.contact_sheet(pictures, settings)
+    said = {text.get_text() for text in sheet.findobj(Text)}
+    assert {"clock and crocodile, mix 0.3; below each its seed (gan)", "41", "42"} <= said
 
     def make(seeds, mixes):
         return torch.zeros(len(mixes), len(seeds), 3, 8, 8)
 
-    grid = module.grid_of(make, range(41, 43), ["clock", "crocodile"], "flow")
+    grid = module.grid_of(make, range(41, 43), settings)
     said = {text.get_text() for text in grid.findobj(Text)}
     assert {"clock (0)", "0.2", "0.5", "crocodile (1)", "seed 41", "seed 42"} <= said
     plt.close("all")

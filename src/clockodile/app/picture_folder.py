@@ -11,9 +11,8 @@ from clockodile.core import atomic_files
 from clockodile.core.errors import UserError
 
 RECORD = "sample.json"  # beside the pictures: how they were made, and a checksum of each
-OURS = re.compile(
-    r"\d{4,}\.png|contact_sheet\.png|grid\.png"
-)  # whatever a record says, no other file is touched
+# whatever a record says, no other file is touched
+OURS = re.compile(r"\d{4,}\.png|contact_sheet\.png|grid\.png")
 
 
 class PictureFolder:

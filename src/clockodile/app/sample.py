@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,7 +91,11 @@ def sample_command(
         folder.check([*names, *sheets])
         try:
             first = write_pictures(folder, make, names, mix=mix, seed=seed)
-            write_sheets(folder, make, first, **settings, grid_rows=min(count, GRID_ROWS) if grid else 0)
+            folder.write({SHEET: png(contact_sheet(first, settings))})
+            if grid:
+                print_stderr(f"drawing {GRID}")
+                seeds = range(seed, seed + min(count, GRID_ROWS))
+                folder.write({GRID: png(grid_of(make, seeds, settings))})
         except KeyboardInterrupt:
             kept = min(folder.stop(), count)  # a sheet may be there too
             print_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {out}")
@@ -110,44 +114,24 @@ def write_pictures(
     for at in range(0, len(names), PART):
         some = names[at : at + PART]
         pictures = as_images(make(range(seed + at, seed + at + len(some)), [mix])[0])
-        waiting |= zip(some, map(Image.fromarray, pictures), strict=True)
+        waiting |= {name: png(picture) for name, picture in zip(some, pictures, strict=True)}
         first += list(pictures[: ON_SHEET - len(first)])
         done = at + len(some)
         if done == len(names) or time.monotonic() - last >= EVERY:
-            folder.write({name: png(picture) for name, picture in waiting.items()})
+            folder.write(waiting)
             print_stderr(f"{done} of {len(names)}")
             waiting, last = {}, time.monotonic()
     return np.stack(first)
 
 
-def write_sheets(
-    folder: PictureFolder,
-    make: Make,
-    first: np.ndarray,
-    *,
-    classes: Sequence[str],
-    method: str,
-    mix: float,
-    seed: int,
-    grid_rows: int,
-) -> None:
-    """Write the contact sheet of the pictures uint8 (N, S, S, 3), and, with grid_rows, the grid."""
-    pair = " and ".join(map(shorten, classes))
-    title = f"{pair}, mix {mix:g}; below each its seed ({method})"
-    folder.write({SHEET: png(contact_sheet(first, seed, title))})
-    if grid_rows:
-        print_stderr(f"drawing {GRID}")
-        folder.write({GRID: png(grid_of(make, range(seed, seed + grid_rows), classes, method))})
-
-
-def png(picture: Image.Image | Figure) -> bytes:
-    """A picture or a figure as the content of a PNG file; a figure is closed."""
+def png(picture: np.ndarray | Figure) -> bytes:
+    """A picture, uint8 (H, W, 3), or a figure as the content of a PNG file; a figure is closed."""
     buffer = io.BytesIO()
     if isinstance(picture, Figure):
         picture.savefig(buffer, dpi=DPI, format="png")
         plt.close(picture)
     else:
-        picture.save(buffer, format="PNG")
+        Image.fromarray(picture).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -313,20 +297,23 @@ def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpo
     return found
 
 
-def contact_sheet(pictures: np.ndarray, seed: int, title: str) -> Figure:
-    """Pictures uint8 (N, S, S, 3) in rows, each above its seed; seed: the first one's."""
-    missing = -len(pictures) % COLUMNS  # paper, so that tiles have the same size however few there are
-    paper = np.full((missing, *pictures.shape[1:]), 255, np.uint8)
-    seeds = [str(seed + index) for index in range(len(pictures))]
-    return tile_figure(np.concatenate([pictures, paper]), columns=COLUMNS, captions=seeds, title=title)
+def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:
+    """Pictures uint8 (N, S, S, 3) in rows, each above its seed."""
+    title = "{0} and {1}, mix {mix:g}; below each its seed ({method})"
+    seeds = [str(settings["seed"] + index) for index in range(len(pictures))]
+    paper = np.full((-len(pictures) % COLUMNS, *pictures.shape[1:]), 255, np.uint8)  # tiles of one size
+    tiles, title = (
+        np.concatenate([pictures, paper]),
+        title.format(*map(shorten, settings["classes"]), **settings),
+    )
+    return tile_figure(tiles, columns=COLUMNS, captions=seeds, title=title)
 
 
-def grid_of(make: Make, seeds: range, classes: Sequence[str], method: str) -> Figure:
+def grid_of(make: Make, seeds: range, settings: Mapping) -> Figure:
     """Rows are seeds, columns go from the first class to the second."""
     pictures = make(seeds, GRID_MIXES).transpose(0, 1)
     rows = [Row(f"seed {seed}", as_images(row)) for seed, row in zip(seeds, pictures, strict=True)]
-    heads = [f"{mix:g}" for mix in GRID_MIXES]
-    heads[0], heads[-1] = (f"{shorten(name)} ({end:g})" for name, end in zip(classes, (0, 1), strict=True))
-    return picture_rows(
-        rows, columns=len(GRID_MIXES), title=f"above each column its mix ({method})", heads=heads
-    )
+    first, second = map(shorten, settings["classes"])
+    heads = [f"{first} (0)", *(f"{mix:g}" for mix in GRID_MIXES[1:-1]), f"{second} (1)"]
+    title = f"above each column its mix ({settings['method']})"
+    return picture_rows(rows, columns=len(GRID_MIXES), title=title, heads=heads)
