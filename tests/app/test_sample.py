@@ -1,6 +1,7 @@
 """`clockodile sample`: files, seeds, and what happens when a word is wrong."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -160,8 +161,11 @@ def test_a_record_that_names_other_files_does_not_get_them_removed(place, capsys
     mine = {name: own_photo(place / name) for name in ("new/holiday.jpg", "0007.png")}
     checksum = atomic_files.file_digest(place / "0007.png")[:16]
     files = dict.fromkeys(("holiday.jpg", "../0007.png"), checksum)
-    atomic_files.write_json(place / "new/sample.json", {"files": files, "unfinished": {}})
-    assert sample(capsys, *QUICK, 1)[0] == 0
+    atomic_files.write_json(place / "new/sample.json", {"files": files, "unfinished": {"1.png": []}})
+    left = place / "new/.unfinished-x.png"  # by a process that was killed
+    left.touch()
+    os.utime(left, (0, 0))
+    assert sample(capsys, *QUICK, 1)[0] == 0 and not left.exists()
     assert {name: (place / name).read_bytes() for name in mine} == mine
 
 

@@ -26,7 +26,9 @@ class PictureFolder:
         if (folder / RECORD).exists() and not all(isinstance(part, dict) for part in parts):
             raise UserError(f"{folder / RECORD} is damaged or not of this command; give another --out")
         checksums = [(name, made) for part in parts if part for name, made in part.items()]
-        self.known = {(name, made) for name, made in checksums if OURS.fullmatch(name)}
+        self.known = {
+            (name, made) for name, made in checksums if OURS.fullmatch(name) and isinstance(made, str)
+        }
         self.files, self.made = self.unchanged(), {}
 
     def checksum(self, name: str) -> str:

@@ -86,6 +86,7 @@ def sample_command(
     names, sheets = [f"{index:04d}.png" for index in range(count)], [SHEET, *([GRID] if grid else [])]
     make_writable(Path(out))
     with only_writer(Path(out)):
+        atomic_files.sweep(Path(out))
         settings = {"method": method, "mix": mix, "seed": seed, "classes": classes}
         folder = PictureFolder(Path(out), settings)
         folder.check([*names, *sheets])
