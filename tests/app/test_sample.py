@@ -1,20 +1,27 @@
 """`clockodile sample`: files, seeds, and what happens when a word is wrong."""
 
 import json
+import os
 import re
 import shlex
 import shutil
+import tempfile
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from clockodile.hybrids.generators.earlier import AUTOENCODERS, INVENTORS
+import torch
 from made_photos import write_photos
+from matplotlib.text import Text
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from tiny_flows import calls_counted, trained_run, use_tiny_plans
 from tiny_nets import with_short_plans
 
 from clockodile.app import cli
 from clockodile.app import sample as module
+from clockodile.app.out_folder import only_writer
 from clockodile.app.sample import OF_THE_FLOW
 from clockodile.core import atomic_files, store
 from clockodile.core.workspace import open_run
@@ -51,6 +58,15 @@ def pixels(path):
     return np.asarray(Image.open(path))
 
 
+def names_in(folder):
+    """What a user sees in a folder."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def record_of(folder):
+    return json.loads((folder / "sample.json").read_text())
+
+
 def test_pictures_and_a_sheet(place, capsys, run):
     code, told = sample(capsys, run.dir, "--n", 3, "--method", "flow", "--out", "new")
     assert code == 0 and "striped (mix 0) and dotted (mix 1)" in told
@@ -78,16 +94,18 @@ def test_a_picture_depends_on_its_own_seed(place, capsys):
 
 def test_the_grid_goes_from_class_to_class(place, capsys):
     assert sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--grid", "--out", "new")[0] == 0
-    assert pixels(place / "new/grid.png").shape == (2 * 34 * 4, 7 * 34 * 4, 3)
+    height, width, _ = pixels(place / "new/grid.png").shape
+    assert width > 7 * 96 and 2 * 96 < height < width, "two rows of seven, each tile large enough to be seen"
 
 
 def test_fewer_pictures_later_leave_none_of_the_old(place, capsys):
     sample(capsys, "--pretrained", "--n", 4, "--method", "flow", "--out", "new")
     sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--mix", 1, "--out", "new")
-    names = {path.name for path in (place / "new").iterdir()}
+    names = names_in(place / "new")
     assert names == {"0000.png", "0001.png", "contact_sheet.png", "sample.json"}
-    record = json.loads((place / "new/sample.json").read_text())
+    record = record_of(place / "new")
     assert record["mix"] == 1 and record["finished"] and set(record["files"]) == names - {"sample.json"}
+    assert record["files"]["0001.png"] == atomic_files.file_digest(place / "new/0001.png")[:16]
 
 
 def test_somebody_elses_pictures_are_left_alone(place, capsys):
@@ -95,6 +113,108 @@ def test_somebody_elses_pictures_are_left_alone(place, capsys):
     Image.new("RGB", (4, 4)).save(place / "mine/0001.png")
     code, told = sample(capsys, "--pretrained", "--n", 2, "--out", "mine")
     assert code == 2 and "0001.png" in told and pixels(place / "mine/0001.png").shape == (4, 4, 3)
+
+
+def own_photo(path):
+    Image.new("RGB", (4, 4)).save(path)
+    return path.read_bytes()
+
+
+QUICK = ("--pretrained", "--method", "flow", "--out", "new", "--n")
+
+
+def test_a_picture_that_was_changed_or_exchanged_is_neither_replaced_nor_removed(place, capsys):
+    sample(capsys, *QUICK, 4)
+    edited, mine = own_photo(place / "new/0001.png"), own_photo(place / "new/0003.png")
+    code, told = sample(capsys, *QUICK, 2)
+    assert code == 2 and "0001.png was not made by this command, or changed since" in told
+    (place / "new/0001.png").rename(place / "new/edited.png")
+    assert sample(capsys, *QUICK, 2)[0] == 0
+    assert names_in(place / "new") == {
+        "0000.png",
+        "0001.png",
+        "0003.png",
+        "edited.png",
+        "contact_sheet.png",
+        "sample.json",
+    }
+    assert (place / "new/edited.png").read_bytes() == edited
+    assert (place / "new/0003.png").read_bytes() == mine, "0002.png was ours and goes, 0003.png is not"
+    assert "0003.png" not in record_of(place / "new")["files"]
+
+
+def test_a_photo_that_comes_while_pictures_are_drawn_is_not_overwritten(place, capsys, monkeypatch):
+    real = module.flow_pictures
+
+    def slow(*words):
+        own_photo(place / "new/0000.png")
+        return real(*words)
+
+    monkeypatch.setattr(module, "flow_pictures", slow)
+    code, told = sample(capsys, *QUICK, 1)
+    assert code == 2 and "0000.png" in told and pixels(place / "new/0000.png").shape == (4, 4, 3)
+
+
+def test_a_record_that_names_other_files_does_not_get_them_removed(place, capsys):
+    (place / "new").mkdir()
+    mine = {name: own_photo(place / name) for name in ("new/holiday.jpg", "0007.png")}
+    checksum = atomic_files.file_digest(place / "0007.png")[:16]
+    files = dict.fromkeys(("holiday.jpg", "../0007.png"), checksum)
+    atomic_files.write_json(place / "new/sample.json", {"files": files, "unfinished": {"1.png": []}})
+    left = place / "new/.unfinished-x.png"  # by a process that was killed
+    left.touch()
+    os.utime(left, (0, 0))
+    assert sample(capsys, *QUICK, 1)[0] == 0 and not left.exists()
+    assert {name: (place / name).read_bytes() for name in mine} == mine
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"rate": 44100}', '{"files": ["0000.png"]}'])
+def test_a_foreign_or_damaged_record_is_left_alone(content, place, capsys):
+    (place / "new").mkdir()
+    (place / "new/sample.json").write_text(content)
+    code, told = sample(capsys, *QUICK, 1)
+    assert code == 2 and "sample.json is damaged or not of this command" in told
+    assert (place / "new/sample.json").read_text() == content and names_in(place / "new") == {"sample.json"}
+
+
+def test_two_at_once_do_not_mix_their_pictures(place, capsys):
+    (place / "new").mkdir()
+    with only_writer(place / "new"):
+        code, told = sample(capsys, *QUICK, 1)
+    assert code == 2 and "another command is writing in new" in told and not names_in(place / "new")
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_drawn(place, capsys, monkeypatch):
+    def forbidden(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", forbidden)
+    with calls_counted(module, "flow_pictures") as drawn:
+        code, told = sample(capsys, *QUICK, 1)
+    assert code == 2 and "cannot write in new: permission denied" in told and not drawn
+
+
+def test_somebody_who_waits_is_told_how_far_it_is(place, capsys, monkeypatch):
+    monkeypatch.setattr(module, "PART", 2)
+    monkeypatch.setattr(module, "EVERY", 0)
+    told = sample(capsys, *QUICK, 3, "--grid")[1].splitlines()
+    assert told[:-1] == ["drawing 3 pictures", "2 of 3", "3 of 3", "drawing grid.png"]
+
+
+def test_sheets_name_classes_mixes_and_seeds():
+    pictures = np.zeros((2, 8, 8, 3), np.uint8)
+    settings = {"classes": ["clock", "crocodile"], "method": "gan", "mix": 0.3, "seed": 41}
+    sheet = module.contact_sheet(pictures, settings)
+    said = {text.get_text() for text in sheet.findobj(Text)}
+    assert {"clock and crocodile, mix 0.3; below each its seed (gan)", "41", "42"} <= said
+
+    def make(seeds, mixes):
+        return torch.zeros(len(mixes), len(seeds), 3, 8, 8)
+
+    grid = module.grid_of(make, range(41, 43), settings)
+    said = {text.get_text() for text in grid.findobj(Text)}
+    assert {"clock (0)", "0.2", "0.5", "crocodile (1)", "seed 41", "seed 42"} <= said
+    plt.close("all")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +226,10 @@ def test_somebody_elses_pictures_are_left_alone(place, capsys):
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
         (["--pretrained", "--method", "flo", "--out", "x"], "following"),
-        (["--pretrained", "--method", "pixel_blend", "--out", "x"], "photographs"),
+        (["--pretrained", "--method", "pixel_blend", "--out", "x"], "pixel_blend needs photographs of both"),
+        (["--pretrained", "--method", "gan", "--out", "x"], "gan needs a net that does not come with"),
+        (["--pretrained", "--method", "dense_autoencoder", "--out", "x"], "dense_autoencoder needs a net"),
+        (["--pretrained", "--out", ""], "--out is empty"),
         (["--out", "x"], "--pretrained"),
         (["nowhere", "--out", "x"], "nowhere"),
         (["--pretrained"], "--out"),
@@ -145,6 +268,33 @@ def test_the_judge_of_another_network_does_not_choose(place, capsys, run, monkey
     assert code == 2 and "selector.safetensors is of another version" in told
 
 
+@pytest.mark.parametrize("name", ["guidance_classifier", "selector"])
+@pytest.mark.parametrize("what", ["data", "classes"])
+def test_pieces_of_two_data_sets_are_not_put_together(name, what, place, capsys, run):
+    path = run.dir / f"generators/{name}.safetensors"
+    with safe_open(path, framework="pt") as file:
+        record = json.loads(file.metadata()["clockodile"])
+    if what == "data":
+        record["data"] = "0123456789abcdef"
+    else:
+        record["metrics"]["classes"] = ["clock", "crocodile"]
+    save_file(load_file(path), path, metadata={"clockodile": json.dumps(record)})
+    code, told = sample(capsys, run.dir, "--out", "x")
+    assert code == 2 and f"{path} learned from other data than the flow beside it; run notebook 04" in told
+    assert not (place / "x").exists()
+
+
+@pytest.mark.parametrize("method", ["flow", "pixel_blend"])
+def test_the_pair_that_the_run_was_asked_for_is_drawn(method, noted_run, trained, place, capsys):
+    shutil.copytree(trained / "generators", noted_run / "generators", dirs_exist_ok=True)
+    for pair in (["dotted", "striped"], ["striped", "dotted"]):
+        parameters = {"04": {"parameters": {"pair": ", ".join(pair)}}}
+        atomic_files.write_json(noted_run / "run.json", {"notebooks": parameters})
+        code, told = sample(capsys, noted_run, "--n", 1, "--method", method, "--out", "new")
+        assert code == 0 and f"{pair[0]} (mix 0) and {pair[1]} (mix 1)" in told
+    assert record_of(place / "new")["classes"] == ["striped", "dotted"]
+
+
 # --- the classic methods -----------------------------------------------------------------------------------
 
 
@@ -170,7 +320,9 @@ def noted_run(noted, place):
 
 def contents(folder):
     return {
-        path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
     }
 
 
@@ -225,6 +377,7 @@ def test_a_net_of_other_photographs_draws_nothing(method, noted_run, capsys, mon
 @pytest.fixture
 def parts_of_two(monkeypatch):
     monkeypatch.setattr(module, "PART", 2)
+    monkeypatch.setattr(module, "EVERY", 0)
 
 
 @pytest.mark.usefixtures("parts_of_two")
@@ -235,17 +388,14 @@ def test_finished_pictures_survive_an_interruption(place, capsys):
         code, told = sample(capsys, *words, "new")
     assert code == 130 and "stopped; 4 of 5 pictures are finished and kept in new" in told
     names = [f"000{i}.png" for i in range(4)]
-    assert {path.name for path in (place / "new").iterdir()} == {*names, "sample.json"}
+    assert names_in(place / "new") == {*names, "sample.json"}
     for name in names:
         assert np.array_equal(pixels(place / "new" / name), pixels(place / "whole" / name))
     noted = atomic_files.read_json(place / "new/sample.json")
-    assert not noted["finished"] and set(noted["files"]) == set(names), (
-        "it claims no picture that is not there"
-    )
+    assert not noted["finished"] and not noted["unfinished"]
+    assert set(noted["files"]) == set(names), "it claims no picture that is not there"
     assert sample(capsys, *words, "new")[0] == 0, "its own pictures may be replaced"
-    assert contents(place / "new").keys() == {
-        place / "new" / path.name for path in (place / "whole").iterdir()
-    }
+    assert names_in(place / "new") == names_in(place / "whole")
 
 
 @pytest.mark.usefixtures("parts_of_two")
@@ -260,19 +410,35 @@ def test_an_interruption_spares_what_was_there_until_it_is_replaced(place, capsy
         assert replaced == ({"0000.png", "0001.png", "sample.json"} if parts else set())
         assert contents(place / "new").keys() == before.keys()
     sample(capsys, *words, 1)
-    assert {path.name for path in (place / "new").iterdir()} == {
-        "0000.png",
-        "contact_sheet.png",
-        "sample.json",
-    }
+    assert names_in(place / "new") == {"0000.png", "contact_sheet.png", "sample.json"}
+
+
+@pytest.mark.usefixtures("parts_of_two")
+def test_a_killed_process_claims_no_picture_and_is_followed_by_the_next(place, capsys, monkeypatch):
+    def killed(path):
+        if path.name == "0003.png":
+            raise SystemExit(137)
+        return real(path)
+
+    real = atomic_files.atomic
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic_files, "atomic", killed)
+        assert sample(capsys, *QUICK, 6)[0] == 137
+    assert set(record_of(place / "new")["files"]) == {"0000.png", "0001.png"}
+    mine = own_photo(place / "new/0003.png")
+    assert sample(capsys, *QUICK, 6)[0] == 2 and (place / "new/0003.png").read_bytes() == mine
+    (place / "new/0003.png").unlink()
+    assert sample(capsys, *QUICK, 6)[0] == 0, "0002.png was made before the record could tell, and is ours"
 
 
 def test_the_contact_sheet_has_the_first_pictures(place, capsys, monkeypatch):
     monkeypatch.setattr(module, "PART", 2)
     monkeypatch.setattr(module, "ON_SHEET", 3)
-    sample(capsys, "--pretrained", "--n", 5, "--method", "flow", "--out", "new")
-    assert pixels(place / "new/contact_sheet.png").shape == (34 * 4, 3 * 34 * 4, 3)
+    shown, real = [], module.contact_sheet
+    monkeypatch.setattr(module, "contact_sheet", lambda *words: shown.append(words[0]) or real(*words))
+    sample(capsys, *QUICK, 5)
     assert (place / "new/0004.png").is_file()
+    assert np.array_equal(shown[0], [pixels(place / f"new/000{i}.png") for i in range(3)])
 
 
 # --- the methods of the flow -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from clockodile.app.parameters import COMMON, Parameter, convert, parse_assignments
 from clockodile.app.progress import print_stderr, write_stdout
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES, Recipe
+from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES
 
 
 @dataclass(frozen=True)
@@ -112,21 +112,17 @@ def pair_text(names: list[str] | None) -> str | None:
 
 
 def guess_recipe(data_dir: str) -> tuple[str, str]:
-    """The recipe for a data folder when none was named, and why ("" when there was nothing to decide)."""
-    if not data_dir or not Path(data_dir).expanduser().is_dir():
-        return DEFAULT_RECIPE, ""
-    recipe = RECIPES[DEFAULT_RECIPE]
-    wanted = " and ".join(recipe.classes)
-    if holds_classes(Path(data_dir).expanduser(), recipe):
+    """The recipe for a data folder when none was named, and why ("" when there was nothing to decide).
+
+    The default's class folders may also lie in a subfolder of its name.
+    """
+    folder, recipe = Path(data_dir).expanduser(), RECIPES[DEFAULT_RECIPE]
+    if not data_dir or not folder.is_dir():
+        return recipe.name, ""
+    wanted, places = " and ".join(recipe.classes), (folder, folder / recipe.name)
+    if any(all((place / name).is_dir() for name in recipe.classes) for place in places):
         return recipe.name, f"chosen because {data_dir} holds {wanted}"
     return "folder", f"chosen because {data_dir} does not hold {wanted}; --recipe overrides"
-
-
-def holds_classes(folder: Path, recipe: Recipe) -> bool:
-    """Whether all class folders of `recipe` lie in `folder` or in its subfolder of the recipe's name."""
-    return any(
-        all((place / name).is_dir() for name in recipe.classes) for place in (folder, folder / recipe.name)
-    )
 
 
 def run_or_pretrained(
@@ -135,9 +131,8 @@ def run_or_pretrained(
     """Paths that begin with a RUN folder, or --pretrained and no RUN; usage: what follows either of them."""
     parser.usage = "\n       ".join(f"{parser.prog} {first} {usage}" for first in ("RUN", "--pretrained"))
     parser.add_argument("paths", metavar=paths, nargs="+", help=paths_help)
-    parser.add_argument(
-        "--pretrained", action="store_true", help=f"use {shipped} with the package; no RUN then"
-    )
+    package = f"use {shipped} with the package; no RUN then"
+    parser.add_argument("--pretrained", action="store_true", help=package)
 
 
 # --- clockodile predict ------------------------------------------------------------------------------------
@@ -237,10 +232,6 @@ def sample(args: argparse.Namespace) -> int:
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
-def no_options(parser: argparse.ArgumentParser) -> None:
-    """For a subcommand without arguments."""
-
-
 def list_recipes(args: argparse.Namespace) -> int:
     """Print what can be run on and how long it may take."""
     lines = ["recipes (--recipe)"]
@@ -280,6 +271,6 @@ COMMANDS = (
     Command("predict", "say which class photographs of yours show", predict_options, predict),
     Command("rank", "rank photographs of yours by how much they look like both classes", rank_options, rank),
     Command("sample", "make new pictures of two classes, or of both at once", sample_options, sample),
-    Command("recipes", "list what can be run on, and the profiles", no_options, list_recipes),
+    Command("recipes", "list what can be run on, and the profiles", lambda parser: None, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )

@@ -1,19 +1,27 @@
-"""`clockodile sample`: new pictures from a trained flow, each from its own seed."""
+"""`clockodile sample`: new pictures from a trained generator, each from its own seed."""
 
 from __future__ import annotations
 
+import io
 import math
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from clockodile.ambiguous import judge
-from clockodile.app.predict import is_run, tell_on_stderr
+from clockodile.app.out_folder import make_writable, only_writer
+from clockodile.app.picture_folder import PictureFolder
+from clockodile.app.predict import is_run
+from clockodile.app.progress import print_stderr
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile, get_recipe
@@ -28,16 +36,18 @@ from clockodile.hybrids.guidance import guidance_classifier_from
 from clockodile.hybrids.mixing import FLOW as FLOW_FILE
 from clockodile.hybrids.mixing import N_CANDIDATES, HybridSampler, best_of_n
 from clockodile.hybrids.selection import NAMES, SELECTOR, NetworkJudge
-from clockodile.show.plots import image_sheet
+from clockodile.show.pictures import Row as PictureRow
+from clockodile.show.pictures import picture_rows, shorten
+from clockodile.show.plots import DPI, tile_figure
 
 MOST = 100_000  # pictures a call
-RECORD = "sample.json"  # beside the pictures: how they were made
 SHEET, GRID = "contact_sheet.png", "grid.png"
 GRID_MIXES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 GRID_ROWS = 8
-ZOOM = 4  # pixels on the sheets for one of the picture's
+COLUMNS = 8  # of the contact sheet
 ON_SHEET = 512  # of the first pictures on the contact sheet: with thousands it would fill the memory
-PART = 64  # pictures made at once, then written
+PART = 8  # pictures made at once
+EVERY = 2.0  # seconds after which finished pictures are written and counted aloud
 
 Make = Callable[[range, Sequence[float]], torch.Tensor]  # of N seeds at M mixes: (M, N, 3, S, S) in [0, 1]
 
@@ -47,9 +57,9 @@ def sample_command(
 ) -> int:
     """Do what the command line asks. run: a run folder, None for the weights that come with the package.
 
-    Each picture is written when it is made, the sheets after all of them. Returns 0, or 130 after Ctrl-C. Raises
-    UserError for a wrong argument; pictures that were in `out` before are replaced only if an earlier call of this
-    command made them. A run folder is only read.
+    Pictures are written as they are made, the sheets after all of them. Returns 0, or 130 after Ctrl-C. Raises
+    UserError for a wrong argument, and when a file would be replaced that is not an unchanged one of an earlier call.
+    A run folder is only read.
     """
     if count > MOST:
         raise UserError(f"--n is {count}; give at most {MOST}")
@@ -57,50 +67,60 @@ def sample_command(
         raise UserError(f"--mix is {mix}; give a number from 0 (all first class) to 1 (all second class)")
     if not 0 <= seed < 2**31:
         raise UserError(f"--seed is {seed}; give a whole number from 0 to {2**31 - 1}")
-    folder, names = Path(out), [f"{index:04d}.png" for index in range(count)]
-    files = [*names, SHEET, *([GRID] if grid else [])]
+    if not out:
+        raise UserError("--out is empty; give a folder for the pictures")
     make, classes = maker(run, method)
-    own, written = check_folder(folder, files), 0
-    before = set(own)
-    record = {"method": method, "mix": mix, "seed": seed, "classes": classes}
-    try:
-        for part in drawn(make, names, mix=mix, seed=seed, grid=grid):
-            own |= part.keys()
-            # before the files: the next call must know which ones it may replace
-            note(folder, record, own, finished=False)
-            for name, pixels in part.items():
-                with atomic_files.atomic(folder / name) as temporary:
-                    Image.fromarray(pixels).save(temporary, format="PNG")
-                written += 1
-    except KeyboardInterrupt:
-        if own != before:
-            note(folder, record, {name for name in own if (folder / name).exists()}, finished=False)
-        kept = min(written, count)
-        tell_on_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {folder}")
-        return 130
-    for name in before - set(files):  # what an earlier call left beyond these
-        (folder / Path(name).name).unlink(missing_ok=True)
-    note(folder, record, files, finished=True)
-    tell_on_stderr(f"{count} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {folder}")
+    names, sheets = [f"{index:04d}.png" for index in range(count)], [SHEET, *([GRID] if grid else [])]
+    make_writable(Path(out))
+    with only_writer(Path(out)):
+        atomic_files.sweep(Path(out))
+        settings = {"method": method, "mix": mix, "seed": seed, "classes": classes}
+        folder = PictureFolder(Path(out), settings)
+        folder.check([*names, *sheets])
+        try:
+            first = write_pictures(folder, make, names, mix=mix, seed=seed)
+            folder.write({SHEET: png(contact_sheet(first, settings))})
+            if grid:
+                print_stderr(f"drawing {GRID}")
+                seeds = range(seed, seed + min(count, GRID_ROWS))
+                folder.write({GRID: png(grid_of(make, seeds, settings))})
+        except KeyboardInterrupt:
+            kept = min(folder.stop(), count)  # a sheet may be there too
+            print_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {out}")
+            return 130
+        folder.finish([*names, *sheets])
+    print_stderr(f"{count} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {out}")
     return 0
 
 
-def drawn(
-    make: Make, names: Sequence[str], *, mix: float, seed: int, grid: bool
-) -> Iterator[dict[str, np.ndarray]]:
-    """File names and pixels, uint8 (H, W, 3): some pictures at a time, at last the sheets."""
-    first = []
+def write_pictures(
+    folder: PictureFolder, make: Make, names: Sequence[str], *, mix: float, seed: int
+) -> np.ndarray:
+    """Make and write a picture for each of the names; returns the first ON_SHEET, uint8 (N, S, S, 3)."""
+    first, waiting, last = [], {}, time.monotonic()
+    print_stderr(f"drawing {len(names)} pictures")
     for at in range(0, len(names), PART):
         some = names[at : at + PART]
         pictures = as_images(make(range(seed + at, seed + at + len(some)), [mix])[0])
-        yield dict(zip(some, pictures, strict=True))
+        waiting |= {name: png(picture) for name, picture in zip(some, pictures, strict=True)}
         first += list(pictures[: ON_SHEET - len(first)])
-        if len(names) > PART:
-            tell_on_stderr(f"{at + len(some)} of {len(names)}")
-    sheets = {SHEET: enlarged(image_sheet(np.stack(first), min(8, len(first))))}
-    if grid:
-        sheets[GRID] = enlarged(grid_of(make, range(seed, seed + min(len(names), GRID_ROWS))))
-    yield sheets
+        done = at + len(some)
+        if done == len(names) or time.monotonic() - last >= EVERY:
+            folder.write(waiting)
+            print_stderr(f"{done} of {len(names)}")
+            waiting, last = {}, time.monotonic()
+    return np.stack(first)
+
+
+def png(picture: np.ndarray | Figure) -> bytes:
+    """A picture, uint8 (H, W, 3), or a figure as the content of a PNG file; a figure is closed."""
+    buffer = io.BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(buffer, dpi=DPI, format="png")
+        plt.close(picture)
+    else:
+        Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
@@ -112,17 +132,21 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     row = methods()[method]
     if needs_the_flow(row.generator):
         if run is None:
-            sampler = load_mixer(store.shipped_weights(), "install clockodile again")
+            sampler = load_sampler(store.shipped_weights(), "install clockodile again")
         else:
-            sampler = load_mixer(Path(run, "generators"), mend(Path(run)))
+            sampler = load_sampler(Path(run, "generators"), mend(Path(run)))
+            sampler = replace(sampler, pair=noted_pair(Path(run), sampler.classes) or sampler.pair)
         names = [sampler.classes[label] for label in sampler.pair]
         if row.best:
             judge.backbones(SELECTOR)  # a network that cannot be loaded is named before anything is drawn
         return partial(flow_pictures, row, sampler), names
     if run is None:
-        raise UserError(
-            f"--method {method} starts from photographs: give a run folder in place of --pretrained"
+        needs = (
+            "a net that does not come with the package"
+            if row.generator.trained
+            else "photographs of both classes"
         )
+        raise UserError(f"--method {method} needs {needs}: give a run folder in place of --pretrained")
     opened, data = reopened(Path(run))
     draw = draw_of_run(row.generator, opened, data)
     names = [data.classes[label] for label in opened.recipe.pair]
@@ -167,9 +191,18 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
         stored.append(store.load_cached(folder, name, card["config"]))
         if stored[-1] is None:
             raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
+    recipe = get_recipe(asked["recipe"])
+    recipe = replace(recipe, pair=noted_pair(folder, card["classes"]) or recipe.pair)
     # no drawing depends on the profile
-    run = Run(folder, get_recipe(asked["recipe"]), get_profile("quick"), asked["seed"], asked["source"], None)
+    run = Run(folder, recipe, get_profile("quick"), asked["seed"], asked["source"], None)
     return run, assemble(*stored, card)
+
+
+def noted_pair(folder: Path, classes: Sequence[str]) -> tuple[int, ...]:
+    """Labels of the classes that notebook 04 was last asked for in a run folder; () when it took its default."""
+    fourth = (atomic_files.read_json(folder / "run.json") or {}).get("notebooks", {}).get("04", {})
+    names = [name.strip() for name in fourth.get("parameters", {}).get("pair", "").split(",")]
+    return tuple(map(list(classes).index, names)) if set(names) <= set(classes) else ()
 
 
 def mend(folder: Path) -> str:
@@ -201,12 +234,21 @@ def draw_of_run(generator: HybridGenerator, run: Run, data: Dataset) -> Draw:
     return generator.drawing(net.load(fitted, data), run, data)
 
 
-def load_mixer(folder: Path, cure: str) -> HybridSampler:
-    """Flow, guides and chooser in a folder. Raises UserError for what is missing, damaged or of another version."""
+def load_sampler(folder: Path, cure: str) -> HybridSampler:
+    """Flow, guidance classifier and selector in a folder.
+
+    Raises UserError for what is missing, damaged or of another version, and when they learned from different data.
+    """
     flow = load_part(folder, FLOW, {"net": "flow"}, cure)
     guidance_classifier = load_part(folder, GUIDES, {"net": "guides"}, cure)
     seen = {"judge": SELECTOR, "sides": judge.SIDES}
     selector = load_part(folder, NAMES[SELECTOR], seen, cure)
+    origins = {name: data_of(folder, name) for name in (FLOW, GUIDES, NAMES[SELECTOR])}
+    for name, origin in origins.items():
+        if origin != origins[FLOW]:
+            raise UserError(
+                f"{part_path(folder, name)} learned from other data than the flow beside it; {cure}"
+            )
     made = flow.metrics
     return HybridSampler(
         flow_from(flow),
@@ -218,12 +260,23 @@ def load_mixer(folder: Path, cure: str) -> HybridSampler:
     )
 
 
+def part_path(folder: Path, name: str) -> Path:
+    """Where weights called `name` in a run lie in a folder of weights."""
+    return folder / f"{Path(name).name}.safetensors"
+
+
+def data_of(folder: Path, name: str) -> tuple[str, list[str]]:
+    """Fingerprint and classes of the photographs that stored weights learned from."""
+    record = store.read_record(part_path(folder, name))
+    return record["data"], record["metrics"]["classes"]
+
+
 def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpoint:
     """Weights of this name in a folder, if their configuration agrees with every entry of `wanted`.
 
     cure: how the UserError's line ends otherwise.
     """
-    path = folder / f"{Path(name).name}.safetensors"
+    path = part_path(folder, name)
     try:
         found = store.read_checkpoint(path)
     except UserError:
@@ -233,37 +286,23 @@ def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpo
     return found
 
 
-def grid_of(make: Make, seeds: range) -> np.ndarray:
+def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:
+    """Pictures uint8 (N, S, S, 3) in rows, each above its seed."""
+    title = "{0} and {1}, mix {mix:g}; below each its seed ({method})"
+    seeds = [str(settings["seed"] + index) for index in range(len(pictures))]
+    paper = np.full((-len(pictures) % COLUMNS, *pictures.shape[1:]), 255, np.uint8)  # tiles of one size
+    tiles, title = (
+        np.concatenate([pictures, paper]),
+        title.format(*map(shorten, settings["classes"]), **settings),
+    )
+    return tile_figure(tiles, columns=COLUMNS, captions=seeds, title=title)
+
+
+def grid_of(make: Make, seeds: range, settings: Mapping) -> Figure:
     """Rows are seeds, columns go from the first class to the second."""
-    pictures = as_images(make(seeds, GRID_MIXES).transpose(0, 1).flatten(0, 1))
-    return image_sheet(pictures, len(GRID_MIXES))
-
-
-def enlarged(sheet: np.ndarray) -> np.ndarray:
-    """Each pixel as a square: a sheet for people."""
-    return sheet.repeat(ZOOM, 0).repeat(ZOOM, 1)
-
-
-def check_folder(folder: Path, names: list[str]) -> set[str]:
-    """Make the folder; returns the files in it that an earlier call of this command made.
-
-    Raises UserError when pictures cannot be written there or would replace somebody else's.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder} is a file; give a folder")
-    own = set((atomic_files.read_json(folder / RECORD) or {}).get("files", []))
-    foreign = [name for name in names if (folder / name).exists() and name not in own]
-    if foreign:
-        raise UserError(
-            f"--out {folder} holds a {foreign[0]} that this command did not make; give another folder"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {folder}: cannot be made ({error.strerror})") from None
-    return own
-
-
-def note(folder: Path, record: dict, files: Iterable[str], *, finished: bool) -> None:
-    """Write beside the pictures how they are made; finished: False while some may still be an earlier call's."""
-    atomic_files.write_json(folder / RECORD, record | {"files": sorted(files), "finished": finished})
+    pictures = make(seeds, GRID_MIXES).transpose(0, 1)
+    rows = [PictureRow(f"seed {seed}", as_images(row)) for seed, row in zip(seeds, pictures, strict=True)]
+    first, second = map(shorten, settings["classes"])
+    heads = [f"{first} (0)", *(f"{mix:g}" for mix in GRID_MIXES[1:-1]), f"{second} (1)"]
+    title = f"above each column its mix ({settings['method']})"
+    return picture_rows(rows, columns=len(GRID_MIXES), title=title, heads=heads)
