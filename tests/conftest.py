@@ -1,13 +1,11 @@
 """Small data sets that tests share: made here, never read from a data folder."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 import torch
-from made_photos import striped_dataset, write_photos
+from made_photos import striped_dataset, with_noise, write_photos
 
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset
@@ -24,16 +22,7 @@ def data() -> Dataset:
 @pytest.fixture
 def whole(data) -> Dataset:
     """The same with sixty pictures of noise, of twenty kinds, as other things."""
-    noise = np.random.default_rng(0).integers(0, 256, (60, *data.images.shape[1:]), dtype=np.uint8)
-    return replace(
-        data,
-        images=np.concatenate([data.images, noise]),
-        labels=np.concatenate([data.labels, np.full(60, -1)]),
-        ids=np.concatenate([data.ids, [f"noise/kind {i % 20}/{i}" for i in range(60)]]),
-        split=np.concatenate([data.split, np.full(60, "background")]),
-        group=np.arange(180),
-        fold=np.concatenate([data.fold, np.full(60, -1)]),
-    )
+    return with_noise(data)
 
 
 @pytest.fixture

@@ -22,12 +22,12 @@ from tiny_nets import with_short_plans
 from clockodile.app import cli
 from clockodile.app import sample as module
 from clockodile.app.out_folder import only_writer
-from clockodile.app.sample import OF_THE_FLOW
 from clockodile.core import atomic_files, store
 from clockodile.core.workspace import open_run
 from clockodile.data.dataset import as_images, prepare_dataset
-from clockodile.hybrids.generators import earlier
-from clockodile.hybrids.generators.table import CLASSIC
+from clockodile.hybrids import mixing
+from clockodile.hybrids.generators import trained as trained_nets
+from clockodile.hybrids.generators.table import GENERATORS
 from clockodile.hybrids.selection import SELECTOR, WITNESS
 
 
@@ -225,7 +225,7 @@ def test_sheets_name_classes_mixes_and_seeds():
         (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
-        (["--pretrained", "--method", "flo", "--out", "x"], "following"),
+        (["--pretrained", "--method", "flo", "--out", "x"], "flow_guided"),
         (["--pretrained", "--method", "pixel_blend", "--out", "x"], "pixel_blend needs photographs of both"),
         (["--pretrained", "--method", "gan", "--out", "x"], "gan needs a net that does not come with"),
         (["--pretrained", "--method", "dense_autoencoder", "--out", "x"], "dense_autoencoder needs a net"),
@@ -295,7 +295,11 @@ def test_the_pair_that_the_run_was_asked_for_is_drawn(method, noted_run, trained
     assert record_of(place / "new")["classes"] == ["striped", "dotted"]
 
 
-# --- the classic methods -----------------------------------------------------------------------------------
+CLASSIC = {name: found for name, found in GENERATORS.items() if not module.needs_the_flow(found)}
+TRAINED = [name for name, found in GENERATORS.items() if found.trained]
+
+
+# --- generators without the flow -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -305,9 +309,8 @@ def noted(tmp_path_factory):
     run = open_run(
         recipe="folder", data_dir=str(write_photos(place / "my photos")), seed=3, run_dir=str(place / "run")
     )
-    with pytest.MonkeyPatch.context() as patch:
-        short, data = with_short_plans(run, patch), prepare_dataset(run)
-        drawn = {name: as_images(method.make(short, data, range(2))) for name, method in CLASSIC.items()}
+    short, data = with_short_plans(run), prepare_dataset(run)
+    drawn = {name: as_images(found.prepare(short, data)(range(2))) for name, found in CLASSIC.items()}
     shutil.rmtree(place / "my photos")
     return run.dir, drawn
 
@@ -363,10 +366,10 @@ def test_what_a_run_lacks_is_named_with_the_command_that_makes_it(noted, noted_r
     assert code == 2 and "data_card.json is missing" in told and "--profile full" in told
 
 
-@pytest.mark.parametrize("method", [*AUTOENCODERS, *INVENTORS])
+@pytest.mark.parametrize("method", TRAINED)
 def test_a_net_of_other_photographs_draws_nothing(method, noted_run, capsys, monkeypatch):
-    path, real = noted_run / f"generators/{method}.safetensors", earlier.known_photographs
-    monkeypatch.setattr(earlier, "known_photographs", lambda data: real(data).rows(slice(1, None)))
+    path, real = noted_run / f"generators/{method}.safetensors", trained_nets.known_photographs
+    monkeypatch.setattr(trained_nets, "known_photographs", lambda data: real(data).rows(slice(1, None)))
     code, told = sample(capsys, noted_run, "--method", method, "--out", "x")
     assert code == 2 and f"{path} is of another version or other data; run notebook 04" in told
 
@@ -445,33 +448,33 @@ def test_the_contact_sheet_has_the_first_pictures(place, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("grid", [False, True])
-def test_every_method_of_the_flow_gets_its_tries_and_its_pull(grid, place, capsys, monkeypatch):
-    asked = []
+def test_every_method_of_the_flow_gets_its_candidates_and_its_guidance(grid, place, capsys, monkeypatch):
+    asked, real = [], mixing.mix_once
 
-    def note(real):
-        def noted(*words, classifier_guidance, **options):
-            asked.append((options.get("n_candidates", 1), classifier_guidance))
-            return real(*words, classifier_guidance=classifier_guidance, **options)
+    def noted(*words, classifier_guidance=0.0, **options):
+        asked.append(classifier_guidance)
+        return real(*words, classifier_guidance=classifier_guidance, **options)
 
-        return noted
-
-    for name in ("best_of_n", "mix_line"):
-        monkeypatch.setattr(module, name, note(getattr(module, name)))
-    for method, how in OF_THE_FLOW.items():
-        words = ["--pretrained", "--n", 1, "--method", method, "--out", method, *(["--grid"] if grid else [])]
-        assert sample(capsys, *words)[0] == 0
-        assert asked == [how, (1, how[1])][: 2 if grid else 1], "lines are made of first walks"
-        asked.clear()
-    assert len(set(OF_THE_FLOW.values())) == 4
+    monkeypatch.setattr(mixing, "mix_once", noted)
+    for method, row in module.methods().items():
+        if module.needs_the_flow(row.generator):
+            words = ["--pretrained", "--n", 1, "--method", method, "--out", method]
+            assert sample(capsys, *words, *(["--grid"] if grid else []))[0] == 0
+            guidance = mixing.CLASSIFIER_GUIDANCE if "guided" in method else 0.0
+            candidates = mixing.N_CANDIDATES if row.best else 1
+            drawn = candidates + (len(module.GRID_MIXES) if grid else 0)
+            assert asked == [guidance] * drawn, "grids are made of first candidates"
+            asked.clear()
 
 
 def test_a_hybrid_is_the_best_of_several_walks_and_a_pure_picture_the_first(place, capsys):
     def pictures(*words):
-        for method in ("following_best", "following"):
+        for method in ("flow_guided_best", "flow_guided"):
             options = ["--n", 8, "--method", method, "--out", f"{method}{words}", *words]
             assert sample(capsys, "--pretrained", *options)[0] == 0
         both = [
-            sorted((place / f"{method}{words}").glob("0*.png")) for method in ("following_best", "following")
+            sorted((place / f"{method}{words}").glob("0*.png"))
+            for method in ("flow_guided_best", "flow_guided")
         ]
         return [[pixels(path) for path in paths] for paths in both]
 

@@ -12,13 +12,13 @@ from clockodile.hybrids import controls
 from clockodile.hybrids.controls import (
     Candidates,
     ScoredImages,
+    candidates_from,
     other_things,
     pasted_with_other_things,
     photographs_again,
-    put_before_rule,
-    rule_against_judge,
+    searched_candidates,
+    selection_against_judge,
     selectors,
-    tried_hybrids,
 )
 from clockodile.hybrids.generators.table import parents
 
@@ -107,11 +107,11 @@ def test_a_rule_that_knows_all_finds_every_seed_that_can_be_found():
     # 3 tries for 4 seeds: seed 0 is always both, seed 1 in the last try, seeds 2 and 3 never
     both = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]], float)
     evidence = np.stack([np.where(both, 0.99, 0.2), np.full((3, 4), 0.95)], 2).reshape(12, 2)
-    found = rule_against_judge(evidence, both, (0, 1))
-    assert found["all"] == pytest.approx(4 / 12) and found["any"] == 0.5 and found["chosen"] == 0.5
+    found = selection_against_judge(evidence, both, (0, 1))
+    assert found["all"] == pytest.approx(4 / 12) and found["any"] == 0.5 and found["selected"] == 0.5
     assert found["agreement"] == pytest.approx(1)
-    against = rule_against_judge(evidence, -both, (0, 1))
-    assert against["chosen"] == 0.25 and against["agreement"] == pytest.approx(-1)
+    against = selection_against_judge(evidence, -both, (0, 1))
+    assert against["selected"] == 0.25 and against["agreement"] == pytest.approx(-1)
 
 
 @pytest.fixture
@@ -122,13 +122,12 @@ def look():
 
 
 def test_only_methods_with_tries_were_tried(data):
-    stored = {"tried_one": data.images[:6], "worth_one": np.random.default_rng(0).random((2, 3))}
+    stored = {"candidates_one": data.images[:6], "scores_one": np.random.default_rng(0).random((2, 3))}
     judge = Judge()
-    found = tried_hybrids(
-        SimpleNamespace(evidence=judge.evidence), stored, {"one": "first title", "two": "second title"}
-    )
-    assert list(found) == ["first title"] and found["first title"].worth is stored["worth_one"]
-    assert np.array_equal(found["first title"].evidence, judge.evidence(data.images[:6]))
+    titles = {"one": "first title", "one_best": "best title", "two": "second title"}
+    found = searched_candidates(SimpleNamespace(evidence=judge.evidence), stored, titles)
+    assert list(found) == ["best title"] and found["best title"].scores is stored["scores_one"]
+    assert np.array_equal(found["best title"].evidence, judge.evidence(data.images[:6]))
 
 
 def test_the_rule_chooses_among_as_many_as_it_may_and_leaves_the_rest(data, look):
@@ -136,11 +135,11 @@ def test_the_rule_chooses_among_as_many_as_it_may_and_leaves_the_rest(data, look
         name: ScoredImages(data.images[:count], Judge().evidence(data.images[:count]))
         for name, count in {"two each": 7, "none": 2}.items()
     }
-    found = put_before_rule(look, judged, (0, 1), 3)
+    found = candidates_from(look, judged, (0, 1), 3)
     assert list(found) == ["two each"]
     tried = found["two each"]
-    assert tried.worth.shape == (3, 2) and len(tried.images) == len(tried.evidence) == 6
-    assert np.allclose(tried.worth.ravel(), tried.evidence.min(1), atol=1e-6), "the lesser evidence of each"
+    assert tried.scores.shape == (3, 2) and len(tried.images) == len(tried.evidence) == 6
+    assert np.allclose(tried.scores.ravel(), tried.evidence.min(1), atol=1e-6), "the lesser evidence of each"
 
 
 def test_rivals_choose_by_the_same_rule(data, look):
@@ -154,5 +153,5 @@ def test_rivals_choose_by_the_same_rule(data, look):
     assert found["a sage: agreement"].item() == pytest.approx(1)
     assert found["a fool: agreement"].item() == pytest.approx(-1)
     plain = selectors(tried, (0, 1))
-    assert plain.index.tolist() == ["title"] and plain.index.name == "tries of"
+    assert plain.index.tolist() == ["title"] and plain.index.name == "candidates of"
     assert found[list(plain)].equals(plain), "they change nothing"

@@ -8,12 +8,12 @@ from clockodile.hybrids.figures_measured import (
     BARS,
     beside_nearest,
     both_figure,
+    psychometric_figure,
     quality_figure,
-    quiz_page,
-    reader_curve,
-    turning_figure,
+    rating_curve_figure,
+    rating_page,
 )
-from clockodile.hybrids.psychometrics import measure_turning, psychometric
+from clockodile.hybrids.psychometrics import psychometric, psychometric_curve
 from clockodile.hybrids.quiz import RatingSession, choose_questions
 
 NAMES = ("striped", "dotted")
@@ -43,15 +43,15 @@ def curves():
     evidence[3, :6] = 0.99
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psychometrics, "RESAMPLES", 20)
-        found = measure_turning(mixes, evidence, (0, 1))
+        found = psychometric_curve(mixes, evidence, (0, 1))
     return {"pixel blend": found, "flow": found}
 
 
 def test_each_method_turns_on_its_own_curve(curves):
-    figure = turning_figure(curves, NAMES)
+    figure = psychometric_figure(curves, NAMES)
     (ax,) = figure.axes
     assert [text.split(":")[0] for text in legend(figure)] == ["pixel blend", "flow"]
-    assert "turns at 0.5" in legend(figure)[0]
+    assert "PSE 0.5" in legend(figure)[0]
     smooth = [line for line in ax.lines if len(line.get_xdata()) == 200]
     assert len(smooth) == 2 and len({line.get_color() for line in smooth}) == 2
     assert NAMES[0] in ax.get_xlabel() and NAMES[1] in ax.get_xlabel()
@@ -61,8 +61,8 @@ def test_what_is_one_class_from_the_start_does_not_turn():
     mixes = np.linspace(0, 1, 7)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psychometrics, "RESAMPLES", 20)
-        always = measure_turning(mixes, np.tile([0.1, 0.97], (7, 20, 1)), (0, 1))
-    assert legend(turning_figure({"GAN": always}, NAMES)) == ["GAN: does not turn"]
+        always = psychometric_curve(mixes, np.tile([0.1, 0.97], (7, 20, 1)), (0, 1))
+    assert legend(psychometric_figure({"GAN": always}, NAMES)) == ["GAN: does not turn"]
 
 
 def test_the_share_of_both_peaks_where_it_was_measured(curves):
@@ -99,15 +99,15 @@ def quiz(data, tmp_path):
 
 
 def test_the_page_shows_what_the_judge_says_and_then_both_answers(quiz):
-    assert words(quiz_page(quiz)) == [str(word) for word in quiz.questions.judged]
-    quiz.answer(0, "both")
-    figure = quiz_page(quiz)
+    assert words(rating_page(quiz)) == [str(word) for word in quiz.questions.judged]
+    quiz.answer("both")
+    figure = rating_page(quiz)
     assert words(figure)[0].endswith("/ both") and "/" not in words(figure)[1]
     assert "of 1 pictures" in figure.axes[0].get_title(loc="left")
 
 
-def test_the_readers_curve_lies_beside_the_judges(quiz):
-    for number, mix in enumerate(quiz.questions.mixes):
-        quiz.answer(number, NAMES[int(mix > 0.5)])
-    (ax,) = reader_curve(quiz).axes
+def test_the_raters_curve_lies_beside_the_judges(quiz):
+    for mix in quiz.questions.mixes:
+        quiz.answer(NAMES[int(mix > 0.5)])
+    (ax,) = rating_curve_figure(quiz).axes
     assert legend(ax) == ["you", "the judge"] and ax.lines[0].get_ydata()[-1] == 100

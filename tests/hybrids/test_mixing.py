@@ -1,6 +1,7 @@
 """Two classes at once: weights, layouts, the rule, and seeds."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,15 +14,14 @@ from clockodile.hybrids.mixing import (
     GUIDANCE_SCALE_ALONE,
     HybridSampler,
     best_of_n,
+    candidate_seeds,
     class_weights,
     default_guidance_scale,
-    mix_line,
+    flow_candidate,
     mix_once,
     mixing_weights,
-    select_best,
+    selection_score,
     spatial_masks,
-    way_of,
-    worth,
 )
 
 
@@ -88,13 +88,13 @@ def test_swapping_the_classes_turns_the_mix_round(sampler):
 
 @pytest.mark.parametrize("options", [{"mix": 0.2}, {"mix": 0.7}, {"class_offset": 0.9}])
 def test_who_follows_the_guides_gets_more_of_what_they_see(sampler, options):
-    def worth_of(classifier_guidance):
+    def score_with(classifier_guidance):
         pictures = mix_once(
             sampler, range(8), guidance=1.0, classifier_guidance=classifier_guidance, **options
         )
-        return worth(sampler.guidance_classifier.evidence(pictures), options.get("mix", 0.5))
+        return selection_score(sampler.guidance_classifier.evidence(pictures), options.get("mix", 0.5))
 
-    assert (worth_of(0.1) > worth_of(0)).all()
+    assert (score_with(0.1) > score_with(0)).all()
 
 
 def test_where_only_one_class_is_wanted_nobody_is_followed(sampler):
@@ -118,56 +118,66 @@ def test_layouts_divide_the_picture(sampler):
     assert picture[:3].mean() < picture[-3:].mean(), "the dark class is above"
 
 
+def best(sampler, seeds, n_candidates, **options):
+    return best_of_n(
+        partial(flow_candidate, sampler, **options),
+        sampler.selector,
+        sampler.pair,
+        seeds,
+        n_candidates=n_candidates,
+    )
+
+
 @pytest.mark.parametrize("classifier_guidance", [0.0, 0.2])
-def test_the_rule_takes_the_try_with_the_most_of_the_lesser(sampler, classifier_guidance):
-    found = best_of_n(sampler, range(6), n_candidates=7, classifier_guidance=classifier_guidance)
+def test_the_candidate_with_the_most_of_the_lesser_is_selected(sampler, classifier_guidance):
+    found = best(sampler, range(6), 7, classifier_guidance=classifier_guidance)
     for number in (1, len(COMPOSING)):
         noise = [1000 * seed + number for seed in range(6)]
+        composing = COMPOSING[number % len(COMPOSING)]
         assert torch.equal(
-            found.tried[number],
-            mix_once(sampler, noise, classifier_guidance=classifier_guidance, **way_of(number)),
+            found.candidates[number],
+            mix_once(sampler, noise, classifier_guidance=classifier_guidance, **composing),
         )
-    assert found.images.shape == (6, 3, 8, 8) and found.tried.shape == (7, 6, 3, 8, 8)
-    assert np.array_equal(found.number, found.worth.argmax(0))
+    assert found.images.shape == (6, 3, 8, 8) and found.candidates.shape == (7, 6, 3, 8, 8)
+    assert np.array_equal(found.number, found.scores.argmax(0))
     for seed, number in enumerate(found.number):
-        assert torch.equal(found.images[seed], found.tried[number, seed])
-    again = worth(sampler.selector.evidence(found.tried[2])[:, list(sampler.pair)], 0.5)
-    assert torch.allclose(found.worth[2], again, atol=1e-4)
+        assert torch.equal(found.images[seed], found.candidates[number, seed])
+    again = selection_score(sampler.selector.evidence(found.candidates[2])[:, list(sampler.pair)], 0.5)
+    assert torch.allclose(found.scores[2], again, atol=1e-4)
 
 
-def test_pictures_of_any_origin_can_be_chosen_among(sampler):
+def test_candidates_of_any_origin_can_be_searched(sampler):
     asked = []
 
-    def draw(seeds, number):
-        asked.append((list(seeds), number))
-        return torch.full((len(seeds), 3, 8, 8), number / 10)
+    def draw(seeds, *, mix, candidate):
+        asked.append((list(seeds), mix, candidate))
+        return torch.full((len(seeds), 3, 8, 8), candidate / 10)
 
-    found = select_best(sampler, draw, [4, 7], n_candidates=3)
-    assert asked == [([4000, 7000], 0), ([4001, 7001], 1), ([4002, 7002], 2)]
+    found = best_of_n(draw, sampler.selector, sampler.pair, [4, 7], mix=0.4, n_candidates=3)
+    assert asked == [([4, 7], 0.4, number) for number in range(3)]
     assert torch.allclose(found.images[:, 0, 0, 0], torch.from_numpy(found.number / 10).float())
+
+
+def test_no_two_candidates_share_their_noise():
+    seeds = [seed for number in range(3) for seed in candidate_seeds(range(4), number)]
+    assert len(set(seeds)) == 12
 
 
 def test_pure_classes_are_chosen_by_their_own_evidence():
     evidence = torch.tensor([[0.1, 0.9], [0.5, 0.2]])
-    assert worth(evidence, 0).argmax() == 1 and worth(evidence, 1).argmax() == 0
-    assert worth(evidence, 0.5).argmax() == 1
+    assert selection_score(evidence, 0).argmax() == 1 and selection_score(evidence, 1).argmax() == 0
+    assert selection_score(evidence, 0.5).argmax() == 1
 
 
 def test_a_picture_depends_on_its_seed_alone(sampler):
-    many = best_of_n(sampler, range(5), n_candidates=3)
-    one = best_of_n(sampler, [3], n_candidates=3)
+    many, one = best(sampler, range(5), 3), best(sampler, [3], 3)
     assert torch.equal(many.images[3], one.images[0]) and many.number[3] == one.number[0]
 
 
 def test_a_line_leads_from_one_class_to_the_other(sampler):
-    lines = mix_line(sampler, range(4), [0, 0.25, 0.5, 0.75, 1])
+    lines = torch.stack([flow_candidate(sampler, range(4), mix=mix) for mix in (0, 0.25, 0.5, 0.75, 1)])
     assert lines.shape == (5, 4, 3, 8, 8)
     assert (np.diff(lines.mean((1, 2, 3, 4)).numpy()) > 0).all()
-    assert torch.equal(lines[2], best_of_n(sampler, range(4), n_candidates=1).images), "the first try itself"
-
-
-def test_tries_go_round_the_ways():
-    assert way_of(0) == way_of(len(COMPOSING)) == COMPOSING[0] != way_of(1)
 
 
 def test_layout_and_lean_fade_towards_the_ends(sampler):
@@ -187,13 +197,13 @@ def test_layout_and_lean_fade_towards_the_ends(sampler):
 
 def test_what_is_wanted_less_lacks_less():
     evidence = torch.tensor([[0.8, 0.3], [0.4, 0.6]])
-    assert worth(evidence, 0.5).argmax() == 1, "the lesser one"
-    assert torch.allclose(worth(evidence, 0.2), torch.tensor([0.8, 0.4])), "of the second only 0.4 is wanted"
-    assert torch.equal(worth(evidence, 0), evidence[:, 0]) and torch.equal(worth(evidence, 1), evidence[:, 1])
-    assert worth(torch.empty(3, 2, device="meta"), 0.5).device.type == "meta", "wherever the evidence is"
-
-
-def test_a_line_is_made_of_first_tries(sampler):
-    line = mix_line(sampler, [4, 7], [0.5, 1], classifier_guidance=0.3)
-    assert torch.equal(line[0], mix_once(sampler, [4000, 7000], classifier_guidance=0.3, **way_of(0)))
-    assert torch.equal(line[1], mix_once(sampler, [4000, 7000], mix=1))
+    assert selection_score(evidence, 0.5).argmax() == 1, "the lesser one"
+    assert torch.allclose(selection_score(evidence, 0.2), torch.tensor([0.8, 0.4])), (
+        "of the second only 0.4 is wanted"
+    )
+    assert torch.equal(selection_score(evidence, 0), evidence[:, 0]) and torch.equal(
+        selection_score(evidence, 1), evidence[:, 1]
+    )
+    assert selection_score(torch.empty(3, 2, device="meta"), 0.5).device.type == "meta", (
+        "wherever the evidence is"
+    )

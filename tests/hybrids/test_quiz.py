@@ -1,18 +1,12 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from clockodile.core import store
 from clockodile.core.errors import UserError
-from clockodile.hybrids import quiz as module
-from clockodile.hybrids.quiz import (
-    EARLIER,
-    NAME,
-    RatingSession,
-    agreement_with_judge,
-    choose_questions,
-    curve_of_answers,
-    simulated_answers,
-)
+from clockodile.hybrids.quiz import RatingSession, choose_questions
 from clockodile.hybrids.quiz_widget import quiz_widget
 
 NAMES = ("cat", "dog")
@@ -35,8 +29,8 @@ def quiz(tmp_path):
 
 
 def answer_all(quiz, words):
-    for number, word in enumerate(words):
-        quiz.answer(number, str(word))
+    for word in words:
+        quiz.answer(str(word))
 
 
 # --- questions ----------------------------------------------------------------------------------------------
@@ -48,7 +42,6 @@ def test_kinds_have_equal_room_and_come_in_random_order():
     assert counts.tolist() == [4, 4, 4] and len(names) == 3
     assert found.kinds.tolist() != sorted(found.kinds) and (found.kinds == make_questions(12).kinds).all()
     assert (np.isnan(found.mixes) == (found.kinds != "pixel blend")).all()
-    assert found.key != make_questions(12, seed=1).key
 
 
 def test_a_kind_with_few_pictures_leaves_its_room_to_others():
@@ -61,7 +54,7 @@ def test_a_kind_with_few_pictures_leaves_its_room_to_others():
         choose_questions({}, NAMES)
 
 
-def test_the_judge_answers_in_the_words_of_the_reader():
+def test_the_judge_answers_in_the_words_of_the_rater():
     found = make_questions()
     by_hand = {(0.97, 0.1): "cat", (0.1, 0.97): "dog", (0.95, 0.95): "both", (0.2, 0.2): "neither"}
     assert found.judged.tolist() == [by_hand[tuple(row)] for row in found.evidence]
@@ -73,112 +66,86 @@ def test_a_class_that_is_called_like_an_answer_stands_in_quotes(name, tmp_path):
     quiz = RatingSession(tmp_path, choose_questions(groups, ("cat", name)))
     assert quiz.questions.words == ("cat", f"'{name}'", "both", "neither")
     answer_all(quiz, quiz.questions.judged)
-    assert len(set(quiz.answers)) == 4 and agreement_with_judge(quiz).share == 1
-    assert RatingSession(tmp_path, quiz.questions).done
+    assert len(set(quiz.answers)) == 4 and quiz.agreement().value == 1
+    assert RatingSession(tmp_path, quiz.questions).next is None
 
 
 # --- answering ----------------------------------------------------------------------------------------------
 
 
-def test_a_quiz_goes_on_after_a_restart_where_it_stopped(quiz, tmp_path):
-    assert quiz.next == 0 and not quiz.done
-    quiz.answer(0, "cat")
-    quiz.answer(1, "both")
+def test_a_session_goes_on_after_a_restart_where_it_stopped(quiz, tmp_path):
+    assert quiz.next == 0
+    answer_all(quiz, ["cat", "both"])
     again = RatingSession(tmp_path, make_questions())
     assert again.next == 2 and again.answers[:2].tolist() == ["cat", "both"]
-    answer_all(again, ["dog"] * 12)
-    assert again.done and RatingSession(tmp_path, make_questions()).done
+    answer_all(again, ["dog"] * 10)
+    assert again.next is None and RatingSession(tmp_path, make_questions()).next is None
 
 
 def test_answers_to_other_questions_stay(quiz, tmp_path):
-    quiz.answer(0, "cat")
+    quiz.answer("cat")
     other = RatingSession(tmp_path, make_questions(seed=1))
     assert other.next == 0
-    other.answer(0, "dog")
+    other.answer("dog")
     other.start_again()
     assert RatingSession(tmp_path, make_questions()).answers[0] == "cat"
 
 
-@pytest.mark.parametrize(
-    "number,word", [(0, "bird"), (0, ""), (0, "first"), (12, "cat"), (-1, "cat"), (True, "cat")]
-)
-def test_a_bad_answer_is_refused_in_words_and_changes_nothing(quiz, number, word, tmp_path):
+@pytest.mark.parametrize("word", ["bird", "", "first"])
+def test_a_bad_answer_is_refused_in_words_and_changes_nothing(quiz, word, tmp_path):
     with pytest.raises(UserError, match="give"):
-        quiz.answer(number, word)
-    assert quiz.next == 0 and not (tmp_path / NAME).exists()
+        quiz.answer(word)
+    assert quiz.next == 0 and not (tmp_path / "answers").exists()
 
 
-def test_the_last_answer_can_be_taken_back_and_changed(quiz, tmp_path):
+def test_no_answer_is_taken_after_the_last(quiz):
+    answer_all(quiz, ["cat"] * 12)
+    with pytest.raises(UserError, match="open question"):
+        quiz.answer("dog")
+
+
+def test_the_last_answer_can_be_taken_back(quiz, tmp_path):
     quiz.take_back()
-    quiz.answer(0, "cat")
+    quiz.answer("cat")
     quiz.take_back()
     assert quiz.next == 0 and RatingSession(tmp_path, make_questions()).next == 0
     answer_all(quiz, ["cat"] * 12)
     quiz.take_back()
     assert quiz.next == 11
-    quiz.answer(0, "dog")
-    assert RatingSession(tmp_path, make_questions()).answers[0] == "dog"
 
 
 def test_a_file_edited_by_hand_is_not_overwritten(quiz, tmp_path):
-    quiz.answer(0, "cat")
-    path = tmp_path / NAME
+    quiz.answer("cat")
+    path = tmp_path / quiz.name
     path.write_text(path.read_text().replace("cat", "dog"))
     with pytest.raises(UserError, match="edited"):
         RatingSession(tmp_path, make_questions())
-    with pytest.raises(UserError, match="edited"):
-        quiz.answer(1, "cat")
-
-
-def test_answers_of_another_meaning_are_set_aside(quiz, tmp_path, monkeypatch, caplog):
-    quiz.answer(0, "cat")
-    before = (tmp_path / NAME).read_bytes()
-    monkeypatch.setattr(module, "CONFIG", {"quiz": 2})
-    with caplog.at_level("WARNING", "clockodile"):
-        again = RatingSession(tmp_path, make_questions())
-    aside = EARLIER.format(1)
-    assert again.next == 0 and (tmp_path / aside).read_bytes() == before and aside in caplog.text
-    again.answer(0, "dog")
-    assert RatingSession(tmp_path, make_questions()).answers[0] == "dog"
-    monkeypatch.setattr(module, "CONFIG", {"quiz": 3})
-    assert RatingSession(tmp_path, make_questions()).next == 0
-    assert (tmp_path / aside).read_bytes() == before and (tmp_path / EARLIER.format(2)).is_file(), (
-        "none is lost"
-    )
 
 
 def test_answers_are_a_table_that_others_can_read(quiz, tmp_path):
-    quiz.answer(3, "neither")
-    stored = store.load(tmp_path, NAME)
-    assert stored[["question", "answer"]].to_numpy().tolist() == [[3, "neither"]]
+    quiz.answer("neither")
+    stored = store.load(tmp_path, quiz.name)
+    assert stored[["question", "answer"]].to_numpy().tolist() == [[0, "neither"]]
 
 
-# --- the reader and the machines ----------------------------------------------------------------------------
+# --- the rater and the judge --------------------------------------------------------------------------------
 
 
-def test_a_reader_like_the_judge_agrees_and_a_guesser_does_not(quiz, tmp_path):
-    rng = np.random.default_rng(0)
-    alike = simulated_answers(quiz.questions.evidence, quiz.questions.words, rng, lapses=0)
-    answer_all(quiz, alike)
-    found = agreement_with_judge(quiz)
-    assert found.share == 1 and found.kappa == 1 and found.count == 12 and found.low < 1
-    guessing = RatingSession(tmp_path / "other", make_questions(60))
-    questions = guessing.questions
-    answer_all(guessing, simulated_answers(questions.evidence, questions.words, rng, lapses=1))
-    assert abs(agreement_with_judge(guessing).kappa) < 0.4
+def test_agreement_is_the_share_of_equal_answers(quiz):
+    assert np.isnan(quiz.agreement().value), "nothing is answered yet"
+    judged = quiz.questions.judged
+    answer_all(quiz, judged[:6])
+    assert quiz.agreement().value == 1 and quiz.agreement().low < 1
+    answer_all(quiz, ["cat" if word == "dog" else "dog" for word in judged[6:]])
+    assert quiz.agreement().value == 0.5
 
 
-def test_agreement_needs_an_answer(quiz):
-    with pytest.raises(UserError, match="no question has been answered"):
-        agreement_with_judge(quiz)
-
-
-def test_the_own_curve_rises_for_a_reader_who_follows_the_mix(tmp_path):
+def test_the_own_curve_rises_for_a_rater_who_follows_the_mix(tmp_path):
     quiz = RatingSession(tmp_path, make_questions(60))
     answer_all(quiz, np.where(quiz.questions.mixes > 0.5, "dog", "cat"))
-    found = curve_of_answers(quiz)
-    assert found["reader"].is_monotonic_increasing and found["count"].sum() == 20
-    assert found["reader"].iloc[0] == 0 and found["reader"].iloc[-1] == 1
+    found = quiz.curve()
+    assert found["rater"].is_monotonic_increasing and len(found) == 5
+    assert found["rater"].iloc[0] == 0 and found["rater"].iloc[-1] == 1
 
 
 # --- buttons ------------------------------------------------------------------------------------------------
@@ -187,8 +154,11 @@ def test_the_own_curve_rises_for_a_reader_who_follows_the_mix(tmp_path):
 def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     quiz = RatingSession(tmp_path, make_questions(4))
     box = quiz_widget(quiz)
-    line, screen, row, curve = box.children
-    *answers, back, again = row.children
+    line, row, curve = box.children
+    screen, column = row.children
+    *answers, back, again = column.children
+    assert Image.open(io.BytesIO(screen.value)).size == (256, 256)
+    assert screen.layout.align_self == curve.layout.align_self == "flex-start", "not stretched"
     assert [button.description for button in answers] == list(quiz.questions.words) and back.disabled
     first = bytes(screen.value)
     answers[0].click()
@@ -197,8 +167,8 @@ def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
     assert "1 of 4" in line.value and bytes(screen.value) == first
     for _ in range(4):
         answers[2].click()
-    assert quiz.done and "Done" in line.value and all(button.disabled for button in answers)
-    assert curve.layout.display is None and curve.value, "the reader's own curve"
+    assert quiz.next is None and "Done" in line.value and all(button.disabled for button in answers)
+    assert curve.layout.display is None and curve.value, "the rater's own curve"
     back.click()
     assert quiz.next == 3 and not answers[0].disabled and curve.layout.display == "none"
     assert again.disabled, "not by accident"
@@ -210,6 +180,6 @@ def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
 
 def test_a_widget_made_again_goes_on(tmp_path):
     quiz = RatingSession(tmp_path, make_questions(4))
-    quiz.answer(0, "cat")
+    quiz.answer("cat")
     line, *_ = quiz_widget(RatingSession(tmp_path, make_questions(4))).children
     assert "2 of 4" in line.value

@@ -1,5 +1,6 @@
 """Pictures made for tests: two classes that a net learns in seconds, and folders of photos of many sizes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,4 +58,18 @@ def striped_dataset() -> Dataset:
             "source": {"kind": "folder", "stamp": ""},
             "remark": "",
         },
+    )
+
+
+def with_noise(data: Dataset) -> Dataset:
+    """The same 120 images with sixty pictures of noise, of twenty kinds, as other things."""
+    noise = np.random.default_rng(0).integers(0, 256, (60, *data.images.shape[1:]), dtype=np.uint8)
+    return replace(
+        data,
+        images=np.concatenate([data.images, noise]),
+        labels=np.concatenate([data.labels, np.full(60, -1)]),
+        ids=np.concatenate([data.ids, [f"noise/kind {i % 20}/{i}" for i in range(60)]]),
+        split=np.concatenate([data.split, np.full(60, "background")]),
+        group=np.arange(180),
+        fold=np.concatenate([data.fold, np.full(60, -1)]),
     )

@@ -66,7 +66,6 @@ class Profile:
     flow_widths: tuple[int, int]  # channels at half and at a quarter of the side
     flow_depth: int  # residual blocks a level
     finetune_steps: int  # batches in which the package's flow learns classes of its user
-    finetune_label_lr: float  # how many times faster than the rest the new labels learn
 
     def scaled(self, usual: int) -> int:
         """So many epochs or steps as the effort allows, at least one."""
@@ -134,7 +133,6 @@ PROFILES = {
             flow_widths=(48, 96),
             flow_depth=1,
             finetune_steps=100,
-            finetune_label_lr=40.0,
         ),
         Profile(
             name="full",
@@ -158,7 +156,7 @@ PROFILES = {
             n_interpolations=48,
             n_mixes=7,
             conv_autoencoder_epochs=60,
-            vae_steps=6000,
+            vae_steps=4000,
             gan_steps=6000,
             generator_width=32,
             guidance_nets=2,
@@ -169,7 +167,6 @@ PROFILES = {
             flow_widths=(96, 176),
             flow_depth=2,
             finetune_steps=1200,
-            finetune_label_lr=10.0,
         ),
     )
 }

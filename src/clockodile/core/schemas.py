@@ -88,9 +88,7 @@ SCHEMAS = {
         **{"kid_null_95": "f", "copies": "f", "memorised": "f", "diversity": "f"},
         **{"sharpness": "f", "seconds": "f"},
     ),
-    "answers.csv": columns(
-        quiz="U", question="i", kind="U", answer="U"
-    ),  # a reader's, of any number of quizzes
+    "answers/": columns(question="i", kind="U", answer="U"),  # a rater's, a file for each set of questions
 }
 
 

@@ -2,7 +2,8 @@
 
 Real means photographs of the fold that no generator sees. What pictures show is seen through the frozen network of the
 judge: it was trained neither on these photographs nor on anything a generator learns from, and a picture and its mirror
-image look the same to it. Each batch of pictures is shown to it once.
+image look the same to it. Each batch of pictures is shown to it once. Made pictures and photographs of the held-out
+fold are judged by the same probe, the one that was fitted without that fold.
 """
 
 from __future__ import annotations
@@ -20,23 +21,25 @@ from clockodile.ambiguous.judge import SIDES, JudgeResult, judge_run
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, as_tensor
-from clockodile.hybrids.generators.flow_of_run import HELD_OUT
+from clockodile.hybrids.generators.flow_of_run import HELD_OUT, auxiliary_photographs
 from clockodile.hybrids.measures import (
+    UNKNOWN,
     Estimate,
     both_rate,
+    conformal_p,
     kid,
     kid_null_95,
     mean_pairwise_distance,
     memorised,
     nearest,
-    pixel_distances,
+    nearest_pixels,
     ratio_of_medians,
     share_of,
     sharpness,
     two_sample_accuracy,
 )
 
-COPY = 0.01  # a picture is called a copy when it is nearer to a known photograph than all but this share of new ones
+COPY = 0.01  # pictures with a p-value up to this are called copies; so is this share of new photographs
 MEASURES = (
     "both_strict",
     "both_lenient",
@@ -51,26 +54,41 @@ MEASURES += ("copies", "memorised", "diversity", "sharpness", "seconds")  # the 
 
 
 @dataclass(frozen=True)
+class Learned:
+    """K pictures that a generator may have learned from: known photographs, then background."""
+
+    images: np.ndarray  # uint8 (K, S, S, 3)
+    features: np.ndarray  # float32 (K, D), see `perceptual`
+    group: np.ndarray  # int (K,) near-duplicates of each other, and pieces cut from them
+    ids: np.ndarray  # str (K,) of photographs; what they show, of others
+
+    def rows(self, which: np.ndarray) -> Learned:
+        """A part of them."""
+        return Learned(self.images[which], self.features[which], self.group[which], self.ids[which])
+
+
+@dataclass(frozen=True)
 class EvaluationReference:
-    """What pictures are measured with: the judge, the photographs a generator may know, and those it never saw."""
+    """What pictures are measured with: the judge, what a generator may know, and photographs it never saw."""
 
     judged: JudgeResult
     train: Dataset  # all N labelled photographs
     pair: tuple[int, int]
     features: np.ndarray  # float32 (N, D), see `perceptual`
-    distance: np.ndarray  # float (N,) to the nearest known photograph, nan for the known ones themselves
+    learned: Learned  # outside the held-out fold
+    auxiliary: np.ndarray  # uint8 (A, S, S, 3) photographs of anything that were learned from as well
+    distance: np.ndarray  # float (N,) of each photograph to the nearest that is learned without its fold
     pixels: np.ndarray  # the same in pixels
     seed: int
     floors: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # see `floor`
 
-    @property
-    def known(self) -> np.ndarray:
-        """Rows of the photographs that generators may learn from, int (K,)."""
-        return np.flatnonzero(self.train.fold != HELD_OUT)
-
     def evidence(self, images: np.ndarray) -> np.ndarray:
-        """The judge's evidence (N, C) in [0, 1] for made pictures, uint8 (N, S, S, 3): all its probes together."""
-        return self.judged.judge.evidence(judge.features_of(images))
+        """The judge's evidence (N, C) in [0, 1] for made pictures, uint8 (N, S, S, 3)."""
+        return self.judged.judge.evidence(judge.features_of(images), _held_out_probe(images))
+
+    def unseen(self, classes: tuple[int, ...]) -> np.ndarray:
+        """Rows of all photographs of these classes; each has a distance to what is learned without its fold."""
+        return np.flatnonzero(np.isin(self.train.labels, classes))
 
     def held_out(self, classes: tuple[int, ...]) -> np.ndarray:
         """Rows of photographs that no generator saw, as many of each class, int (H,)."""
@@ -103,12 +121,14 @@ class Evaluation:
     kid: Estimate  # kernel distance to held-out photographs, 0 = alike, lower = more real
     kid_null_95: float  # what one in twenty comparisons of photographs with photographs exceeds
     c2st_accuracy: Estimate  # share in [0, 1] of made and real pictures told apart, 0.5 = indistinguishable
-    neighbour: np.ndarray  # int (N,) row of the nearest known photograph in data.part("train")
-    newness: np.ndarray  # float (N,) distance to it, 0 = looks the same, 1 = median of held-out photographs
+    neighbour: np.ndarray  # int (N,) row of the nearest in `EvaluationReference.learned`
+    newness: np.ndarray  # float (N,) distance to it, 0 = looks the same, 1 = median of unseen photographs
     novelty: Estimate  # the median of that
     novelty_pixels: Estimate  # the same in pixels
-    copies: Estimate  # share in [0, 1] of pictures nearer to a known photograph than new photographs are
-    memorised: Estimate  # share in [0, 1] of pictures that are a known photograph come back, pixel by pixel
+    copies: (
+        Estimate  # share in [0, 1] with a `conformal_p` of COPY or less; of new photographs COPY is expected
+    )
+    memorised: Estimate  # share in [0, 1] of pictures that are a learned one come back, pixel by pixel
     diversity: float  # mean distance of two pictures relative to two photographs, 1 = as varied
     sharpness: float  # relative to photographs', 1 = as sharp
     seconds: float = np.nan  # to make one on the machine that did; nan where nobody looked at the clock
@@ -135,13 +155,41 @@ def balanced_rows(
 
 
 def reference(run: Run, data: Dataset) -> EvaluationReference:
-    """Prepare what pictures of a run are measured with; once for all methods. data: all splits."""
+    """Prepare what pictures of a run are measured with; once for all generators. data: all splits.
+
+    Where the profile trains its flow on photographs of anything, pictures are compared with those too, by pixels.
+    """
     judged, train = judge_run(run, data), data.part("train")
-    features, held_out = perceptual(judged.features), train.fold == HELD_OUT
-    distance, pixels = np.full(len(train), np.nan), np.full(len(train), np.nan)
-    distance[held_out] = nearest(features[held_out], features[~held_out])[1]
-    pixels[held_out] = pixel_distances(train.images[held_out], train.images[~held_out]).min(1)
-    return EvaluationReference(judged, train, run.recipe.pair, features, distance, pixels, run.seed)
+    features = perceptual(judged.features)
+    beside = auxiliary_photographs(run, data) if run.profile.flow_trainings > 1 else train.images[:0]
+    distance, pixels = np.zeros(len(train)), np.zeros(len(train))
+    for fold in np.unique(train.fold):
+        own, others = train.fold == fold, learned_without(fold, judged, train)
+        distance[own] = nearest(features[own], others.features)[1]
+        pixels[own] = nearest_pixels(train.images[own], others.images, others.group, beside)[0]
+    learned = learned_without(HELD_OUT, judged, train)
+    return EvaluationReference(
+        judged, train, run.recipe.pair, features, learned, beside, distance, pixels, run.seed
+    )
+
+
+def learned_without(fold: int, judged: JudgeResult, train: Dataset) -> Learned:
+    """All that a generator would learn from if it were to see nothing of one fold."""
+    background = judged.background
+    cut = background.origin >= 0
+    alone = train.group.max() + 1 + np.arange(len(background.images))
+    kept = ~cut | (train.fold[background.origin] != fold)
+    every = Learned(
+        np.concatenate([train.images, background.images]),
+        perceptual(np.concatenate([judged.features, judged.features_background])),
+        np.concatenate([train.group, np.where(cut, train.group[background.origin], alone)]),
+        np.concatenate([train.ids, background.kinds]),
+    )
+    return every.rows(np.concatenate([train.fold != fold, kept]))
+
+
+def _held_out_probe(images: np.ndarray) -> np.ndarray:
+    return np.full(len(images), HELD_OUT)
 
 
 def evaluate_pictures(
@@ -159,13 +207,13 @@ def evaluate_pictures(
     whose photographs they are compared with; None for hybrids, which are compared with photographs of both classes,
     half and half. known: from `reference`, made now by default. seconds: how long one picture took.
 
-    All probes of the judge are asked together, and they know the photographs of the data: where there are copies,
-    evidence says nothing.
+    The judge's probe knows the photographs of the other folds: where there are copies, evidence says nothing.
     """
     known = known or reference(run, data)
     images = as_images(images) if torch.is_tensor(images) else images
     features = judge.features_of(images)
-    scores, evidence = known.judged.judge.scores(features), known.judged.judge.evidence(features)
+    own, probe = known.judged.judge, _held_out_probe(images)
+    scores, evidence = own.scores(features, probe), own.evidence(features, probe)
     real = known.held_out(_classes(known, labels))
     found = _put_together(known, images, features, scores, evidence, labels, real)
     return replace(found, seconds=seconds)
@@ -203,13 +251,13 @@ def _put_together(
     labels: np.ndarray | None,
     real: np.ndarray,
 ) -> Evaluation:
-    """All measures; arguments as the fields of Measured, real: rows of the photographs to compare with."""
-    seen, classes = perceptual(features), _classes(known, labels)
-    held_out = known.held_out(classes)
-    neighbour, distance = nearest(seen, known.features[known.known])
-    pixels = pixel_distances(images, known.train.images[known.known])
-    centre = known.features[known.known].mean(0)
-    unseen = known.distance[held_out]
+    """All measures; arguments as the fields of Evaluation, real: rows of the photographs to compare with."""
+    seen, classes, learned = perceptual(features), _classes(known, labels), known.learned
+    held_out, unseen = known.held_out(classes), known.unseen(classes)
+    neighbour, distance = nearest(seen, learned.features)
+    pixels, others = nearest_pixels(images, learned.images, learned.group, known.auxiliary)
+    centre = known.features[known.train.fold != HELD_OUT].mean(0)
+    p_values = conformal_p(distance, known.distance[unseen])
     hits = np.zeros(0, bool) if labels is None else evidence[np.arange(len(labels)), labels] >= STRICT
     real_images = as_tensor(known.train.images[held_out])
     return Evaluation(
@@ -223,12 +271,13 @@ def _put_together(
         kid=kid(seen, known.features[real], seed=known.seed),
         kid_null_95=known.floor(classes, (len(seen), len(real))),
         c2st_accuracy=two_sample_accuracy(seen, known.features[real], seed=known.seed),
-        neighbour=known.known[neighbour],
-        newness=distance / np.median(unseen),
-        novelty=ratio_of_medians(distance, unseen, seed=known.seed),
-        novelty_pixels=ratio_of_medians(pixels.min(1), known.pixels[held_out], seed=known.seed),
-        copies=share_of(distance < np.quantile(unseen, COPY)),
-        memorised=share_of(memorised(pixels, known.train.group[known.known])),
+        neighbour=neighbour,
+        newness=distance / np.median(known.distance[unseen]),
+        novelty=ratio_of_medians(distance, known.distance[unseen], seed=known.seed),
+        novelty_pixels=ratio_of_medians(pixels, known.pixels[unseen], seed=known.seed),
+        # of fewer unseen photographs none could be among the nearest of a hundred
+        copies=share_of(p_values <= COPY) if len(unseen) + 1 >= 1 / COPY else UNKNOWN,
+        memorised=share_of(memorised(pixels, others)),
         diversity=mean_pairwise_distance(seen, centre)
         / mean_pairwise_distance(known.features[held_out], centre),
         sharpness=float(sharpness(as_tensor(images)).mean() / sharpness(real_images).mean()),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from clockodile.classify.figures_trust import LINES, QUIET
 from clockodile.hybrids.psychometrics import Psychometric
-from clockodile.hybrids.quiz import Agreement, RatingSession, agreement_with_judge, curve_of_answers
+from clockodile.hybrids.quiz import RatingSession
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import PALE, class_colour, new_figure, short_id, tile_figure
 
@@ -32,15 +32,15 @@ BARS = {  # column of quality.quality_table -> caption, and what photographs get
 # --- from one class to the other ----------------------------------------------------------------------------
 
 
-def turning_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> Figure:
-    """Share of pictures with more of the second class against the mix: points, fitted curve, and where it turns."""
+def psychometric_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> Figure:
+    """Share of pictures with more of the second class against the mix: points, fitted curve, and PSE."""
     figure, ax = new_figure(height=3.8)
     for place, (method, found) in enumerate(curves.items()):
-        mixes, colour = found.shares["mix"], _points(ax, found, "turned", place, len(curves))
+        mixes, colour = found.shares["mix"], _points(ax, found, "p_second", place, len(curves))
         fine = np.linspace(mixes.min(), mixes.max(), 200)
-        middle = found.middle
-        turns = f"turns at {middle.value:.2f} ({middle.low:.2f} to {middle.high:.2f})"
-        words = f"{method}: {turns if mixes.min() < middle.value < mixes.max() else 'does not turn'}"
+        pse = found.pse
+        turns = f"PSE {pse.value:.2f} ({pse.low:.2f} to {pse.high:.2f})"
+        words = f"{method}: {turns if mixes.min() < pse.value < mixes.max() else 'does not turn'}"
         ax.plot(fine, 100 * found.fitted(fine), color=colour, linewidth=2, label=words)
     ax.axhline(50, color=QUIET, linestyle="--", linewidth=1)
     _mix_axis(ax, names)
@@ -134,42 +134,39 @@ def beside_nearest(
     return picture_rows(rows, columns=len(images), heads=[shorten(head, 10) for head in heads], title=title)
 
 
-# --- the reader ---------------------------------------------------------------------------------------------
+# --- the rater ----------------------------------------------------------------------------------------------
 
 
-def quiz_page(quiz: RatingSession, *, columns: int = 10) -> Figure:
-    """All pictures of the quiz with the judge's answer below each, and the reader's where there is one.
+def rating_page(session: RatingSession, *, columns: int = 10) -> Figure:
+    """All pictures of a session with the judge's answer below each, and the rater's where there is one.
 
     Bars have the colour of the judge's class, red for both and grey for neither.
     """
-    asked = quiz.questions
+    asked, agreement = session.questions, session.agreement()
     colours = dict(zip(asked.words, (class_colour(0), class_colour(1), "#B3261E", PALE), strict=True))
     words = [
         f"{shorten(judge, 9)} / {shorten(own, 9)}" if own else shorten(judge)
-        for judge, own in zip(asked.judged, quiz.answers, strict=True)
+        for judge, own in zip(asked.judged, session.answers, strict=True)
     ]
-    answered = (quiz.answers != "").any()
+    share, count = agreement.value, int((session.answers != "").sum())
     return tile_figure(
         asked.images,
         columns=columns,
         captions=words,
         colours=[colours[judge] for judge in asked.judged],
-        title=_headline(agreement_with_judge(quiz)) if answered else "What the judge says",
+        title=f"Judge / you: the same for {100 * share:.0f} % of {count} pictures"
+        if count
+        else "What the judge says",
         size=5.5,
     )
 
 
-def _headline(found: Agreement) -> str:
-    kappa = "" if np.isnan(found.kappa) else f", kappa {found.kappa:.2f}"
-    return f"Judge / you: the same answer to {100 * found.share:.0f} % of {found.count} pictures{kappa}"
-
-
-def reader_curve(quiz: RatingSession) -> Figure:
-    """The reader's answers against the mix, beside the judge's. Needs answers to pictures that have a mix."""
-    table, names = curve_of_answers(quiz), quiz.questions.names
+def rating_curve_figure(session: RatingSession) -> Figure:
+    """The rater's answers against the mix, beside the judge's. Needs answers to pictures that have a mix."""
+    table, names = session.curve(), session.questions.names
     figure, ax = new_figure(height=3.2)
-    for (who, label), colour, marker in zip(
-        {"reader": "you", "judge": "the judge"}.items(), LINES, MARKERS, strict=False
+    for who, label, colour, marker in zip(
+        ("rater", "judge"), ("you", "the judge"), LINES, MARKERS, strict=False
     ):
         ax.plot(table["mix"], 100 * table[who], f"{marker}-", color=colour, markersize=6, label=label)
     ax.axhline(50, color=QUIET, linestyle="--", linewidth=1)

@@ -16,6 +16,7 @@ from clockodile.core.stats import NORMAL_95, wilson_interval
 
 DRAWS = 200  # random halves, splits or resamples behind an interval
 MOST = 2000  # photographs that `kid_null_95` draws from, more for large sets: memory grows with their square
+CHUNK = 64  # pictures compared at once with all that was learned from
 MEMORISED = 1 / 3  # how much nearer than all others a photograph that has come back is
 FOLDS, PENALTY = 5, 300.0  # of the test that tells made from real: folds, and strength of the L2 penalty
 
@@ -78,10 +79,11 @@ def kid(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> Estimate:
 def kid_null_95(real: np.ndarray, sizes: tuple[int, int], *, seed: int = 0) -> float:
     """The distance of `kid` that one in twenty comparisons of real with real exceeds, at these sizes.
 
-    real: features (N, D) of photographs; disjoint sets of `sizes`, or of two halves when there are too few, are drawn.
-    Of many photographs a random part is enough to draw from: MOST, or twice what one draw takes.
+    real: features (N, D) of photographs; disjoint sets of `sizes` are drawn, both smaller in proportion when there are
+    too few. Of many photographs a random part is enough to draw from: MOST, or twice what one draw takes.
     """
-    sizes = sizes if sum(sizes) <= len(real) else (len(real) // 2, len(real) // 2)
+    scale = min(1, len(real) / max(sum(sizes), 1))
+    sizes = tuple(int(size * scale) for size in sizes)
     if min(sizes) < 2:
         return np.nan
     rng, most = np.random.default_rng(seed), max(MOST, 2 * sum(sizes))
@@ -151,24 +153,52 @@ def nearest(features: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.nda
     return rows, np.maximum(distance[np.arange(len(rows)), rows], 0)
 
 
+def conformal_p(distance: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """(1 + number of `unseen` (M,) nearer than it) / (M + 1) for each distance (N,): float (N,) in (0, 1].
+
+    The conformal p-value (Vovk et al., 2005): a new picture of the kind of `unseen` has one of at most p with
+    probability p, however few those are.
+    """
+    return (1 + np.searchsorted(np.sort(unseen), distance, side="left")) / (len(unseen) + 1)
+
+
+def nearest_pixels(
+    images: np.ndarray, known: np.ndarray, group: np.ndarray, others: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the nearest of `known` and `others`, and to the nearest outside that one's group, float (N,) each.
+
+    images, known, others: uint8 (N, S, S, 3); group: int (K,) which known ones are near-duplicates of each other; each
+    of the others is a group of its own. Distances are of `pixel_distances`, infinite where there is nothing.
+    """
+    if others is not None and len(others):
+        group = np.concatenate([group, group.max(initial=0) + 1 + np.arange(len(others))])
+        known = np.concatenate([known, others])
+    found = []
+    for first in range(0, len(images), CHUNK):
+        distance = pixel_distances(images[first : first + CHUNK], known)
+        same = group == group[distance.argmin(1)][:, None]
+        found.append((distance.min(1), np.where(same, np.inf, distance).min(1)))
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+
 def pixel_distances(images: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Root mean squared difference in [0, 1] to each of `known`, mirrored or not: float (N, K). Both uint8."""
-    flat = [part.reshape(len(part), -1) / 255 for part in (images, known, known[:, :, ::-1])]
-    made, *sides = flat
-    squares = [(made**2).sum(1)[:, None] + (side**2).sum(1) - 2 * made @ side.T for side in sides]
-    return np.sqrt(np.maximum(np.minimum(*squares), 0) / made.shape[1])
+    made, mirrored = (part.reshape(len(part), -1) / np.float32(255) for part in (images, images[:, :, ::-1]))
+    columns = []
+    for first in range(0, len(known), MOST):  # of 50,000 photographs the floats alone would fill a gigabyte
+        real = known[first : first + MOST].reshape(-1, made.shape[1]) / np.float32(255)
+        product = np.maximum(made @ real.T, mirrored @ real.T)
+        columns.append((made**2).sum(1)[:, None] + (real**2).sum(1) - 2 * product)
+    return np.sqrt(np.maximum(np.concatenate(columns, 1), 0) / made.shape[1])
 
 
-def memorised(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Which pictures are a known photograph come back (Yoon et al., 2023), bool (N,).
+def memorised(distance: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which pictures are a learned one come back (Yoon et al., 2023), bool (N,).
 
     They are less than a third (MEMORISED) as far from the nearest as from any that is no near-duplicate of it; where
-    there is no other, nobody can say, and they are not. distance: (N, K), from `pixel_distances`; group: (K,) which of
-    the known ones are near-duplicates of each other.
+    there is no other, nobody can say, and they are not. distance, others: from `nearest_pixels`.
     """
-    same = group == group[distance.argmin(1)][:, None]
-    other = np.where(same, np.inf, distance).min(1)
-    return np.isfinite(other) & (distance.min(1) < MEMORISED * other)
+    return np.isfinite(others) & (distance < MEMORISED * others)
 
 
 def mean_pairwise_distance(features: np.ndarray, centre: np.ndarray) -> float:

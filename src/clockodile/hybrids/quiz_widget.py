@@ -1,72 +1,64 @@
-"""Buttons for the quiz of `reader`: one picture at a time, and at the end the figures of the results."""
+"""Buttons for a rating session: one picture at a time, and at the end the figures of the results."""
 
 from __future__ import annotations
 
+import io
+
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
+from PIL import Image
 
-from clockodile.hybrids.figures_measured import quiz_page, reader_curve
+from clockodile.hybrids.figures_measured import rating_curve_figure, rating_page
 from clockodile.hybrids.quiz import RatingSession
-from clockodile.show.plots import image_sheet, new_figure
 from clockodile.show.widgets import picture
 
-SHOWN = 2.2  # inches a side of the picture that is asked about
+SIDE = 256  # pixels of the picture that is asked about
+UNSTRETCHED = {"align_self": "flex-start"}  # or a box makes a picture as wide as itself
 
 
-def quiz_widget(quiz: RatingSession) -> widgets.VBox:
-    """A picture, a button for each answer, one to take the last answer back; goes on where the reader stopped.
+def quiz_widget(session: RatingSession) -> widgets.VBox:
+    """A picture, and beside it a button for each answer and one to take the last answer back.
 
-    Once every question is answered, all pictures with both answers, the reader's curve where pictures have a mix, and a
-    way to start again, for the next reader.
+    It goes on where the rater stopped. Once every question is answered: all pictures with both answers, the rater's
+    curve where pictures have a mix, and a way to start again, for the next rater.
     """
-    screen, line = widgets.Image(format="png"), widgets.Label()
-    curve = widgets.Image(format="png", layout={"display": "none"})
-    buttons = [widgets.Button(description=word) for word in quiz.questions.words]
+    line, screen = widgets.Label(), widgets.Image(format="png", layout=UNSTRETCHED)
+    curve = widgets.Image(format="png", layout=UNSTRETCHED | {"display": "none"})
+    buttons = [widgets.Button(description=word) for word in session.questions.words]
     back = widgets.Button(description="back", icon="undo")
     again = widgets.Button(description="start again", icon="refresh")
 
     def show() -> None:
-        number = quiz.next
+        number, done = session.next, session.next is None
         for button in buttons:
-            button.disabled = quiz.done
+            button.disabled = done
         back.disabled = number == 0
-        again.disabled = not quiz.done  # one click in the middle would cost the answers
-        if number is None:
-            line.value = "Done, thank you. This is how you and the machines see them:"
-            screen.value = picture(quiz_page(quiz))
-            if np.isfinite(quiz.questions.mixes).any():
-                curve.value = picture(reader_curve(quiz))
-                curve.layout.display = None
-        else:
-            curve.layout.display = "none"
-            line.value = f"Picture {number + 1} of {len(quiz)}: what do you see?"
-            screen.value = picture(one_picture(quiz, number))
+        again.disabled = not done  # one click in the middle would cost the answers
+        curve.layout.display = "none"
+        if not done:
+            line.value = f"Picture {number + 1} of {len(session)}: what do you see?"
+            screen.value = enlarged(session.questions.images[number])
+            return
+        line.value = "Done, thank you. This is how you and the judge see them:"
+        screen.value = picture(rating_page(session))
+        if np.isfinite(session.questions.mixes).any():
+            curve.value = picture(rating_curve_figure(session))
+            curve.layout.display = None
 
-    def click(button: widgets.Button) -> None:
-        if not quiz.done:
-            quiz.answer(quiz.next, button.description)
-        show()
-
-    def take_back(_button: widgets.Button) -> None:
-        quiz.take_back()
-        show()
-
-    def start_again(_button: widgets.Button) -> None:
-        quiz.start_again()
+    def then_show(change) -> None:
+        change()
         show()
 
     for button in buttons:
-        button.on_click(click)
-    back.on_click(take_back)
-    again.on_click(start_again)
+        button.on_click(lambda clicked: then_show(lambda: session.answer(clicked.description)))
+    back.on_click(lambda _: then_show(session.take_back))
+    again.on_click(lambda _: then_show(session.start_again))
     show()
-    return widgets.VBox([line, screen, widgets.HBox([*buttons, back, again]), curve])
+    return widgets.VBox([line, widgets.HBox([screen, widgets.VBox([*buttons, back, again])]), curve])
 
 
-def one_picture(quiz: RatingSession, number: int) -> Figure:
-    """Question `number` alone, enlarged without smoothing."""
-    figure, ax = new_figure(width=SHOWN, height=SHOWN)
-    ax.imshow(image_sheet(quiz.questions.images[[number]], 1, gaps=(0, 0)), interpolation="nearest")
-    ax.set_axis_off()
-    return figure
+def enlarged(image: np.ndarray) -> bytes:
+    """A small picture, uint8 (S, S, 3), as a PNG of about SIDE pixels without smoothing."""
+    zoom, buffer = max(1, SIDE // len(image)), io.BytesIO()
+    Image.fromarray(image.repeat(zoom, 0).repeat(zoom, 1)).save(buffer, format="PNG")
+    return buffer.getvalue()

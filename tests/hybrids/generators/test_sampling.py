@@ -64,7 +64,7 @@ def test_a_pull_is_felt_in_each_step_and_not_carried_on():
         return torch.full_like(x, 1.0 if time == 0.25 else 0.0)
 
     arrived = adams_bashforth2(
-        lambda x, time: torch.full_like(x, 0.5), torch.zeros(1, 3, 4, 4), steps=4, pull=once
+        lambda x, time: torch.full_like(x, 0.5), torch.zeros(1, 3, 4, 4), steps=4, guidance=once
     )
     assert torch.allclose(arrived, torch.full_like(arrived, 0.5 + 0.25))
 

@@ -1,5 +1,7 @@
 """The variational autoencoder: its loss, what it is told, and that a picture belongs to its seed."""
 
+import copy
+
 import pytest
 import torch
 
@@ -81,3 +83,22 @@ def test_it_learns_the_same_each_time_and_leaves_other_randomness_alone():
     (net, losses), (again, _) = runs
     assert len(losses) == 40 and sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert torch.equal(vae_hybrids(net, range(3)), vae_hybrids(again, range(3))) and not net.training
+
+
+def test_new_codes_are_spread_as_those_of_the_class(net):
+    """Ex-post density estimation: mean and covariance of each class's codes, half-way between for half of each."""
+    images, labels = torch.rand(400, 3, 16, 16), torch.arange(400) % 2
+    images[labels == 1] *= 0.2
+    net = copy.deepcopy(net)
+    net.fit_codes(images, labels)
+    with torch.no_grad():
+        mean, log_variance = net.encode(images, torch.nn.functional.one_hot(labels, 3).float())
+    normal = torch.randn(20_000, 8, generator=torch.Generator().manual_seed(0))
+    for label in (0, 1):
+        codes = net.sample_codes(normal, class_weights(len(normal), 3, mix=float(label)))
+        own = mean[labels == label]
+        noise = log_variance[labels == label].exp().mean(0).diag()
+        assert torch.allclose(codes.mean(0), own.mean(0), atol=0.05)
+        assert torch.allclose(codes.T.cov(), torch.cov(own.T, correction=0) + noise, atol=0.1)
+    half = net.sample_codes(0 * normal[:1], class_weights(1, 3))
+    assert torch.allclose(half[0], net.mean[:2].mean(0), atol=1e-5)

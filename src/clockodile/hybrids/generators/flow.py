@@ -1,4 +1,4 @@
-"""Flow matching: learn the way from noise to photographs, then walk it (Lipman et al., 2023; Liu et al., 2023).
+"""Flow matching: learn the velocity that leads from noise to photographs (Lipman et al., 2023; Liu et al., 2023).
 
 A picture x on the straight way from noise e to a photograph d is x = (1 - t) e + t d, and its velocity is d - e. A net
 that guesses the velocity from x, t and the class can lead any noise to a new picture of that class.

@@ -91,7 +91,8 @@ def configs_of(profile: Profile, *, finetune: bool) -> tuple[FlowConfig, ...]:
         profile.flow_steps, batch=profile.flow_batch, widths=profile.flow_widths, depth=profile.flow_depth
     )
     if finetune:
-        return (replace(usual, steps=profile.finetune_steps, label_lr_factor=profile.finetune_label_lr),)
+        steps = profile.finetune_steps  # the fewer, the faster new labels have to catch up
+        return (replace(usual, steps=steps, label_lr_factor=min(40.0, 12_000 / steps)),)
     return (usual, *[replace(usual, wide=0.8)] * (profile.flow_trainings - 1))
 
 

@@ -32,10 +32,9 @@ class GanConfig:
     batch: int = 32  # real pictures a step, and as many drawn ones
     code: int = 64  # random numbers a picture is drawn from
     width: int = 32  # channels where the picture is largest; up to four times as many where it is smallest
-    lr_generator: float = 2e-4  # Adam's learning rate of the net that draws
-    lr_discriminator: float = (
-        4e-4  # ... of the net that tells, faster: it has to keep up (Heusel et al., 2017)
-    )
+    lr_generator: float = 3e-4  # Adam's learning rate of the net that draws
+    # of the net that tells, faster: it has to keep up (Heusel et al., 2017)
+    lr_discriminator: float = 6e-4
     ema_decay: float = 0.999  # how much of the averaged weights is kept a step
 
 
