@@ -489,7 +489,7 @@ def notebook_02(run, data, *, epochs=0, retrain=False):
     asked = {"epochs": epochs, "retrain": retrain}
     for fold in FOLDS:
         fit_fold(run, data, fold, 0, **asked)
-    candidates.table_of_runs(run, data, {"compact": candidates.CONTENDERS["compact"]}, seeds=[0, 1], **asked)
+    candidates.table_of_runs(run, data, {"compact": candidates.CANDIDATES["compact"]}, seeds=[0, 1], **asked)
     ablation.fit_variant(
         run, data, ablation.EVERYTHING, folds=[0], epochs=epochs or 1, seed=0, retrain=retrain
     )

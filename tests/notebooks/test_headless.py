@@ -114,4 +114,4 @@ def test_a_notebook_alone_makes_what_it_needs(tmp_path, quick_run):
     photos = write_photos(tmp_path / "photos")
     run = replace(open_run(recipe="folder", data_dir=str(photos)), dir=tmp_path / "run")
     run_notebooks(run, only=["03"])
-    assert (run.dir / "ambiguous.csv").is_file() and (run.dir / "report_000_predictions.npz").is_file()
+    assert (run.dir / "ambiguous.csv").is_file() and (run.dir / "three_block_predictions.npz").is_file()

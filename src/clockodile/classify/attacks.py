@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clockodile.classify.corruptions import draw_per_image
+from clockodile.classify.robustness import draw_per_image
 from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import check_range
 from clockodile.learn.training import predict

@@ -24,7 +24,7 @@ from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.learn.models import CompactResNet, count_parameters
-from clockodile.learn.training import Change, TrainConfig, evaluate, predict, train
+from clockodile.learn.training import BatchHook, TrainConfig, evaluate, predict, train
 
 SHIPPED = "predictor-compact.safetensors"  # among the package's weights
 FILE = "oof_predictions.npz"  # out of fold, for notebook 03
@@ -233,7 +233,7 @@ def fit_adversarially_trained(
     fold: int,
     seed: int,
     *,
-    hook: Change,
+    hook: BatchHook,
     epsilon: float,
     epochs: int = 0,
     retrain: bool = False,
@@ -251,7 +251,7 @@ def fit_adversarially_trained(
     config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
 
     def fit() -> tuple[dict, dict]:
-        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, change=hook)
+        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, batch_hook=hook)
         return model.state_dict(), {"history": history.to_dict("list")}
 
     name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
