@@ -19,7 +19,7 @@ from torch import nn
 from clockodile.classify.robustness import draw_per_image, mean_colour
 from clockodile.core.errors import UserError
 from clockodile.core.stats import NORMAL_95, wilson_interval
-from clockodile.learn.training import predict, seeded
+from clockodile.learn.training import on_fastest_device, predict, seeded
 
 SALIENCY_METHODS = {  # name -> as people write it
     "gradient": "gradient",
@@ -53,13 +53,10 @@ def saliency_maps(
     model.eval()
     if method == "grad_cam" and layer is None:
         layer = last_map_layer(model)
-    device = next(model.parameters()).device
-    maps = torch.cat(
-        [
-            attribute(model, part.detach().to(device).requires_grad_(), target.to(device), method, layer)
-            for part, target in zip(images.split(BATCH), targets.split(BATCH), strict=True)
-        ]
-    )
+    parts = zip(images.detach().split(BATCH), targets.split(BATCH), strict=True)
+    with on_fastest_device(model) as device:
+        asked = ((part.to(device).requires_grad_(), target.to(device)) for part, target in parts)
+        maps = torch.cat([attribute(model, part, target, method, layer) for part, target in asked])
     return maps / maps.amax((1, 2), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
 
 

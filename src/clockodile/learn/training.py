@@ -41,6 +41,20 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def on_fastest_device(model: nn.Module) -> Iterator[torch.device]:
+    """The model on the device of pick_device while inside; afterwards it is back where it was."""
+    home, device = next(model.parameters()).device, pick_device()
+    if home.type == device.type:
+        yield home
+        return
+    model.to(device)
+    try:
+        yield device
+    finally:
+        model.to(home)
+
+
 # --- all images in every step ----------------------------------------------------------------------------------
 
 
@@ -223,13 +237,13 @@ def fast_bfloat16(device: torch.device) -> bool:
 def predict(
     model: nn.Module, images: torch.Tensor, *, batch: int = 1000, mirrored: bool = False
 ) -> torch.Tensor:
-    """Logits (N, C) on the CPU for images (N, 3, S, S) in [0, 1], in evaluation mode.
+    """Logits (N, C) on the CPU for images (N, 3, S, S) in [0, 1], in evaluation mode, by the fastest device.
 
     mirrored: also ask about the mirrored image, and return log of the mean of both probabilities.
     """
     model.eval()
-    device = next(model.parameters()).device
-    logits = torch.cat([model(part.to(device)).cpu() for part in images.split(batch)])
+    with on_fastest_device(model) as device:
+        logits = torch.cat([model(part.to(device)).cpu() for part in images.split(batch)])
     if not mirrored:
         return logits
     other = predict(model, images.flip(3), batch=batch)
