@@ -8,7 +8,6 @@ alone: images are decoded before, questions about held-out images are not counte
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import platform
 import random
@@ -18,7 +17,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -28,22 +26,19 @@ import torchvision
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
-from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import DEFAULT_RECIPE, get_profile
+from clockodile.core.recipes import get_profile
 from clockodile.core.workspace import open_run
-from clockodile.data.auxiliary import read_archive
-from clockodile.data.dataset import Dataset, as_tensor, load_dataset
+from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
-from clockodile.learn.training import TrainConfig, evaluate, fast_bfloat16, seeded, train, train_full_batch
+from clockodile.learn.training import TrainConfig, evaluate, seeded, train, train_full_batch
 
 CPU = torch.device("cpu")
 BATCH = 64  # of everything but ours and report 000's
-FASTAI = f"{sys.executable} -m pip install fastai  (280 MB)"
 
 
 @dataclass(frozen=True)
@@ -54,22 +49,16 @@ class Effort:
     ours: int  # epochs of the quick profile
     ours_full: int  # epochs of the full profile
     report: int  # epochs of report 000's net
-    counts: dict[int, int]  # numbers of images -> epochs timed
-    epochs: int  # timed of the data set itself
-    steps: int  # forward and backward passes of which the fastest counts
-    matrix: int  # side of the matrices that are multiplied
+    usual: int  # of every ResNet-18
 
 
-QUICK = Effort(64, 1, 1, 1, {16: 1, 32: 1, 64: 1}, epochs=1, steps=2, matrix=256)
+QUICK = Effort(64, 1, 1, 1, 1)
 USUAL = Effort(
     images=10**9,
     ours=get_profile("quick").own_net_epochs,
     ours_full=get_profile("full").own_net_epochs,
     report=100,  # its author's
-    counts={1_000: 5, 5_000: 2, 25_000: 1},
-    epochs=5,
-    steps=20,
-    matrix=2048,
+    usual=12,
 )
 
 
@@ -156,7 +145,7 @@ def ours(fold: Fold, epochs: int) -> Outcome:
     return Outcome(evaluate(model, *fold.unseen)["accuracy"], curve[-1][0], curve)
 
 
-def report_000(fold: Fold, epochs: int) -> nn.Module:
+def three_block_net(fold: Fold, epochs: int) -> nn.Module:
     """The net of report 000 as it was trained there: all images in every step."""
     make = partial(ThreeBlockNet, classes=fold.classes, image_size=fold.side)
     return train_full_batch(make, fold.images, fold.labels, seed=fold.number, epochs=epochs)[0]
@@ -251,49 +240,6 @@ def with_timm(fold: Fold, epochs: int) -> nn.Module:
         return fit_in_batches(net, fold, change, optimiser, schedule.step, epochs=epochs, blend=blend)
 
 
-def with_fastai(fold: Fold, epochs: int) -> nn.Module:
-    """fastai: vision_learner without pretrained weights, aug_transforms, one cycle; all numbers its defaults."""
-    from fastai.torch_core import set_seed
-    from fastai.vision import all as fastai
-
-    set_seed(fold.number)
-    pictures = [*fold.pictures, fold.pictures[0]]  # fastai insists on watching something: one picture, twice
-    block = fastai.DataBlock(
-        blocks=(fastai.ImageBlock, fastai.CategoryBlock),
-        get_x=lambda row: np.asarray(pictures[row][0]),
-        get_y=lambda row: pictures[row][1],
-        splitter=fastai.IndexSplitter([len(pictures) - 1]),
-        batch_tfms=[
-            *fastai.aug_transforms(size=fold.side),
-            fastai.Normalize.from_stats(*fold.statistics.values(), cuda=False),
-        ],
-    )
-    batch = min(BATCH, len(fold.labels))
-    loaders = block.dataloaders(range(len(pictures)), bs=batch, device=CPU, num_workers=0)
-    learner = fastai.vision_learner(loaders, torchvision.models.resnet18, pretrained=False)
-    body = learner.model[0]  # ResNet-18 as a list: 0 is its first convolution, 3 its pooling
-    body[0], body[3] = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
-    with learner.no_bar(), learner.no_logging():
-        learner.fit_one_cycle(epochs)
-    return scaled(learner.model, fold)
-
-
-PEERS = {
-    "timm": ("timm's recipe, same ResNet-18", with_timm),
-    "fastai": ("fastai's recipe, same ResNet-18", with_fastai),
-}
-
-
-def chosen_peers(wanted: str) -> list[str]:
-    """Names of PEERS for `--peer`; auto prefers fastai where it is installed, timm always is."""
-    here = importlib.util.find_spec("fastai") is not None
-    if not here and wanted in ("fastai", "both"):
-        raise UserError(f"fastai is not installed; {FASTAI}")
-    if not here and wanted == "auto":
-        print(f"fastai is not installed, timm's recipe stands for the peers; for fastai's: {FASTAI}")
-    return {"auto": ["fastai" if here else "timm"], "both": list(PEERS), "none": []}.get(wanted, [wanted])
-
-
 # --- side by side -------------------------------------------------------------------------------------------
 
 
@@ -348,12 +294,11 @@ def print_headline(name: str, usual: list[Outcome], mine: list[Outcome]) -> None
 
 def compare(folds: list[Fold], effort: Effort, arguments: argparse.Namespace) -> None:
     """Train everything on the same folds, a row each, then the headline."""
-    usual = 1 if arguments.quick else arguments.resnet_epochs
     others = [
-        ("report 000's net, all images a step", report_000, effort.report),
-        ("ResNet-18 for 32 pixels, usual way", partial(resnet18, small_stem=True), usual),
-        ("ResNet-18 as for 224 pixels, usual way", partial(resnet18, small_stem=False), usual),
-        *((*PEERS[name], usual) for name in chosen_peers(arguments.peer)),
+        ("report 000's net, all images a step", three_block_net, effort.report),
+        ("ResNet-18 for 32 pixels, usual way", partial(resnet18, small_stem=True), effort.usual),
+        ("ResNet-18 as for 224 pixels, usual way", partial(resnet18, small_stem=False), effort.usual),
+        ("timm's recipe, same ResNet-18", with_timm, effort.usual),
     ]
     if not arguments.quick:  # libraries load and choose their kernels on the first call
         for fit in (ours, *(fit for _, fit, _ in others)):
@@ -375,143 +320,25 @@ def compare(folds: list[Fold], effort: Effort, arguments: argparse.Namespace) ->
         print_headline(name, results, mine)
 
 
-# --- where the time goes ------------------------------------------------------------------------------------
-
-
-def seconds_an_epoch(images: torch.Tensor, labels: torch.Tensor, *, classes: int, epochs: int) -> float:
-    """Median over the epochs of one training of ours."""
-    marks = [time.perf_counter()]
-    make = partial(CompactResNet, classes=classes, image_size=images.shape[-1])
-
-    def after_epoch(row: dict) -> None:
-        marks.append(time.perf_counter())
-
-    train(make, images, labels, TrainConfig(epochs=epochs), seed=0, after_epoch=after_epoch)
-    return float(np.median(np.diff(marks)))
-
-
-def best_seconds(work: Callable[[], object], repeats: int) -> float:
-    """The shortest of several: what the machine can do when nobody disturbs."""
-    times = []
-    for _ in range(repeats + 1):  # the first is for warming up
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
-
-
-def product_rate(dtype: torch.dtype, side: int) -> float:
-    """GFLOP a second of a product of two square matrices."""
-    left, right = (torch.rand(side, side).to(dtype) for _ in range(2))
-    return 2 * side**3 / best_seconds(lambda: left @ right, 7) / 1e9
-
-
-def print_number(what: str, value: float, note: str = "") -> None:
-    places = 3 if value < 1 else 2 if value < 100 else 0
-    print(f"{what:<44} {value:9.{places}f}   {note}".rstrip(), flush=True)
-
-
-def arithmetic(fold: Fold, effort: Effort) -> None:
-    """How much of the processor's speed our training uses."""
-    batch = TrainConfig(epochs=1).batch
-    with seeded(0):
-        net = CompactResNet(classes=fold.classes, image_size=fold.side).to(memory_format=torch.channels_last)
-    images = fold.images[:batch].contiguous(memory_format=torch.channels_last)
-
-    def there_and_back() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16(CPU)):
-            logits = net(images)
-        F.cross_entropy(logits.float(), fold.labels[:batch]).backward()
-
-    with FlopCounterMode(display=False) as counter:
-        there_and_back()
-    gflop = counter.get_total_flops() / 1e9 / len(images)  # an image
-    n_per_class = gflop * len(images) / best_seconds(there_and_back, effort.steps)
-    epoch = seconds_an_epoch(fold.images, fold.labels, classes=fold.classes, epochs=effort.epochs)
-    whole = gflop * (len(fold.labels) // batch) * batch / epoch
-    rates = {kind: product_rate(kind, effort.matrix) for kind in (torch.float32, torch.bfloat16)}
-    used = torch.bfloat16 if fast_bfloat16(CPU) else torch.float32
-    print(f"\nArithmetic of our training in {used} (a multiply-add counts two)")
-    print_number("forward and backward, GFLOP an image", gflop)
-    print_number("training, GFLOP/s", whole, f"{whole / rates[used]:.1%} of the products' rate")
-    print_number("forward and backward alone, GFLOP/s", n_per_class, f"{n_per_class / rates[used]:.1%}")
-    for kind, rate in rates.items():
-        print_number(f"matrix products in {kind}, GFLOP/s", rate, f"{effort.matrix} x {effort.matrix}")
-
-
-ARCHIVE = "cifar10.tar.gz"
-
-
-@dataclass(frozen=True)
-class Many:
-    """Images enough to see how the cost grows."""
-
-    images: np.ndarray  # uint8 (N, S, S, 3), classes mixed
-    labels: np.ndarray  # int64 (N,)
-    classes: int
-    source: str  # where they are from
-
-
-def many_images(data: Dataset, folder: Path | None, count: int) -> Many:
-    """CIFAR-10 from the data folder, or the data set over and over."""
-    images, labels, classes = data.images, data.labels, len(data.classes)
-    source = f"no {ARCHIVE} in the data folder: the data set's own images repeated"
-    if folder is not None and (folder / ARCHIVE).is_file():
-        images, names = read_archive(folder / ARCHIVE)
-        labels, classes, source = np.unique(names, return_inverse=True)[1], 10, "CIFAR-10, ten classes"
-    rows = np.arange(count) * 7919 % len(images)  # a prime step mixes the classes
-    return Many(images[rows], labels[rows], classes, source)
-
-
-def growth(many: Many, fold: Fold, effort: Effort) -> None:
-    """How the cost of our training grows with the number of images, and with their size."""
-    images, labels = as_tensor(many.images), torch.from_numpy(many.labels)
-    print(f"\nCost by number of images ({many.source}, {images.shape[-1]} pixels)")
-    for count, epochs in effort.counts.items():
-        spent = seconds_an_epoch(images[:count], labels[:count], classes=many.classes, epochs=epochs)
-        note = f"{1000 * spent / count:.2f} for a thousand"
-        print_number(f"{count:,} images, seconds an epoch", spent, note)
-    print(f"\nCost by image side ({len(fold.labels)} images)")
-    for side in (16, 32, 64):
-        resized = F.interpolate(fold.images, size=(side, side), mode="bilinear", antialias=True)
-        spent = seconds_an_epoch(resized, fold.labels, classes=fold.classes, epochs=min(3, effort.epochs))
-        note = f"{1e9 * spent / resized.numel():.0f} ns a value"
-        print_number(f"{side} pixels a side, seconds an epoch", spent, note)
-
-
 # --- the script ---------------------------------------------------------------------------------------------
 
 
 def describe_machine() -> None:
-    """One line on the processor, and a warning when it is busy."""
-    name = platform.processor() or platform.machine()
-    if (listing := Path("/proc/cpuinfo")).is_file():
-        lines = listing.read_text().splitlines()
-        name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    bfloat16 = "with" if fast_bfloat16(CPU) else "without"
-    print(
-        f"machine: {name}, {cores} cores, {torch.get_num_threads()} threads, {bfloat16} bfloat16 in hardware; "
-        f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
-    )
+    """What the seconds are of, and how busy it is."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
-    print(f"load of the last minute: {load:.1f}; while other programs run, times are too long")
+    print(
+        f"machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}; load of the last minute: {load:.1f} (if others work, times are too long)"
+    )
 
 
-def open_data(arguments: argparse.Namespace) -> tuple[Dataset, Path | None]:
-    """The training images in their folds as notebook 01 makes them, and the data folder if one was given."""
+def open_data(arguments: argparse.Namespace) -> Dataset:
+    """The training images in their folds as notebook 01 makes them."""
     with tempfile.TemporaryDirectory() as scratch:
         given = arguments.data_dir or os.environ.get("CLOCKODILE_DATA", "")
-        source = "stand_in" if arguments.quick and not given else "auto"  # a smoke test needs no download
-        run = open_run(
-            recipe=arguments.recipe,
-            profile="quick",
-            source=source,
-            data_dir=arguments.data_dir,
-            run_dir=scratch,
-        )
-        data = load_dataset(run).part("train")
-    return data, run.data_dir
+        source = "rendered" if arguments.quick and not given else "auto"  # a smoke test needs no download
+        run = open_run(profile="quick", source=source, data_dir=arguments.data_dir, run_dir=scratch)
+        return load_dataset(run).part("train")
 
 
 def parse(words: list[str] | None) -> argparse.Namespace:
@@ -519,26 +346,17 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--folds", type=int, choices=range(1, 6), default=1, help="held-out folds (default 1)"
     )
-    parser.add_argument("--resnet-epochs", type=int, default=12, help="of every ResNet-18 (default 12)")
     parser.add_argument("--full", action="store_true", help="also our full profile")
-    parser.add_argument(
-        "--peer", choices=("auto", *PEERS, "both", "none"), default="auto", help="whose recipe, too"
-    )
     parser.add_argument("--quick", action="store_true", help="one epoch of 64 images: does every part work?")
     parser.add_argument(
         "--data-dir", default="", help="images (default $CLOCKODILE_DATA, else as the notebooks)"
     )
-    parser.add_argument("--recipe", default=DEFAULT_RECIPE, help="'folder' for class folders of any name")
-    arguments = parser.parse_args(words)
-    if arguments.resnet_epochs < 1:
-        parser.error("--resnet-epochs: give 1 or more")
-    return arguments
+    return parser.parse_args(words)
 
 
-def report(data: Dataset, folder: Path | None, arguments: argparse.Namespace) -> None:
+def report(data: Dataset, arguments: argparse.Namespace) -> None:
     effort = QUICK if arguments.quick else USUAL
     data = data.rows(spread_rows(len(data), effort.images))
-    many = many_images(data, folder, max(effort.counts))
     folds = [make_fold(data, number) for number in range(arguments.folds)]
     kind = f"{data.stamp} images" if data.stamp else "photographs"
     held_out = ", ".join(str(len(fold.unseen[1])) for fold in folds)
@@ -546,8 +364,6 @@ def report(data: Dataset, folder: Path | None, arguments: argparse.Namespace) ->
     print(f"held out: {held_out} of them ({len(folds)} of 5 folds); ± is the 95 % half-width on those")
     print("seconds: training on one fold, asking not counted")
     compare(folds, effort, arguments)
-    arithmetic(folds[0], effort)
-    growth(many, folds[0], effort)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -556,7 +372,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         # the comparison is between ways, not devices
         with patch.object(training, "pick_device", lambda: CPU):
-            report(*open_data(arguments), arguments)
+            report(open_data(arguments), arguments)
     except UserError as error:
         print(f"clockodile: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -7,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_photos import write_photos
-from tiny_cifar10 import write_archive
 
 from clockodile.ambiguous.score_table import SCORES
-from clockodile.core.errors import UserError
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "classify.py"
 TRAININGS = [
@@ -20,15 +19,6 @@ TRAININGS = [
     "ResNet-18 for 32 pixels",
     "ResNet-18 as for 224 pixels",
     "timm's recipe",
-]
-NUMBERS = [
-    "forward and backward, GFLOP an image",
-    "training, GFLOP/s",
-    "forward and backward alone, GFLOP/s",
-    "matrix products in torch.float32",
-    "matrix products in torch.bfloat16",
-    *(f"{count} images, seconds an epoch" for count in (16, 32, 64)),
-    *(f"{side} pixels a side, seconds an epoch" for side in (16, 32, 64)),
 ]
 
 
@@ -50,9 +40,10 @@ def line_of(text: str, start: str) -> str:
 @pytest.mark.slow
 def test_a_quick_run_prints_every_row(tmp_path):
     folder = write_photos(tmp_path / "photos", classes=("clock", "crocodile"))
-    write_archive(folder / "cifar10.tar.gz", each=7)
-    words = [sys.executable, SCRIPT, "--quick", "--full", "--peer", "timm", "--data-dir", folder]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    words = [sys.executable, SCRIPT, "--quick", "--full", "--data-dir", folder]
+    # on a busy machine two threads wait for each other longer than one takes
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, env=alone)
     assert done.returncode == 0, done.stderr
     table, _, rest = done.stdout.partition("Time to the same accuracy")
     for start in TRAININGS:
@@ -61,10 +52,8 @@ def test_a_quick_run_prints_every_row(tmp_path):
     assert line_of(table, "ours, quick profile").split()[-2] == "1.0"  # times itself
     for start in TRAININGS[2:]:
         assert "ours after" in line_of(rest, start) or "not reached by ours" in line_of(rest, start)
-    for start in NUMBERS:
-        assert float(line_of(rest, start)[44:].split()[0]) > 0
     assert "machine: " in table and "torch 2" in table and "48 photographs" in table
-    assert "CIFAR-10, ten classes" in rest and "whole benchmark" in rest
+    assert "whole benchmark" in rest
 
 
 def test_time_spent_watching_is_not_counted(bench, data, monkeypatch):
@@ -100,21 +89,6 @@ def test_a_fold_holds_out_its_own_images_only(bench, data):
 )
 def test_when_an_accuracy_is_reached(bench, accuracies, reached):
     assert bench.epochs_to_reach(accuracies, 0.8) == reached
-
-
-def test_without_the_archive_the_images_are_repeated_and_that_is_said(bench, data, tmp_path):
-    for folder in (None, tmp_path):
-        many = bench.many_images(data, folder, 300)
-        assert many.images.shape == (300, 32, 32, 3) and "repeated" in many.source
-        assert set(many.labels[:16]) == {0, 1}
-
-
-def test_a_missing_library_is_named_with_its_remedy(bench, monkeypatch, capsys):
-    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
-    assert bench.chosen_peers("auto") == ["timm"]
-    assert "pip install fastai" in capsys.readouterr().out
-    with pytest.raises(UserError, match="pip install fastai"):
-        bench.chosen_peers("both")
 
 
 @pytest.mark.slow

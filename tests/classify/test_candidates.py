@@ -9,7 +9,7 @@ from torch import nn
 
 from clockodile.classify import candidates, own_net
 from clockodile.classify.candidates import (
-    CONTENDERS,
+    CANDIDATES,
     Candidate,
     cross_validate,
     fit_estimator,
@@ -29,7 +29,7 @@ from clockodile.learn.backbones import Backbone
 from clockodile.learn.models import CompactResNet
 from clockodile.learn.training import TrainConfig, seeded
 
-REPORTS = [name for name, row in CONTENDERS.items() if row.recipe and "epochs" in row.recipe]
+REPORTS = [name for name, row in CANDIDATES.items() if row.recipe and "epochs" in row.recipe]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class Memory:
 
 
 def numbered(truth) -> tuple[Candidate, Memory]:
-    """A contender that sees of each image only its row number, and what it was asked."""
+    """A candidate that sees of each image only its row number, and what it was asked."""
     memory = Memory(truth)
     return Candidate("memory", "test", lambda images: np.arange(len(images)), memory), memory
 
@@ -142,7 +142,7 @@ def test_two_contenders_never_share_predictions(run, data):
     assert len(memory.asked) == 10
 
 
-# --- the contenders ------------------------------------------------------------------------------------------
+# --- the candidates ------------------------------------------------------------------------------------------
 
 
 def accuracy(data, found) -> float:
@@ -150,8 +150,8 @@ def accuracy(data, found) -> float:
 
 
 def fast(name: str) -> Candidate:
-    """A contender whose training ends in no time."""
-    row = CONTENDERS[name]
+    """A candidate whose training ends in no time."""
+    row = CANDIDATES[name]
     if name not in REPORTS:
         return row
     net, plan = row.fit.args
@@ -173,7 +173,7 @@ def test_each_judges_any_number_of_classes(run, data, name):
 
 
 def test_the_first_report_is_trained_as_its_author_did(data):
-    row = CONTENDERS["report_000"]
+    row = CANDIDATES["three_block_net"]
     rows, labels = row.prepare(data.images), data.labels
     judge, parameters = row.fit(rows[::2], labels[::2], classes=2, image_size=16, seed=0)
     assert (judge(rows[::2]).argmax(1) == labels[::2]).mean() > 0.9 and parameters > 20_000
@@ -185,27 +185,27 @@ def test_what_can_be_learned_is_and_shuffled_labels_give_chance(run, data, name)
     images = data.images.copy()
     images[..., 0] = 60 + 120 * data.labels[:, None, None]  # red or not
     data = replace(data, images=images)
-    assert accuracy(data, cross_validate(run, data, name, CONTENDERS[name], seed=0)) > 0.9
+    assert accuracy(data, cross_validate(run, data, name, CANDIDATES[name], seed=0)) > 0.9
     labels = np.random.default_rng(3).permutation(data.labels)
     shuffled = replace(data, labels=labels, card=data.card | {"fingerprint": "e" * 16})
-    found = cross_validate(run, shuffled, name, CONTENDERS[name], seed=0)
+    found = cross_validate(run, shuffled, name, CANDIDATES[name], seed=0)
     assert 0.3 < accuracy(shuffled, found) < 0.7
 
 
 def test_shapes_are_learned_as_well(run, data):
-    assert accuracy(data, cross_validate(run, data, "hog_svm", CONTENDERS["hog_svm"], seed=0)) > 0.9
+    assert accuracy(data, cross_validate(run, data, "hog_svm", CANDIDATES["hog_svm"], seed=0)) > 0.9
 
 
 def test_a_nearest_neighbour_knows_its_own_and_the_majority_knows_nothing(run, data):
-    found = {name: cross_validate(run, data, name, CONTENDERS[name], seed=0) for name in CHEAP[:3]}
+    found = {name: cross_validate(run, data, name, CANDIDATES[name], seed=0) for name in CHEAP[:3]}
     assert (found["nearest_neighbour"]["train_accuracy"] == 1).all()
     assert accuracy(data, found["majority"]) == 0.5
 
 
 def test_where_luck_plays_no_part_nothing_is_repeated(run, data):
     for name in ("majority", "mean_colour", "nearest_neighbour", "frozen"):
-        both = [cross_validate(run, data, name, CONTENDERS[name], seed=seed)["logits"] for seed in (0, 1)]
-        assert np.array_equal(*both) and not CONTENDERS[name].repeats
+        both = [cross_validate(run, data, name, CANDIDATES[name], seed=seed)["logits"] for seed in (0, 1)]
+        assert np.array_equal(*both) and not CANDIDATES[name].repeats
     name = REPORTS[0]
     both = [cross_validate(run, data, name, fast(name), seed=seed)["logits"] for seed in (0, 1)]
     assert not np.array_equal(*both)
@@ -225,30 +225,30 @@ def test_an_estimator_that_is_never_in_doubt_stays_finite(data):
 
 
 def test_images_that_are_mirrored_look_alike_to_a_frozen_backbone(data):
-    look = CONTENDERS["frozen"].prepare
+    look = CANDIDATES["frozen"].prepare
     assert np.allclose(look(data.images[:5]), look(data.images[:5, :, ::-1].copy()), atol=1e-5)
 
 
 def test_every_row_has_a_name_a_title_and_an_origin_of_its_own():
-    assert len({row.title for row in CONTENDERS.values()}) == len(CONTENDERS)
-    assert all(row.source for row in CONTENDERS.values())
-    assert all("," not in name and name == name.strip() for name in CONTENDERS)
+    assert len({row.title for row in CANDIDATES.values()}) == len(CANDIDATES)
+    assert all(row.source for row in CANDIDATES.values())
+    assert all("," not in name and name == name.strip() for name in CANDIDATES)
 
 
 def test_every_row_but_our_own_net_can_be_fitted_alike():
-    for name, row in CONTENDERS.items():
+    for name, row in CANDIDATES.items():
         if name != "compact":
             inspect.signature(row.fit).bind("rows", "labels", classes=2, image_size=32, seed=0)
 
 
 def test_a_recipe_can_be_kept_and_says_the_plan():
     for name in REPORTS:
-        assert TrainConfig(**CONTENDERS[name].recipe) == CONTENDERS[name].fit.args[1]
+        assert TrainConfig(**CANDIDATES[name].recipe) == CANDIDATES[name].fit.args[1]
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_earlier_nets_get_none_of_our_refinements(name):
-    plan = CONTENDERS[name].fit.args[1]
+    plan = CANDIDATES[name].fit.args[1]
     assert plan.warm_up is None and not plan.mixup and not plan.label_smoothing and not plan.ema_decay
 
 
@@ -257,14 +257,14 @@ def test_earlier_nets_get_none_of_our_refinements(name):
 
 def test_the_profile_picks_the_rows():
     quick, full = (pick_candidates("", slow=not quick) for quick in (True, False))
-    assert full == CONTENDERS and set(quick) < set(full)
+    assert full == CANDIDATES and set(quick) < set(full)
     assert {"majority", "compact", "frozen"} <= set(quick) and all(row.quick for row in quick.values())
 
 
 def test_rows_are_picked_by_name_in_the_order_asked_and_our_own_net_is_always_there():
     assert list(pick_candidates(" hog_svm,  majority ,", slow=False)) == ["hog_svm", "majority", "compact"]
     assert list(pick_candidates("compact,hog_svm,compact", slow=True)) == ["compact", "hog_svm"]
-    assert pick_candidates("fine_tuned", slow=False)["fine_tuned"] is CONTENDERS["fine_tuned"]
+    assert pick_candidates("fine_tuned", slow=False)["fine_tuned"] is CANDIDATES["fine_tuned"]
 
 
 def test_a_backbone_of_torchvision_goes_by_its_name(run, data, monkeypatch):
@@ -299,14 +299,14 @@ def guess(rows, labels, *, classes, image_size, seed):
 def chosen():
     return {
         "guess": Candidate("dice", "test", lambda images: images, guess),
-        "majority": CONTENDERS["majority"],
-        "nearest_neighbour": CONTENDERS["nearest_neighbour"],
+        "majority": CANDIDATES["majority"],
+        "nearest_neighbour": CANDIDATES["nearest_neighbour"],
     }
 
 
 def test_the_table_has_a_row_for_each_contender_seed_and_fold(run, data, chosen):
     told = []
-    table = table_of_runs(run, data, chosen, seeds=[3, 4], tell=told.append)
+    table = table_of_runs(run, data, chosen, seeds=[3, 4], log=told.append)
     schemas.check_schema("classifier_runs.csv", table)
     store.save(run.dir, "classifier_runs.csv", table, {})
     kept = store.load(run.dir, "classifier_runs.csv")
@@ -341,7 +341,7 @@ def test_scores_are_seeds_by_folds(run, data, chosen):
 
 def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
     monkeypatch.setattr(own_net, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
-    chosen = {"compact": CONTENDERS["compact"]}
+    chosen = {"compact": CANDIDATES["compact"]}
     table = table_of_runs(run, data, chosen, seeds=[0, 1], epochs=1)
     schemas.check_schema("classifier_runs.csv", table)
     assert len(table) == 10 and len(list((run.dir / "classifier").glob("*-epochs1.safetensors"))) == 10
@@ -353,7 +353,7 @@ def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
 
 
 def counting(candidate: Candidate) -> tuple[Candidate, list]:
-    """The same contender, and what it was asked to look at."""
+    """The same candidate, and what it was asked to look at."""
     asked = []
     return replace(
         candidate, prepare=lambda images: asked.append(len(images)) or candidate.prepare(images)
@@ -362,14 +362,14 @@ def counting(candidate: Candidate) -> tuple[Candidate, list]:
 
 @pytest.mark.parametrize(("name", "times"), [("frozen", 1), ("mean_colour", 2)])
 def test_what_is_slow_to_compute_is_computed_once_for_all_seeds(run, data, name, times):
-    candidate, asked = counting(CONTENDERS[name])
+    candidate, asked = counting(CANDIDATES[name])
     for seed in (0, 1):
         cross_validate(run, data, name, candidate, seed=seed)
     assert asked == [120] * times
 
 
 def test_what_is_kept_of_an_image_is_never_taken_for_another(run, data):
-    candidate, asked = counting(CONTENDERS["frozen"])
+    candidate, asked = counting(CANDIDATES["frozen"])
     order = np.arange(120)[::-1]
     others = replace(data, card=data.card | {"fingerprint": "e" * 16})
     for some, row in (

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from clockodile.classify import figures_learning as figures
+from clockodile.classify import figures
 
 HISTORIES = [
     {

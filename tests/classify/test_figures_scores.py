@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clockodile.classify.figures_scores import confusion_figure, reliability_figure, results_figure
+from clockodile.classify.figures import confusion_figure, reliability_figure, results_figure
 from clockodile.classify.metrics import reliability_bins
 from clockodile.core.errors import UserError
 from clockodile.core.stats import summary

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 import torch
 
-from clockodile.classify import figures_trust as figures
-from clockodile.classify.corruptions import ORIGINAL
+from clockodile.classify import figures
 from clockodile.classify.explanation import deletion_curve
+from clockodile.classify.robustness import ORIGINAL
 
 pytestmark = pytest.mark.usefixtures("drawn_and_closed")
 

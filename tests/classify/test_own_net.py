@@ -150,7 +150,7 @@ class Attack:
         return images / 2
 
 
-def test_a_hardened_net_is_trained_on_attacked_batches_once(run, data):
+def test_an_adversarially_trained_net_is_trained_on_attacked_batches_once(run, data):
     attack = Attack()
     net = fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2)
     assert attack.batches == 2 and not net.training
@@ -165,7 +165,7 @@ def test_a_hardened_net_is_trained_on_attacked_batches_once(run, data):
 
 
 @pytest.mark.parametrize("change", [{"fold": 1}, {"seed": 1}, {"epsilon": 8}, {"data": dealt_otherwise}])
-def test_a_hardened_net_is_never_taken_for_another(run, data, change):
+def test_an_adversarially_trained_net_is_never_taken_for_another(run, data, change):
     attack = Attack()
     asked = {"fold": 0, "seed": 0, "epsilon": 4, "hook": attack, "epochs": 1}
     fit_adversarially_trained(run, data, **asked)
@@ -176,7 +176,7 @@ def test_a_hardened_net_is_never_taken_for_another(run, data, change):
     assert attack.batches == 2
 
 
-def test_hardened_nets_of_several_strengths_are_kept_side_by_side(run, data):
+def test_adversarially_trained_nets_of_several_strengths_are_kept_side_by_side(run, data):
     attack = Attack()
     for epsilon in (4, 8, 4):
         fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=epsilon, epochs=1)
@@ -502,7 +502,7 @@ def notebook_02(run, data, *, epochs=0, retrain=False):
     asked = {"epochs": epochs, "retrain": retrain}
     for fold in FOLDS:
         fit_fold(run, data, fold, 0, **asked)
-    candidates.table_of_runs(run, data, {"compact": candidates.CONTENDERS["compact"]}, seeds=[0, 1], **asked)
+    candidates.table_of_runs(run, data, {"compact": candidates.CANDIDATES["compact"]}, seeds=[0, 1], **asked)
     ablation.fit_variant(
         run, data, ablation.EVERYTHING, folds=[0], epochs=epochs or 1, seed=0, retrain=retrain
     )

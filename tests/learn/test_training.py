@@ -163,7 +163,7 @@ def test_statistics_of_batch_norm_are_averaged_too_and_the_model_is_left_alone()
 
 def test_without_averaging_the_last_weights_are_returned(sixteen):
     watcher = Watcher()
-    net, _ = train(NET, *sixteen, replace(SHORT, ema_decay=0.0), seed=0, change=watcher)
+    net, _ = train(NET, *sixteen, replace(SHORT, ema_decay=0.0), seed=0, batch_hook=watcher)
     trained = dict(watcher.models[-1].named_parameters())
     assert all(torch.equal(mean, trained[name]) for name, mean in net.named_parameters())
 
@@ -171,7 +171,7 @@ def test_without_averaging_the_last_weights_are_returned(sixteen):
 def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen):
     watchers = Watcher(), Watcher()
     last, mean = (
-        train(NET, *sixteen, replace(SHORT, ema_decay=ema_decay), seed=0, change=watcher)[0]
+        train(NET, *sixteen, replace(SHORT, ema_decay=ema_decay), seed=0, batch_hook=watcher)[0]
         for ema_decay, watcher in zip((0.0, 0.9), watchers, strict=True)
     )
     assert equal(watchers[0].models[-1], watchers[1].models[-1]) and not equal(last, mean)
@@ -305,7 +305,7 @@ def test_what_does_not_fill_a_batch_waits_for_another_epoch(data):
     rows = np.r_[0:20, 60:80]
     images, labels = data.tensor()[rows], torch.from_numpy(data.labels[rows])
     watcher = Watcher()
-    train(NET, images, labels, replace(BARE, epochs=4), seed=0, change=watcher)
+    train(NET, images, labels, replace(BARE, epochs=4), seed=0, batch_hook=watcher)
     assert [len(batch) for batch in watcher.images] == [16] * 8
     seen = [numbers(batch, images) for batch in watcher.images]
     epochs = [seen[index] + seen[index + 1] for index in range(0, 8, 2)]
@@ -317,14 +317,14 @@ def test_what_does_not_fill_a_batch_waits_for_another_epoch(data):
 
 def test_fewer_images_than_a_batch_are_one_step(sixteen):
     watcher = Watcher()
-    train(NET, *sixteen, replace(BARE, epochs=2, batch=100), seed=0, change=watcher)
+    train(NET, *sixteen, replace(BARE, epochs=2, batch=100), seed=0, batch_hook=watcher)
     assert [sorted(numbers(batch, sixteen[0])) for batch in watcher.images] == [list(range(16))] * 2
 
 
 def test_every_epoch_changes_the_images_anew_within_range(sixteen):
     images, labels = sixteen[0][:1].repeat(8, 1, 1, 1), torch.arange(8) % 2
     watcher = Watcher()
-    train(NET, images, labels, TrainConfig(epochs=2, batch=8, mixup=0.3), seed=0, change=watcher)
+    train(NET, images, labels, TrainConfig(epochs=2, batch=8, mixup=0.3), seed=0, batch_hook=watcher)
     seen = torch.cat(watcher.images)
     assert 0 <= seen.min() and seen.max() <= 1
     assert len({tuple(image.flatten().tolist()) for image in seen}) == 16
@@ -334,7 +334,7 @@ def test_mixup_blends_only_if_asked(sixteen):
     images = (torch.arange(16) % 2).float().view(-1, 1, 1, 1).expand(16, 3, 32, 32)  # black and white
     for mixup in (0.0, 1.0):
         watcher = Watcher()
-        train(NET, images, sixteen[1], replace(BARE, mixup=mixup), seed=0, change=watcher)
+        train(NET, images, sixteen[1], replace(BARE, mixup=mixup), seed=0, batch_hook=watcher)
         grey = (watcher.images[0] > 0.01) & (watcher.images[0] < 0.99)
         assert bool(grey.any()) == (mixup > 0)
 
@@ -349,14 +349,14 @@ def test_what_a_change_returns_is_what_is_learned_from(sixteen):
     images, labels = sixteen
     make = partial(NET, whitened=False)  # then it depends on the images only by what each step sees
     black, other = (
-        train(make, some, labels, SHORT, seed=0, change=blacken)[0] for some in (images, 1 - images)
+        train(make, some, labels, SHORT, seed=0, batch_hook=blacken)[0] for some in (images, 1 - images)
     )
     assert equal(black, other)
     assert not equal(black, train(make, images, labels, SHORT, seed=0)[0])
 
 
 def test_a_change_that_changes_nothing_changes_nothing(sixteen):
-    watched, _ = train(NET, *sixteen, SHORT, seed=0, change=Watcher())
+    watched, _ = train(NET, *sixteen, SHORT, seed=0, batch_hook=Watcher())
     assert equal(watched, train(NET, *sixteen, SHORT, seed=0)[0])
 
 
@@ -369,7 +369,7 @@ def test_adversarial_training_sees_attacked_images(sixteen):
         seen.append((attacked - images).abs().max().item())
         return attacked
 
-    net, _ = train(NET, *sixteen, replace(SHORT, epochs=8), seed=0, change=attack)
+    net, _ = train(NET, *sixteen, replace(SHORT, epochs=8), seed=0, batch_hook=attack)
     assert len(seen) == 16 and np.allclose(seen, 8 / 255, atol=1e-4)
     assert not equal(net, train(NET, *sixteen, replace(SHORT, epochs=8), seed=0)[0])
 

@@ -15,13 +15,13 @@ WORDS = {  # of baselines.image_statistics -> word for high, word for low
 }
 
 
-def where(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) -> str:
+def quadrant_name(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) -> str:
     """The corner of an image in words: a class's name, "both" or "neither". evidence: (C,) in [0, 1]."""
     (corner,) = quadrants(evidence[None], pair)
     return {"first": names[pair[0]], "second": names[pair[1]]}.get(corner, str(corner))
 
 
-def told(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) -> str:
+def describe_evidence(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) -> str:
     """How much speaks for each class of the pair: "clock: more than 99.7 % of other things, crocodile: 93 %"."""
     parts = []
     for label in pair:
@@ -31,7 +31,7 @@ def told(evidence: np.ndarray, names: tuple[str, ...], pair: tuple[int, int]) ->
     return f"evidence above that of other things, {', '.join(parts)}"
 
 
-def unusual(ranks: np.ndarray, columns: tuple[str, ...]) -> str:
+def describe_statistics(ranks: np.ndarray, columns: tuple[str, ...]) -> str:
     """What is unusual about an image among those of its class, at most two words. ranks: (len(columns),) in [0, 1]."""
     found = []
     for rank, name in zip(ranks, columns, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clockodile.ambiguous.describe import told, where
+from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import Judge, percentile
 from clockodile.ambiguous.judge import NAME, features_of, judge_from
 from clockodile.ambiguous.scores import both
@@ -41,8 +41,8 @@ class Ranker:
             (
                 float(score),
                 float(fine),
-                where(part, self.classes, self.pair),
-                told(part, self.classes, self.pair),
+                quadrant_name(part, self.classes, self.pair),
+                describe_evidence(part, self.classes, self.pair),
                 json.dumps([np.round(p, 4).tolist(), np.round(part, 4).tolist()]),
             )
             for score, fine, part, p in zip(scores, finer, evidence, probability, strict=True)

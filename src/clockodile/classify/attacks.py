@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clockodile.classify.corruptions import draw_per_image
+from clockodile.classify.robustness import draw_per_image
 from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import check_range
-from clockodile.learn.training import predict
+from clockodile.learn.training import on_fastest_device, predict
 
 Attack = Callable[..., torch.Tensor]  # attack(model, images, labels, epsilon=...) -> images
 LEVELS = 255  # steps of an 8-bit value from black to white
@@ -41,9 +41,9 @@ def loss_gradient(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) 
 
     images: float (N, 3, S, S) in [0, 1]; labels: int64 (N,). Returns the shape, type and device of `images`.
     """
-    device, gradients = next(model.parameters()).device, []
+    gradients = []
     for part, right in zip(images.detach().split(BATCH), labels.split(BATCH), strict=True):
-        with evaluating(model), torch.enable_grad():
+        with on_fastest_device(model) as device, evaluating(model), torch.enable_grad():
             pixels = part.clone().requires_grad_()
             # in float32 the gradient of a very sure answer is rounded off, and a saturated net looks robust
             logits = model(pixels.to(device)).cpu().double()

@@ -20,7 +20,7 @@ RANGE = (
 def log_mean_probability(logits: np.ndarray) -> np.ndarray:
     """Logits of an ensemble: the logarithm of the members' mean probability.
 
-    logits: (S, N, C), one slice a member; returns (N, C), whose softmax is `crossval.mean_probability`.
+    logits: (S, N, C), one slice a member; returns (N, C), whose softmax is the mean of theirs.
     """
     return logsumexp(log_softmax(np.asarray(logits, float), axis=-1), axis=0) - np.log(len(logits))
 

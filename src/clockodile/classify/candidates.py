@@ -20,9 +20,8 @@ from torch import nn
 from torchvision.models import list_models
 
 from clockodile.classify import own_net, report_nets
-from clockodile.classify.baselines import BASELINES
+from clockodile.classify.baselines import BASELINES, hog_features, make_hog_svm
 from clockodile.classify.calibration import fit_temperature
-from clockodile.classify.hog import hog_features, make_hog_svm
 from clockodile.classify.metrics import classification_metrics
 from clockodile.classify.predictor import Predictor
 from clockodile.core import recipes, store
@@ -33,7 +32,7 @@ from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_
 from clockodile.learn.models import count_parameters
 from clockodile.learn.training import TrainConfig, predict, train, train_full_batch
 
-Judge = Callable[
+Predict = Callable[
     [Any], np.ndarray
 ]  # what `prepare` returned for M images -> log-probabilities or logits (M, C)
 
@@ -45,7 +44,7 @@ class Candidate:
     title: str  # how tables call it
     source: str  # the report it is rebuilt from, or what it is
     prepare: Callable[[np.ndarray], Any]  # uint8 (N, S, S, 3) -> N rows; never sees a label
-    fit: Callable[..., tuple[Judge, int]]  # (rows, labels, classes, image_size, seed) -> judge, parameters
+    fit: Callable[..., tuple[Predict, int]]  # (rows, labels, classes, image_size, seed) -> judge, parameters
     quick: bool = False  # compared by every profile, not only by those with slow_candidates
     repeats: bool = True  # with every seed; not when luck plays no part or when one fold takes a minute
     published: str = ""  # what its authors report, in % of their test images
@@ -56,7 +55,7 @@ class Candidate:
 # --- without a net ---------------------------------------------------------------------------------------------
 
 
-def fit_estimator(make, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+def fit_estimator(make, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """A scikit-learn classifier; make(seed) builds it."""
     model = make(seed).fit(rows, labels)
     smallest = np.finfo(
@@ -76,25 +75,25 @@ def baseline(name: str) -> Candidate:
 # --- nets trained from nothing ---------------------------------------------------------------------------------
 
 
-def judge_with(model: nn.Module, *, mirrored: bool = False) -> tuple[Judge, int]:
+def predict_with(model: nn.Module, *, mirrored: bool = False) -> tuple[Predict, int]:
     """A trained net as a judge, and its number of parameters."""
     return lambda seen: predict(model, seen, mirrored=mirrored).numpy(), count_parameters(model)
 
 
-def fit_first_report(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+def fit_first_report(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """Report 000: Adam on all images at once, 100 steps."""
     make = partial(report_nets.ThreeBlockNet, classes=classes, image_size=image_size)
     model, _ = train_full_batch(make, rows, torch.from_numpy(labels), seed=seed, epochs=100)
-    return judge_with(model)
+    return predict_with(model)
 
 
 def fit_net(
     net, plan: TrainConfig, rows, labels, *, classes: int, image_size: int, seed: int
-) -> tuple[Judge, int]:
+) -> tuple[Predict, int]:
     """A net trained batch by batch."""
     make = partial(net, classes=classes, image_size=image_size)
     model, _ = train(make, rows, torch.from_numpy(labels), plan, seed=seed)
-    return judge_with(model)
+    return predict_with(model)
 
 
 def of_report(net, number: str, title: str, published: str, *, repeats: bool = True, **settings) -> Candidate:
@@ -132,16 +131,16 @@ def backbone_features(
     return extract_features(network, as_tensor(images)).numpy()
 
 
-def fit_on_features(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+def fit_on_features(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """Logistic regression on features; counted are the weights that were trained."""
     probe: Probe = fit_probe(torch.from_numpy(rows), torch.from_numpy(labels), classes=classes)
     return lambda seen: probe(torch.from_numpy(seen)).numpy(), probe.weight.numel() + probe.bias.numel()
 
 
-def fit_fine_tuned(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Judge, int]:
+def fit_fine_tuned(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """All weights of EfficientNet-Lite0 trained on, at 96 pixels."""
     model, _ = fine_tune(load_backbone, rows, torch.from_numpy(labels), classes=classes, seed=seed)
-    return judge_with(model, mirrored=True)
+    return predict_with(model, mirrored=True)
 
 
 def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Candidate:
@@ -158,14 +157,14 @@ def frozen(name: str, *, side: int = PROBE_SIDE, quick: bool = False) -> Candida
     )
 
 
-CONTENDERS: dict[str, Candidate] = {
+CANDIDATES: dict[str, Candidate] = {
     "majority": baseline("majority class"),
     "mean_colour": baseline("mean colour + logistic regression"),
     "nearest_neighbour": baseline("nearest neighbour in pixels"),
     "hog_svm": Candidate(
         "HOG + SVM", "classic", hog_features, partial(fit_estimator, make_hog_svm), quick=True
     ),
-    "report_001_shallow": of_report(
+    "shallow_net": of_report(
         report_nets.ShallowNet,
         "001",
         "four dense layers",
@@ -173,10 +172,10 @@ CONTENDERS: dict[str, Candidate] = {
         epochs=40,
         augmentations=("flip", "crop"),
     ),
-    "report_000": Candidate(
+    "three_block_net": Candidate(
         "three conv blocks", "report 000", as_tensor, fit_first_report, repeats=False, published="84.4-87.2"
     ),
-    "report_001_conv": of_report(
+    "five_conv_net": of_report(
         report_nets.FiveConvNet,
         "001",
         "five conv layers",
@@ -185,7 +184,7 @@ CONTENDERS: dict[str, Candidate] = {
         augmentations=("flip", "crop"),
         repeats=False,
     ),
-    "report_002": of_report(
+    "seven_block_net": of_report(
         report_nets.SevenBlockNet,
         "002",
         "seven blocks",
@@ -194,7 +193,7 @@ CONTENDERS: dict[str, Candidate] = {
         augmentations=("noise", "blur", "colour"),
         repeats=False,
     ),
-    "report_004": of_report(
+    "two_conv_block_net": of_report(
         report_nets.TwoConvBlockNet,
         "004",
         "two-conv blocks",
@@ -221,11 +220,11 @@ def pick_candidates(names: str, *, slow: bool) -> dict[str, Candidate]:
     """
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     if not chosen:
-        return {name: row for name, row in CONTENDERS.items() if row.quick or slow}
+        return {name: row for name, row in CANDIDATES.items() if row.quick or slow}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
-    zoo[DEFAULT_BACKBONE] = CONTENDERS["frozen"]
+    zoo[DEFAULT_BACKBONE] = CANDIDATES["frozen"]
     return {
-        name: recipes.pick("model", name, zoo | CONTENDERS) for name in dict.fromkeys([*chosen, "compact"])
+        name: recipes.pick("model", name, zoo | CANDIDATES) for name in dict.fromkeys([*chosen, "compact"])
     }
 
 
@@ -233,14 +232,14 @@ def pick_candidates(names: str, *, slow: bool) -> dict[str, Candidate]:
 
 
 def prepared(run: Run, data: Dataset, name: str, candidate: Candidate) -> tuple[Any, float]:
-    """What a contender sees of all images, and the seconds it took; kept in the run folder when that is long."""
+    """What a candidate sees of all images, and the seconds it took; kept in the run folder when that is long."""
 
     def make() -> dict[str, Any]:
         start = time.perf_counter()
         rows = candidate.prepare(data.images)
         return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
 
-    config = {"contender": name, "recipe": candidate.recipe, "folds": data.folds_key}
+    config = {"candidate": name, "recipe": candidate.recipe, "folds": data.folds_key}
     kept = (
         store.cached(run.dir, f"features/{name}.npz", config, make, depends=(candidate.prepare,))
         if candidate.slow
@@ -256,7 +255,7 @@ def cross_validate(
 
     data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
     """
-    config = {"contender": name, "recipe": candidate.recipe, "seed": seed}
+    config = {"candidate": name, "recipe": candidate.recipe, "seed": seed}
     config["folds"] = data.folds_key
 
     def make() -> dict[str, np.ndarray]:
@@ -267,7 +266,7 @@ def cross_validate(
         for fold in folds:
             known, unseen = data.fold != fold, data.fold == fold
             start = time.perf_counter()
-            judge, parameters = candidate.fit(
+            predict_logits, parameters = candidate.fit(
                 rows[known],
                 data.labels[known],
                 classes=len(data.classes),
@@ -275,8 +274,8 @@ def cross_validate(
                 seed=seed * len(folds) + fold,
             )
             seconds.append(time.perf_counter() - start + preparing)
-            logits[unseen] = judge(rows[unseen])
-            accuracy.append((judge(rows[known]).argmax(1) == data.labels[known]).mean())
+            logits[unseen] = predict_logits(rows[unseen])
+            accuracy.append((predict_logits(rows[known]).argmax(1) == data.labels[known]).mean())
         return {
             "logits": logits,
             "train_accuracy": np.array(accuracy),
@@ -298,12 +297,12 @@ def table_of_runs(
     seeds: list[int],
     epochs: int = 0,
     retrain: bool = False,
-    tell: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """classifier_runs.csv: a row for each contender, seed and fold, in [0, 1] where not said otherwise.
+    """classifier_runs.csv: a row for each candidate, seed and fold, in [0, 1] where not said otherwise.
 
     One that is not repeated gets the first seed only. epochs: of our own net, see own_net.fit_fold.
-    tell: is given a line for each contender and seed.
+    log: is given a line for each candidate and seed.
     """
     rows = []
     for name, candidate in chosen.items():
@@ -315,9 +314,9 @@ def table_of_runs(
             about = {"model": name, "title": candidate.title, "source": candidate.source, "seed": seed}
             measured = list(measure_folds(data, found))
             rows += [about | row for row in measured]
-            if tell is not None:
+            if log is not None:
                 accuracy = np.mean([row["accuracy"] for row in measured])
-                tell(f"{candidate.title}, seed {seed}: {100 * accuracy:.1f} %")
+                log(f"{candidate.title}, seed {seed}: {100 * accuracy:.1f} %")
     return pd.DataFrame(rows)
 
 
@@ -338,7 +337,7 @@ def measure_folds(data: Dataset, found: dict[str, np.ndarray]) -> Iterable[dict]
 
 
 def scores(runs: pd.DataFrame, model: str, measure: str = "accuracy") -> np.ndarray:
-    """One measure of one contender, (seeds, folds). runs: as from table_of_runs."""
+    """One measure of one candidate, (seeds, folds). runs: as from table_of_runs."""
     return runs[runs["model"] == model].pivot(index="seed", columns="fold", values=measure).to_numpy()
 
 
@@ -347,8 +346,8 @@ def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:
 
     Its recorded accuracy and its temperature come from the five folds' probes on images they did not see.
     """
-    found = cross_validate(run, data, "frozen", CONTENDERS["frozen"], seed=seed)
-    features = torch.from_numpy(prepared(run, data, "frozen", CONTENDERS["frozen"])[0])
+    found = cross_validate(run, data, "frozen", CANDIDATES["frozen"], seed=seed)
+    features = torch.from_numpy(prepared(run, data, "frozen", CANDIDATES["frozen"])[0])
     probe = fit_probe(features, torch.from_numpy(data.labels), classes=len(data.classes))
     return Predictor(
         name=f"EfficientNet-Lite0 at {PROBE_SIDE} pixels, frozen, with a linear probe",

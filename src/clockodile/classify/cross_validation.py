@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: every image judged by nets that never saw it nor a near-duplicate of it."""
+"""Out-of-fold predictions: what nets say of images that they never saw, and which known ones look alike to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from clockodile.data.dataset import Dataset
@@ -77,7 +78,21 @@ def evaluate_held_out(
     }
 
 
-def mean_probability(logits: np.ndarray) -> np.ndarray:
-    """Class probabilities averaged over seeds. logits: (S, N, C); returns (N, C), rows sum to 1."""
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    return (shifted / shifted.sum(-1, keepdims=True)).mean(0)
+@torch.no_grad()
+def nearest_known(nets: list[nn.Module], data: Dataset, rows: np.ndarray, *, count: int = 4) -> np.ndarray:
+    """The training images nearest to some images in the features of the net that did not see these.
+
+    nets: one a fold, net k trained on all folds but k; rows: int (M,) numbers of images in `data`. Returns row numbers
+    int (M, count), the nearest first, by the angle between feature vectors.
+    """
+    images, found = data.tensor(), np.empty((len(rows), count), np.int64)
+    for fold, net in enumerate(nets):
+        asked = data.fold[rows] == fold
+        if asked.any():
+            known = np.flatnonzero(data.fold != fold)
+            search = NearestNeighbors(n_neighbors=count, metric="cosine").fit(
+                net.features(images[known]).numpy()
+            )
+            nearest = search.kneighbors(net.features(images[rows[asked]]).numpy(), return_distance=False)
+            found[asked] = known[nearest]
+    return found

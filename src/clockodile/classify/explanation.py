@@ -16,10 +16,10 @@ from captum.attr import IntegratedGradients, LayerGradCam, Saliency
 from scipy.stats import rankdata
 from torch import nn
 
-from clockodile.classify.corruptions import draw_per_image, mean_colour
+from clockodile.classify.robustness import draw_per_image, mean_colour
 from clockodile.core.errors import UserError
 from clockodile.core.stats import NORMAL_95, wilson_interval
-from clockodile.learn.training import predict, seeded
+from clockodile.learn.training import on_fastest_device, predict, seeded
 
 SALIENCY_METHODS = {  # name -> as people write it
     "gradient": "gradient",
@@ -53,13 +53,10 @@ def saliency_maps(
     model.eval()
     if method == "grad_cam" and layer is None:
         layer = last_map_layer(model)
-    device = next(model.parameters()).device
-    maps = torch.cat(
-        [
-            attribute(model, part.detach().to(device).requires_grad_(), target.to(device), method, layer)
-            for part, target in zip(images.split(BATCH), targets.split(BATCH), strict=True)
-        ]
-    )
+    parts = zip(images.detach().split(BATCH), targets.split(BATCH), strict=True)
+    with on_fastest_device(model) as device:
+        asked = ((part.to(device).requires_grad_(), target.to(device)) for part, target in parts)
+        maps = torch.cat([attribute(model, part, target, method, layer) for part, target in asked])
     return maps / maps.amax((1, 2), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
 
 
@@ -133,23 +130,6 @@ def rank_correlation(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
     return (centred[0] * centred[1]).sum(1) / np.where(size > 0, size, 1)
 
 
-def sanity_check(
-    model: nn.Module,
-    randomised_model: nn.Module,
-    images: torch.Tensor,
-    targets: torch.Tensor,
-    *,
-    method: str = "gradient",
-) -> np.ndarray:
-    """How alike the maps of a trained net and of its `randomised_copy` are: rank correlation (N,), -1..1.
-
-    Near 0: the map shows what was learned. High: it shows the picture (Adebayo et al. 2018). What counts as high tells
-    the same number for a second trained net in place of the randomised one.
-    """
-    maps = [saliency_maps(net, images, targets, method=method) for net in (model, randomised_model)]
-    return rank_correlation(*maps)
-
-
 def sanity_table(
     model: nn.Module,
     others: dict[str, nn.Module],
@@ -158,7 +138,10 @@ def sanity_table(
     *,
     methods: Iterable[str] = SALIENCY_METHODS,
 ) -> pd.DataFrame:
-    """Mean `sanity_check` with its 95 % interval: columns method, compared_with, correlation, low, high.
+    """How alike the maps of a trained net and of others are: mean rank correlation, -1..1, with its 95 % interval.
+
+    Near 0 for a `randomised_copy`: the maps show what was learned. High: they show the picture (Adebayo et al. 2018).
+    What counts as high tells a second trained net. Columns method, compared_with, correlation, low, high.
 
     others: what to compare with, such as {"weights drawn anew": ..., "a second trained net": ...}.
     """

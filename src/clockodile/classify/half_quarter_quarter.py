@@ -21,7 +21,7 @@ def net_for(data: Dataset) -> partial:
     return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
 
 
-FILE = "report_000_predictions.npz"  # out of fold, for notebook 03
+FILE = "three_block_predictions.npz"  # out of fold, for notebook 03
 
 
 def fit_three_block_net(
@@ -45,10 +45,10 @@ def fit_three_block_net(
         measured = {name: evaluate(model, *part) for name, part in parts.items()}
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 
-    config = {"net": "report_000", "seed": seed, "epochs": epochs}
+    config = {"net": "three_block", "seed": seed, "epochs": epochs}
     # the very images of the training half: a net must never be taken for another half, whose test images it has seen
     config["half"] = store.fingerprint(data.images[split["train"]], data.labels[split["train"]])
-    name = f"classifier/report_000-seed{seed}-epochs{epochs}"
+    name = f"classifier/three_block_net-seed{seed}-epochs{epochs}"
     fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
     model = net_for(data)()
     model.load_state_dict(fitted.state)
@@ -62,7 +62,7 @@ def out_of_fold(
 
     epochs: 0 for the profile's; None for whatever is stored, or the profile's.
     """
-    config = {"net": "report_000", "folds": data.folds_key}
+    config = {"net": "three_block", "folds": data.folds_key}
     config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
     asked = config | {"epochs": epochs or run.profile.classifier_epochs}
 

@@ -24,7 +24,7 @@ from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.learn.models import CompactResNet, count_parameters
-from clockodile.learn.training import Change, TrainConfig, evaluate, predict, train
+from clockodile.learn.training import BatchHook, TrainConfig, evaluate, predict, train
 
 SHIPPED = "predictor-compact.safetensors"  # among the package's weights
 FILE = "oof_predictions.npz"  # out of fold, for notebook 03
@@ -238,7 +238,7 @@ def fit_adversarially_trained(
     fold: int,
     seed: int,
     *,
-    hook: Change,
+    hook: BatchHook,
     epsilon: float,
     epochs: int = 0,
     retrain: bool = False,
@@ -250,16 +250,16 @@ def fit_adversarially_trained(
     known = torch.from_numpy(data.fold != fold)
     images, labels = data.tensor(), torch.from_numpy(data.labels)
     plan = plan_for(run, epochs=epochs or run.profile.adversarial_epochs)
-    config = {"net": "hardened", "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
+    config = {"net": "adversarially_trained", "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
     attack = getattr(hook, "func", hook)  # of a partial, what it calls
     config["hook"] = getattr(attack, "__name__", type(attack).__name__)
     config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
 
     def fit() -> tuple[dict, dict]:
-        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, change=hook)
+        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, batch_hook=hook)
         return model.state_dict(), {"history": history.to_dict("list")}
 
-    name = f"classifier/hardened-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
+    name = f"classifier/adversarial-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
     fitted = store.fit_or_load(
         name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, depends=(attack,)
     )

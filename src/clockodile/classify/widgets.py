@@ -8,7 +8,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 from IPython.display import display
 
-from clockodile.classify.figures_learning import training_curves
+from clockodile.classify.figures import training_curves
 from clockodile.core.workspace import someone_is_watching
 from clockodile.show.widgets import picture
 

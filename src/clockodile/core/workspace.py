@@ -47,6 +47,16 @@ def pick_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def ask_for_determinism() -> None:
+    """On a CUDA device, have torch take algorithms that give the same numbers every time, where there are such.
+
+    Where there are none it warns. Runs on a processor are the same every time without being asked to.
+    """
+    if pick_device().type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
 def someone_is_watching() -> bool:
     """True in a notebook that a person has open; headless runs and tests set CLOCKODILE_HEADLESS."""
     return not os.environ.get("CLOCKODILE_HEADLESS")
@@ -132,5 +142,6 @@ def open_run(
     place = (
         Path(run_dir).expanduser().resolve() if run_dir else default_run_dir(picked, profile_picked, folder)
     )
+    ask_for_determinism()
     begin_run()
     return Run(place, picked, profile_picked, seed, source, folder, names_of_pair(pair))

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clockodile.classify.figures_trust import LINES, QUIET
+from clockodile.classify.figures import LINES, QUIET
 from clockodile.hybrids.psychometrics import Psychometric
 from clockodile.hybrids.quiz import RatingSession
 from clockodile.show.pictures import Row, picture_rows, shorten

@@ -113,13 +113,13 @@ class Backbone(nn.Module):
 
 @torch.no_grad()
 def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = CHUNK) -> torch.Tensor:
-    """Features (N, D) on the CPU of images (N, 3, S, S) in [0, 1], in evaluation mode and on the fastest device."""
-    home, device = backbone.mean.device, pick_device()
+    """Features (N, D) on the CPU of images (N, 3, S, S) in [0, 1], in evaluation mode and on the fastest device.
+
+    There the backbone stays: moving it takes longer than looking at a few images.
+    """
+    device = pick_device()
     backbone.eval().to(device, memory_format=torch.channels_last)
-    try:
-        return torch.cat([backbone.features(part.to(device)).cpu() for part in images.split(batch)])
-    finally:
-        backbone.to(home)
+    return torch.cat([backbone.features(part.to(device)).cpu() for part in images.split(batch)])
 
 
 # --- by name ------------------------------------------------------------------------------------------------

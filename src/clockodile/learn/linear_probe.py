@@ -1,15 +1,14 @@
-"""Classifiers on top of a pretrained backbone: its own ImageNet classes, a linear probe, or all of it trained on."""
+"""Classifiers on top of a pretrained backbone: a linear probe, or all of it trained on."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-import torchvision
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import nn
@@ -17,8 +16,8 @@ from torch import nn
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import augment
-from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, load_with_last_layer
-from clockodile.learn.training import fast_bfloat16, predict, seeded
+from clockodile.learn.backbones import Backbone
+from clockodile.learn.training import fast_bfloat16, seeded
 
 HEAD_RATE = 10  # the new head learns faster than the backbone, which is already good
 
@@ -43,44 +42,6 @@ class ProbedBackbone(nn.Module):
     def freeze(self) -> None:
         """Never to be trained again, see Backbone.freeze; it can no longer be saved."""
         self.backbone.freeze()
-
-
-# --- zero-shot: the classes it was trained for --------------------------------------------------------------
-
-
-def imagenet_labels() -> tuple[str, ...]:
-    """The names of the 1,000 ImageNet classes, in the order of the logits."""
-    return tuple(torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"])
-
-
-def load_imagenet_classifier(
-    name: str = DEFAULT_BACKBONE, *, side: int | None = None, mirror: bool = False
-) -> ProbedBackbone:
-    """A pretrained network with its own last layer: logits (N, 1000). See backbones.load_backbone.
-
-    Raises UserError as that does, and for SqueezeNet, whose last layer needs more than pooled features.
-    """
-    backbone, last = load_with_last_layer(name, side=side, mirror=mirror)
-    if last is None:
-        raise UserError(f"{name} has no classes to be used without training; take {DEFAULT_BACKBONE}")
-    return ProbedBackbone(backbone, last).eval()
-
-
-def imagenet_probabilities(classifier: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Probabilities (N, 1000) of the ImageNet classes, rows sum to 1; classifier: from load_imagenet_classifier."""
-    return predict(classifier, images).softmax(1)
-
-
-def zero_shot_logits(
-    classifier: nn.Module, images: torch.Tensor, indices_per_class: Sequence[Sequence[int]]
-) -> torch.Tensor:
-    """Logits (N, C) without any training: the logarithm of each class's summed ImageNet probabilities.
-
-    indices_per_class: for each of our C classes its ImageNet indices, such as [[409, 530, 892], [49, 50]]. Their
-    softmax is the share of a class among all C; their exponential is at most 1 and near 0 for what is none of them.
-    """
-    logs = predict(classifier, images).log_softmax(1)
-    return torch.stack([logs[:, list(indices)].logsumexp(1) for indices in indices_per_class], 1)
 
 
 # --- linear probe -------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from torch import nn
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import augment, mixup
 
-Change = Callable[[nn.Module, torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
+BatchHook = Callable[[nn.Module, torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,20 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def on_fastest_device(model: nn.Module) -> Iterator[torch.device]:
+    """The model on the device of pick_device while inside; afterwards it is back where it was."""
+    home, device = next(model.parameters()).device, pick_device()
+    if home.type == device.type:
+        yield home
+        return
+    model.to(device)
+    try:
+        yield device
+    finally:
+        model.to(home)
 
 
 # --- all images in every step ----------------------------------------------------------------------------------
@@ -126,13 +140,13 @@ def train(
     *,
     seed: int,
     validation: tuple[torch.Tensor, torch.Tensor] | None = None,
-    change: Change | None = None,
+    batch_hook: BatchHook | None = None,
     after_epoch: Callable[[dict], None] | None = None,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Fit a classifier by AdamW on random batches, each augmented anew.
 
-    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,); change(model, images, labels, generator): an attack on
-    each batch, for adversarial training; after_epoch: is given each row of the history, to draw or print it.
+    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,); batch_hook(model, images, labels, generator): an attack
+    on each batch, for adversarial training; after_epoch: is given each row of the history, to draw or print it.
     Validation images are watched, never used. Returns the averaged model on the CPU in evaluation mode, and one row an
     epoch: epoch, learning_rate, loss and accuracy on the augmented batches (and validation_loss, validation_accuracy).
     """
@@ -165,7 +179,9 @@ def train(
                 for group in optimiser.param_groups:
                     group["lr"] = plan.learning_rate * share
                 chosen = order[index * plan.batch : (index + 1) * plan.batch].to(device)
-                sums += take_step(model, optimiser, images[chosen], targets[chosen], plan, generator, change)
+                sums += take_step(
+                    model, optimiser, images[chosen], targets[chosen], plan, generator, batch_hook
+                )
                 averaged.update()
             row = {"epoch": epoch, "learning_rate": plan.learning_rate * share}
             row |= dict(zip(("loss", "accuracy"), (sums / per_epoch).tolist(), strict=True))
@@ -179,13 +195,13 @@ def train(
 
 
 def take_step(
-    model, optimiser, images, targets, plan: TrainConfig, generator, change: Change | None
+    model, optimiser, images, targets, plan: TrainConfig, generator, batch_hook: BatchHook | None
 ) -> torch.Tensor:
     """One step of training on a batch; targets: class probabilities (B, C). Returns loss and accuracy, (2,)."""
     images = augment(images, plan.augmentations, generator)
     images, targets = mixup(images, targets, generator, concentration=plan.mixup)
-    if change is not None:
-        images = change(model, images, targets.argmax(1), generator)
+    if batch_hook is not None:
+        images = batch_hook(model, images, targets.argmax(1), generator)
     images = images.contiguous(memory_format=torch.channels_last)
     # products of 16-bit numbers, sums in 32: three times faster where the processor has them, no less accurate
     with torch.autocast(images.device.type, torch.bfloat16, enabled=fast_bfloat16(images.device)):
@@ -221,13 +237,13 @@ def fast_bfloat16(device: torch.device) -> bool:
 def predict(
     model: nn.Module, images: torch.Tensor, *, batch: int = 1000, mirrored: bool = False
 ) -> torch.Tensor:
-    """Logits (N, C) on the CPU for images (N, 3, S, S) in [0, 1], in evaluation mode.
+    """Logits (N, C) on the CPU for images (N, 3, S, S) in [0, 1], in evaluation mode, by the fastest device.
 
     mirrored: also ask about the mirrored image, and return log of the mean of both probabilities.
     """
     model.eval()
-    device = next(model.parameters()).device
-    logits = torch.cat([model(part.to(device)).cpu() for part in images.split(batch)])
+    with on_fastest_device(model) as device:
+        logits = torch.cat([model(part.to(device)).cpu() for part in images.split(batch)])
     if not mirrored:
         return logits
     other = predict(model, images.flip(3), batch=batch)

@@ -9,8 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from clockodile.ambiguous import plane_widget
-from clockodile.ambiguous.plane_widget import as_link, browse_corners, browse_plane, pointing_page
+from clockodile.ambiguous import widgets as plane
+from clockodile.ambiguous.widgets import as_link, browse_corners, browse_plane, pointing_page
 from clockodile.show.plots import short_id
 
 
@@ -90,7 +90,7 @@ def test_large_pictures_are_shrunk_and_many_are_thinned(data, judged, monkeypatc
     large = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     held = PIL.Image.open(io.BytesIO(base64.b64decode(as_link(large).partition(",")[2])))
     assert held.size == (64, 64)
-    monkeypatch.setattr(plane_widget, "MOST", 50)
+    monkeypatch.setattr(plane, "MOST", 50)
     assert len(parts(pointing_page(data, judged, (0, 1)), "image")) == 40
 
 
