@@ -15,6 +15,8 @@ from clockodile.app.parameters import COMMON, Parameter, convert, parse_assignme
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES, Recipe
 
+# of predict and rank
+SCHEDULER = "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
 TYPES = {"seed": "int"}  # of the common parameters; the others are texts
 
 
@@ -160,11 +162,11 @@ def predict_options(parser: argparse.ArgumentParser) -> None:
     run_or_image = (
         "RUN, a folder that `clockodile run` made, then images or folders of images, with all inside"
     )
-    run_or_pretrained(
-        parser, "RUN IMAGES", run_or_image, "the best nets that come", "IMAGES... [--csv FILE] [--json]"
-    )
+    usage = "IMAGES... [--csv FILE] [--json] [--scheduler ADDRESS]"
+    run_or_pretrained(parser, "RUN IMAGES", run_or_image, "the best nets that come", usage)
     add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
     add("--json", action="store_true", help="print one JSON object instead, refused files included")
+    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -175,7 +177,13 @@ def predict(args: argparse.Namespace) -> int:
     """
     from clockodile.app.predict import predict_command
 
-    return predict_command(args.paths, pretrained=args.pretrained, csv_file=args.csv, json=args.json)
+    return predict_command(
+        args.paths,
+        pretrained=args.pretrained,
+        csv_file=args.csv,
+        json=args.json,
+        scheduler=args.scheduler,
+    )
 
 
 # --- clockodile rank ---------------------------------------------------------------------------------------
@@ -185,11 +193,11 @@ def rank_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile rank`."""
     parser.epilog = (
         "Ends with 0 when every image was ranked, 1 when some were refused (each is named on stderr), 2 when none "
-        "could be judged or an argument is wrong. A ranking that was interrupted goes on where it was."
+        "could be judged or an argument is wrong. After an interruption the same command goes on where it was."
     )
     add = parser.add_argument
     run_or_folder = "RUN, a run folder; then the folder of images to rank"
-    usage = "FOLDER [--top K] [--csv FILE] [--html FILE]"
+    usage = "FOLDER [--top K] [--csv FILE] [--html FILE] [--scheduler ADDRESS]"
     run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
     add(
         "--top",
@@ -200,6 +208,7 @@ def rank_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
     add("--html", metavar="FILE", help="write a page with the first K images in it")
+    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
 
 
 def positive(text: str) -> int:
@@ -215,7 +224,12 @@ def rank(args: argparse.Namespace) -> int:
     from clockodile.app.rank import rank_command
 
     return rank_command(
-        args.paths, pretrained=args.pretrained, count=args.top, csv_file=args.csv, html_file=args.html
+        args.paths,
+        pretrained=args.pretrained,
+        count=args.top,
+        csv_file=args.csv,
+        html_file=args.html,
+        scheduler=args.scheduler,
     )
 
 

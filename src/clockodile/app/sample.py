@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from clockodile.ambiguous import judge
-from clockodile.app.predict import is_run, tell_on_stderr
+from clockodile.app.predict import is_run, log
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile, get_recipe
@@ -87,12 +87,12 @@ def sample_command(
         if own != before:
             note(folder, record, {name for name in own if (folder / name).exists()}, finished=False)
         kept = min(written, count)
-        tell_on_stderr(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {folder}")
+        log(f"clockodile: stopped; {kept} of {count} pictures are finished and kept in {folder}")
         return 130
     for name in before - set(files):  # what an earlier call left beyond these
         (folder / Path(name).name).unlink(missing_ok=True)
     note(folder, record, files, finished=True)
-    tell_on_stderr(f"{count} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {folder}")
+    log(f"{count} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {folder}")
     return 0
 
 
@@ -107,7 +107,7 @@ def drawn(
         yield dict(zip(some, pictures, strict=True))
         first += list(pictures[: ON_SHEET - len(first)])
         if len(names) > PART:
-            tell_on_stderr(f"{at + len(some)} of {len(names)}")
+            log(f"{at + len(some)} of {len(names)}")
     sheets = {SHEET: enlarged(image_sheet(np.stack(first), min(8, len(first))))}
     if grid:
         sheets[GRID] = enlarged(grid_of(make, range(seed, seed + min(len(names), GRID_ROWS))))
