@@ -11,10 +11,10 @@ from made_photos import striped_and_dotted
 from PIL import Image
 
 from clockodile.app import batch
-from clockodile.app.batch import Table, judge_all, judge_part, make_job, open_table
+from clockodile.app.batch import Job, Table, check_seen, judge_all, judge_part, make_job, open_table
 from clockodile.app.predict import load_rows
 from clockodile.classify.predictions import RowPredictor
-from clockodile.classify.predictor import Predictor
+from clockodile.classify.predictor import Predictor, save_predictor
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import Recipe
@@ -226,8 +226,16 @@ def test_no_dask_and_no_scheduler_are_one_line(monkeypatch):
     os.close(table.handle)
 
 
+def test_workers_that_do_not_see_the_files_are_no_refusals():
+    paint(["a.png"])
+    gone = ["-1", "-1", "no such file or directory", ""]
+    check_seen(["b.png"], [gone])  # gone for everybody
+    with pytest.raises(UserError, match="a worker does not see a.png"):
+        check_seen(["b.png", "a.png"], [gone, gone])
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
     """Two worker processes; one is killed in the middle of the work. The result is that of one process alone."""
     distributed = pytest.importorskip("distributed")
@@ -238,10 +246,11 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         Image.fromarray(image).save(files[-1])
     Path("photos/7.png").write_text("x")
     save_predictor(Path("nets.safetensors"), nets())
-    job, model = make_job(load_rows, tmp_path / "nets.safetensors"), RowPredictor(nets())
+    job, model = make_job(load_rows, tmp_path / "nets.safetensors"), load_rows(tmp_path / "nets.safetensors")
     alone = Table(Path("alone.csv"), files, model.columns)
     judge_all(job, model, alone, log=print)
     together = Table(Path("together.csv"), files, model.columns)
+    empty = Table(Path("empty.csv"), files, model.columns)
     append, killed = Table.append, []
 
     def kill_one_then_append(table, numbers, rows):
@@ -250,7 +259,7 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
             os.kill(killed[0], signal.SIGKILL)
         append(table, numbers, rows)
 
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         pids = client.run(os.getpid)
         monkeypatch.setattr(Table, "append", kill_one_then_append)
@@ -258,6 +267,9 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
             job, None, together, scheduler=cluster.scheduler_address, log=print
         )  # no model: workers load theirs
         after = client.run(os.getpid)
+        elsewhere = Job(load_rows, ("/nowhere/nets.safetensors",), job.key)
+        with pytest.raises(UserError, match="/nowhere/nets.safetensors: no such file.*every worker needs"):
+            judge_all(elsewhere, None, empty, scheduler=cluster.scheduler_address, log=print)
     assert len(set(pids.values())) == 2 and killed and killed[0] not in after.values()
     names = Counter(
         line.split(b",")[0].decode() for line in Path("together.csv").read_bytes().splitlines()[1:]

@@ -329,7 +329,12 @@ def collected(client, paths: Sequence[str], future, log: Log) -> list[list[str]]
             f"the cluster failed at {paths[0]} and the {len(paths) - 1} files after it ({why}); scheduler and workers "
             f"need this version of clockodile and memory for it; {AGAIN}"
         ) from error
+    check_seen(paths, rows)
+    return rows
+
+
+def check_seen(paths: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Raise UserError when a file that is here was not there for a worker: nothing would be judged at all."""
     for path, row in zip(paths, rows, strict=True):
         if row[0] == "-1" and os.path.exists(path):
             raise UserError(f"a worker does not see {path}; put the images where all machines see them")
-    return rows
