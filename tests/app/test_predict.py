@@ -1,7 +1,9 @@
 import csv
+import errno
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -180,10 +182,43 @@ def test_an_unfinished_table_leaves_the_old_one(capsys, monkeypatch):
     def stopped(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "judge", stopped)
+    monkeypatch.setattr(module, "judge_all", stopped)
     code, out, err = predict(capsys, "run", "photos", "--csv", "out.csv")
-    assert code == 130 and out == "" and "nothing was written" in err
+    assert code == 130 and out == "" and err.splitlines()[-1].startswith("clockodile: stopped")
     assert Path("out.csv").read_text() == "old"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:  # closing it writes what is left, as Python does at its end
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(["predict", "run", "photos", "--csv", "-"]) == 0
+
+
+def test_a_full_disk_behind_stdout_is_one_line(capsys, monkeypatch):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(["predict", "run", "photos", "--json"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "clockodile: stdout: no space left on device"
+
+
+def test_nothing_for_people_gets_into_a_table_when_stderr_is_closed(capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", None)
+        assert cli.main(["predict", "run", "photos", "--csv", "-"]) == 0
+    assert capsys.readouterr().out.startswith("path,predicted")
+
+
+def test_a_full_disk_names_the_file(capsys, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "atomic", full)
+    code, out, err = predict(capsys, "run", "photos", "--csv", "out.csv")
+    assert code == 2 and err.splitlines()[-1].startswith("clockodile: out.csv: no space left on device")
 
 
 # --- which predictor ---------------------------------------------------------------------------------------

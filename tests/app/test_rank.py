@@ -1,16 +1,16 @@
 import csv
 import os
-import sqlite3
-from contextlib import closing
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from tiny_nets import Brightness
 
-from clockodile.app import cli, rank_pages, rank_store, ranker
+from clockodile.app import batch, cli, rank_page
+from clockodile.app import rank as module
 from clockodile.classify import predictor as predictors
 from clockodile.classify.predictor import Predictor, save_predictor
 from clockodile.core import store
@@ -32,13 +32,14 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setitem(predictors.ARCHITECTURES, "compact", Brightness)
+    monkeypatch.setattr(batch, "PART", 2)  # fewer files than that are not kept
     asked.clear()
 
-    def features_of(images):
+    def features_of(images, network):
         asked.append(len(images))
         return images.mean((1, 2)) / 255
 
-    monkeypatch.setattr(ranker, "features_of", features_of)
+    monkeypatch.setattr(module, "features_of", features_of)
 
     def judge():
         weight = torch.tensor([[[1.0, 0, 0], [0, 0, 1.0]]])
@@ -46,7 +47,7 @@ def place(tmp_path, monkeypatch):
         state = {"weight": weight, "bias": torch.zeros(1, 2), "background": others}
         return state, {"classes": ["red", "blue"], "pair": [0, 1], "image_size": 8, "note": "made for a test"}
 
-    store.fit_or_load("judge", {}, "f", judge, run_dir=tmp_path / "run")
+    store.fit_or_load("judge", {"judge": "colours"}, "f", judge, run_dir=tmp_path / "run")
     nets = Predictor("brightness", ("red", "blue"), 8, [Brightness()], kind="compact")
     save_predictor(tmp_path / "run/classifier/predictor-compact.safetensors", nets)
     for name, colour in PHOTOS.items():
@@ -99,6 +100,22 @@ def test_the_page_holds_the_pictures_and_escapes_names(capsys):
     assert page.count("data:image/png;base64,") == 3 and "&lt;b&gt;.png" in page and "<b>.png" not in page
 
 
+def test_the_page_says_what_it_shows(capsys):
+    paint("photos/a:b %.png", (255, 0, 255))
+    Path("pages").mkdir()
+    assert rank(capsys, "run", "photos", "--html", "pages/page.html", "--top", "4")[0] == 0
+    page = Path("pages/page.html").read_text()
+    assert (
+        "first 4 of 5 images; 1 of 5" in page
+        and "0.90" in page
+        and "colours" in page
+        and "made for a test" in page
+    )
+    assert "only blue" in page and page.count('alt="photos/') == 4
+    for link in re.findall('href="([^"]*)"', page):
+        assert Path("pages", unquote(link)).is_file()
+
+
 def test_images_are_judged_once_and_again_when_they_change(capsys):
     rank(capsys, "run", "photos")
     assert sum(asked) == 4
@@ -111,22 +128,21 @@ def test_images_are_judged_once_and_again_when_they_change(capsys):
 
 
 def test_an_interrupted_ranking_goes_on(capsys, monkeypatch):
-    monkeypatch.setattr(rank_store, "BATCH", 2)
     whole = rank(capsys, "run", "photos", "--csv", "-")[1]
-    for path in Path("run/ranking").iterdir():
+    for path in Path("run/judged").iterdir():
         path.unlink()
     asked.clear()
-    real = ranker.features_of
+    real = module.features_of
 
-    def interrupted(images):
+    def interrupted(images, network):
         if asked:
             raise KeyboardInterrupt
-        return real(images)
+        return real(images, network)
 
-    monkeypatch.setattr(ranker, "features_of", interrupted)
+    monkeypatch.setattr(module, "features_of", interrupted)
     code, out, err = rank(capsys, "run", "photos", "--csv", "-")
-    assert code == 130 and not out and "stopped after 2" in err
-    monkeypatch.setattr(ranker, "features_of", real)
+    assert code == 130 and not out and err.splitlines()[-1].startswith("clockodile: stopped")
+    monkeypatch.setattr(module, "features_of", real)
     asked.clear()
     assert rank(capsys, "run", "photos", "--csv", "-")[1] == whole and sum(asked) == 2
 
@@ -158,39 +174,14 @@ def test_equal_scores_keep_their_order_when_some_are_known(capsys):
     assert rank(capsys, "run", "same", "--csv", "-")[1] == before
 
 
-def test_a_store_that_another_ranking_holds_is_left_alone(capsys, monkeypatch):
-    rank(capsys, "run", "photos")
-    (path,) = Path("run/ranking").iterdir()
-    real = sqlite3.connect
-    monkeypatch.setattr(rank_store.sqlite3, "connect", lambda path: real(path, timeout=0.1))
-    with closing(real(path)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        code, _, err = rank(capsys, "run", "photos")
-        other.rollback()
-        assert code == 2 and "locked" in err and err.count("\n") == 2  # the judge's note comes first
-        assert other.execute("SELECT COUNT(*) FROM images").fetchone() == (4,)
-
-
 def test_a_picture_that_went_away_meanwhile_is_blank_on_the_page(capsys, monkeypatch):
-    monkeypatch.setattr(rank_pages, "read_image", rejected)
+    monkeypatch.setattr(rank_page, "read_image", rejected)
     assert rank(capsys, "run", "photos", "--html", "page.html")[0] == 0
     assert Path("page.html").read_text().count("data:image/png;base64,") == 4
 
 
 def rejected(path, size):
     raise InvalidImage("gone")
-
-
-def test_progress_counts_only_what_had_to_be_judged():
-    assert rank_store.progress(600, 500, 700, 60) == "600 of 700 images, about 1 min left"
-    assert rank_store.progress(50, 50, 700, 9) == "50 of 700 images"
-
-
-def test_a_damaged_store_is_begun_anew(capsys):
-    before = rank(capsys, "run", "photos", "--csv", "-")[1]
-    (store,) = Path("run/ranking").iterdir()
-    store.write_bytes(b"no database at all" * 100)
-    assert rank(capsys, "run", "photos", "--csv", "-")[:2] == (0, before)
 
 
 def test_a_name_that_is_no_text(capsys):
@@ -206,10 +197,10 @@ def test_what_came_with_the_package_ranks_without_a_run(capsys, place, monkeypat
     (place / "weights").mkdir()
     for name in ("judge.safetensors", "classifier/predictor-compact.safetensors"):
         (place / "run" / name).rename(place / "weights" / Path(name).name)
-    monkeypatch.setattr(ranker, "shipped_weights", lambda: place / "weights")
+    monkeypatch.setattr(module, "shipped_weights", lambda: place / "weights")
     code, out, err = rank(capsys, "--pretrained", "photos")
     assert code == 0 and "sub/p.png" in out.splitlines()[0]
-    assert list((place / "cache").rglob("*.sqlite"))
+    assert list((place / "cache").rglob("judged/*.csv"))
 
 
 @pytest.mark.parametrize(
@@ -238,16 +229,47 @@ def test_a_run_without_a_judge_says_what_makes_one(capsys):
     assert code == 2 and "--only 03" in err
 
 
+@pytest.mark.parametrize(
+    ("changes", "about"),
+    [
+        ({"bias": torch.full((1, 2), torch.nan)}, {}),
+        ({"weight": torch.full((1, 2, 3), torch.inf)}, {}),
+        ({"background": torch.rand(100, 2).flip(0)}, {}),
+        ({"bias": torch.zeros(2)}, {}),
+        ({}, {"image_size": 0}),
+        ({}, {"pair": [0, 2]}),
+        ({}, {"pair": None}),
+        ({}, {"note": ...}),  # ...: the entry is missing
+    ],
+)
+def test_a_judge_that_cannot_be_right_is_refused(capsys, changes, about):
+    fitted = store.read_checkpoint(Path("run/judge.safetensors"))
+    metrics = {name: value for name, value in (fitted.metrics | about).items() if value is not ...}
+    Path("run/judge.safetensors").unlink()
+    store.fit_or_load(
+        "judge", fitted.config, "f", lambda: (fitted.state | changes, metrics), run_dir=Path("run")
+    )
+    code, out, err = rank(capsys, "run", "photos")
+    assert (
+        code == 2 and not out and err.count("\n") == 1 and "judge.safetensors" in err and "02 and 03" in err
+    )
+
+
+def test_a_cut_off_judge_is_refused(capsys):
+    path = Path("run/judge.safetensors")
+    path.write_bytes(path.read_bytes()[:-5])
+    code, _, err = rank(capsys, "run", "photos")
+    assert code == 2 and "judge.safetensors is damaged" in err
+
+
+def test_where_nothing_can_be_kept_the_images_are_ranked_all_the_same(capsys):
+    Path("run/judged").write_text("a file is in the way, as a folder without the right to write would be")
+    code, out, err = rank(capsys, "run", "photos")
+    assert code == 0 and "NOTE: run/judged" in err and "begins again" in err and "sub/p.png" in out
+
+
 def test_a_judge_of_other_classes_is_refused(capsys):
     nets = Predictor("other", ("cat", "dog"), 8, [Brightness()], kind="compact")
     save_predictor(Path("run/classifier/predictor-compact.safetensors"), nets)
     code, _, err = rank(capsys, "run", "photos")
     assert code == 2 and "different classes" in err
-
-
-def test_the_store_can_be_read_by_others(capsys):
-    rank(capsys, "run", "photos")
-    (store,) = Path("run/ranking").iterdir()
-    with sqlite3.connect(store) as opened:
-        assert opened.execute("SELECT COUNT(*) FROM images").fetchone() == (4,)
-    assert np.isclose(opened.execute("SELECT MAX(score) FROM images").fetchone()[0], 200 / 255, atol=0.01)

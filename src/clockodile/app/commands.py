@@ -15,6 +15,11 @@ from clockodile.app.progress import print_stderr, write_stdout
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES
 
+# of predict and rank
+SCHEDULER = (
+    "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
+)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -147,11 +152,11 @@ def predict_options(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     run_or_image = "RUN, a folder that `clockodile run` made; then images or folders of images"
-    run_or_pretrained(
-        parser, "RUN IMAGES", run_or_image, "the best nets that come", "IMAGES... [--csv FILE] [--json]"
-    )
+    usage = "IMAGES... [--csv FILE] [--json] [--scheduler ADDRESS]"
+    run_or_pretrained(parser, "RUN IMAGES", run_or_image, "the best nets that come", usage)
     add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
     add("--json", action="store_true", help="print one JSON object instead, refused files included")
+    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -162,7 +167,13 @@ def predict(args: argparse.Namespace) -> int:
     """
     from clockodile.app.predict import predict_command
 
-    return predict_command(args.paths, pretrained=args.pretrained, csv_file=args.csv, json=args.json)
+    return predict_command(
+        args.paths,
+        pretrained=args.pretrained,
+        csv_file=args.csv,
+        json=args.json,
+        scheduler=args.scheduler,
+    )
 
 
 # --- clockodile rank ---------------------------------------------------------------------------------------
@@ -172,16 +183,17 @@ def rank_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile rank`."""
     parser.epilog = (
         "Ends with 0 when every image was ranked, 1 when some were refused (each is named on stderr), 2 when none "
-        "could be judged or an argument is wrong. A ranking that was interrupted goes on where it was."
+        "could be judged or an argument is wrong. After an interruption the same command goes on where it was."
     )
     add = parser.add_argument
     run_or_folder = "RUN, a run folder; then the folder of images to rank"
-    usage = "FOLDER [--top K] [--csv FILE] [--html FILE]"
+    usage = "FOLDER [--top K] [--csv FILE] [--html FILE] [--scheduler ADDRESS]"
     run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
     shown = "how many to show (default 24); the table holds all"
     add("--top", metavar="K", type=at_least(1), default=24, help=shown)
     add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
     add("--html", metavar="FILE", help="write a page with the first K images in it")
+    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
 
 
 def rank(args: argparse.Namespace) -> int:
@@ -189,7 +201,12 @@ def rank(args: argparse.Namespace) -> int:
     from clockodile.app.rank import rank_command
 
     return rank_command(
-        args.paths, pretrained=args.pretrained, count=args.top, csv_file=args.csv, html_file=args.html
+        args.paths,
+        pretrained=args.pretrained,
+        count=args.top,
+        csv_file=args.csv,
+        html_file=args.html,
+        scheduler=args.scheduler,
     )
 
 

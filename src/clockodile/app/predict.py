@@ -6,14 +6,17 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from clockodile.classify.predictions import as_csv, as_json, as_table, judge, summary
+from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
+from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary
 from clockodile.classify.predictor import Predictor, load_predictor, read_record
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError, os_reason
 from clockodile.core.store import shipped_weights
+from clockodile.core.workspace import cache_dir
 from clockodile.data.collection import FileNote
 from clockodile.data.scan import SUFFIXES, printable, scan_folder
 
@@ -23,59 +26,103 @@ PREDICTORS = "predictor-*.safetensors"
 SILENT = ("hidden", "left by", "link to a folder")
 NO_IMAGE_NAME = ("not an image type (", "made by this program")  # in a folder: passed over, and no failure
 
-Tell = Callable[[str], None]
 
-
-def predict_command(given: Sequence[str], *, pretrained: bool, csv_file: str | None, json: bool) -> int:
+def predict_command(
+    given: Sequence[str], *, pretrained: bool, csv_file: str | None, json: bool, scheduler: str = ""
+) -> int:
     """Do what the command line asks. given: RUN (unless `pretrained`), then images or folders, as written.
 
-    Prints the result on stdout and everything else on stderr. Returns 0, or 1 when images were refused, or 130
-    after Ctrl-C. Raises UserError for a wrong argument or when no image could be judged.
+    Prints the result on stdout and everything else on stderr. Returns 0, or 1 when images were refused. Raises
+    UserError for a wrong argument or when no image could be judged, KeyboardInterrupt after Ctrl-C.
     """
-    tell = tell_on_stderr
     check_words(given, pretrained=pretrained, csv_file=csv_file, json=json)
-    files, notes = find_images(given if pretrained else given[1:])
-    tell_passed_over([note for note in notes if note.reason.startswith(NO_IMAGE_NAME)], tell)
-    refused = [note for note in notes if not note.reason.startswith(NO_IMAGE_NAME)]
-    folder = shipped_weights() if pretrained else Path(given[0], "classifier")
-    path, predictor = find_best(folder, tell=tell)
+    files, refused = find_images(given if pretrained else given[1:])
+    path, predictor = find_best(shipped_weights() if pretrained else Path(given[0], "classifier"), log=log)
     origin = path.name if pretrained else str(path)
-    tell(f"using {origin}: {describe(predictor)}")
-    try:
-        verdicts = judge(predictor, files, origin=origin, refused=refused, tell=tell)
-    except KeyboardInterrupt:
-        tell("clockodile: stopped; nothing was written")
-        return 130
-    for note in verdicts.refused:
-        tell(f"refused: {printable(note.path)}: {note.reason}")
-    if json:
-        say(as_json(verdicts))
-    if not verdicts.paths:
-        raise UserError(f"no image could be judged; {len(verdicts.refused)} refused")
-    if csv_file and csv_file != "-":
-        with atomic(Path(csv_file)) as temporary:
-            temporary.write_bytes(as_csv(verdicts).encode("utf-8", "backslashreplace"))
-        tell(f"written: {csv_file}")
-    elif not json:
-        say(as_csv(verdicts) if csv_file else as_table(verdicts))
-    tell(summary(verdicts))
-    return 1 if verdicts.refused else 0
+    log(f"using {origin}: {describe(predictor)}")
+    job, model = make_job(load_rows, path), RowPredictor(predictor)
+    with open_table(working_folder(given, pretrained), job, given, files, model.columns, log) as table:
+        judge_all(job, model, table, scheduler=scheduler, log=log)
+        refused = log_refused(table, refused)
+
+        def rows() -> Iterator[tuple[str, str, list[float]]]:
+            for name, why, (predicted, *shares) in table.rows():
+                if not why:
+                    yield name, predicted, [float(share) for share in shares]
+
+        predictions = Predictions(predictor, origin, rows, tuple(refused))
+        if json:
+            write_stdout(as_json(predictions))
+        check_judged(table, refused)
+        if csv_file and csv_file != "-":
+            write_file(csv_file, as_csv(predictions))
+        elif not json:
+            write_stdout(as_csv(predictions) if csv_file else as_table(predictions))
+        log(summary(predictions))
+    return 1 if refused else 0
 
 
-def tell_on_stderr(line: str) -> None:
-    """One line for people."""
-    print(line, file=sys.stderr, flush=True)
+def load_rows(path: Path) -> RowPredictor:
+    """What a worker loads."""
+    return RowPredictor(load_predictor(path))
 
 
-def say(text: str) -> None:
-    """The result, on stdout; a reader that has seen enough (`| head`) is no error."""
+# --- what both commands say and write ----------------------------------------------------------------------
+
+
+def log(line: str) -> None:
+    """One line for people, on stderr; a stderr that is closed or full is no reason to stop."""
+    if sys.stderr is not None:  # None: closed, and print would write into the result on stdout
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+
+
+def write_stdout(texts: Iterable[str]) -> None:
+    """The result, on stdout; a reader that has seen enough (`| head`) is no error. Raises UserError for a full disk."""
+    if sys.stdout is None:
+        return
     if hasattr(sys.stdout, "reconfigure"):  # a file's name may have letters the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.stdout.write(text)
+        sys.stdout.writelines(texts)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
+        if not isinstance(error, BrokenPipeError):
+            raise UserError(f"stdout: {os_reason(error)}") from error
+
+
+def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashreplace") -> None:
+    """A result's file, whole or not at all. errors: what becomes of names that are no text.
+
+    Raises UserError when it cannot be written.
+    """
+    try:
+        with atomic(Path(target)) as temporary:
+            with open(temporary, "w", encoding="utf-8", errors=errors, newline="") as file:
+                file.writelines(texts)
+    except OSError as error:
+        raise UserError(f"{target}: {os_reason(error)}; nothing was written there") from error
+    log(f"written: {target}")
+
+
+def log_refused(table: Table, refused: Sequence[FileNote]) -> list[FileNote]:
+    """Name every file that was refused before or while judging; returns all of them."""
+    notes = [*refused, *(FileNote(path, why) for path, why, _ in table.rows() if why)]
+    for note in notes:
+        log(f"refused: {printable(note.path)}: {note.reason}")
+    return notes
+
+
+def check_judged(table: Table, refused: Sequence[FileNote]) -> None:
+    """Raise UserError when no image at all was judged."""
+    if all(why for _, why, _ in table.rows()):
+        raise UserError(f"no image could be judged; {len(refused)} refused")
+
+
+def working_folder(given: Sequence[str], pretrained: bool) -> Path:
+    """Where the working table of a command lies."""
+    return (cache_dir() if pretrained else Path(given[0])) / "judged"
 
 
 # --- what was asked for ------------------------------------------------------------------------------------
@@ -133,10 +180,10 @@ def check_run(run: str) -> None:
 # --- the predictor -----------------------------------------------------------------------------------------
 
 
-def find_best(folder: Path, *, tell: Tell, kinds: Sequence[str] = ()) -> tuple[Path, Predictor]:
+def find_best(folder: Path, *, log: Log, kinds: Sequence[str] = ()) -> tuple[Path, Predictor]:
     """The predictor in a folder with the best recorded accuracy, of those that load; and its file.
 
-    tell: is given a line for each that does not load; kinds: only these, by default all. Raises UserError when none
+    log: is given a line for each that does not load; kinds: only these, by default all. Raises UserError when none
     loads.
     """
     records = {}
@@ -144,7 +191,7 @@ def find_best(folder: Path, *, tell: Tell, kinds: Sequence[str] = ()) -> tuple[P
         try:
             record = read_record(path)
         except UserError as error:
-            tell(f"not usable: {error}")
+            log(f"not usable: {error}")
             continue
         if not kinds or record["kind"] in kinds:
             records[path] = record
@@ -152,7 +199,7 @@ def find_best(folder: Path, *, tell: Tell, kinds: Sequence[str] = ()) -> tuple[P
         try:
             return path, load_predictor(path)
         except UserError as error:
-            tell(f"not usable: {error}")
+            log(f"not usable: {error}")
     raise UserError(
         f"{folder} holds no usable predictor; `clockodile run` trains one, then give its run folder"
     )
@@ -171,10 +218,10 @@ def describe(predictor: Predictor) -> str:
 
 
 def find_images(given: Sequence[str]) -> tuple[list[str], list[FileNote]]:
-    """Image files named or found in folders, in natural order inside each; and a note for every other file.
+    """Image files named or found in folders, in natural order inside each; and those refused by their names.
 
-    A file that is reached twice counts once. Raises UserError for a path that does not exist or a folder
-    without any image.
+    A file that is reached twice counts once; what is no image by its name is passed over in a folder, in one line.
+    Raises UserError for a path that does not exist or a folder without any image.
     """
     files, notes = {}, {}
     for text in given:
@@ -186,11 +233,15 @@ def find_images(given: Sequence[str]) -> tuple[list[str], list[FileNote]]:
         for path in inside:
             files.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
         notes |= dict.fromkeys(said)
-    return list(files.values()), list(notes)
+    names = [printable(note.path) for note in notes if note.reason.startswith(NO_IMAGE_NAME)]
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        log(f"passed over, no images by their names: {', '.join(names[:3])}{more}")
+    return list(files.values()), [note for note in notes if not note.reason.startswith(NO_IMAGE_NAME)]
 
 
 def look_into(folder: str) -> tuple[list[str], list[FileNote]]:
-    """Image files in a folder and those inside it, and notes worth telling. Raises UserError when it has none."""
+    """Image files in a folder and those inside it, and notes worth a line. Raises UserError when it has none."""
     files, notes = scan_folder(Path(folder))
     said = [
         FileNote(os.path.normpath(os.path.join(folder, note.path)), note.reason)
@@ -200,11 +251,3 @@ def look_into(folder: str) -> tuple[list[str], list[FileNote]]:
     if not files and all(note.reason.startswith(NO_IMAGE_NAME) for note in said):
         raise UserError(f"there is no image in the folder {folder}")
     return [str(path) for path in files], said
-
-
-def tell_passed_over(notes: Sequence[FileNote], tell: Tell) -> None:
-    """One line about the files in folders that are no images by their names."""
-    names = [printable(note.path) for note in notes]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    if names:
-        tell(f"passed over, no images by their names: {', '.join(names[:3])}{more}")

@@ -1,92 +1,109 @@
-"""`clockodile rank`: every image of a folder, however many, in the order of how much it looks like both classes."""
+"""`clockodile rank`: every image of a folder, however many, in the order of how much it looks like both classes.
+
+What is judged is kept in a working table (app.batch) in the run folder, or in the cache with --pretrained; the sorted
+table and the page are written whole at the end.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from clockodile.ambiguous.describe import describe_evidence, quadrant_name
+from clockodile.ambiguous.evidence import Judge, percentile
+from clockodile.ambiguous.judge import NAME, features_of, judge_from
+from clockodile.ambiguous.scores import both
+from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
 from clockodile.app.predict import (
-    NO_IMAGE_NAME,
-    Tell,
+    check_judged,
     check_run,
     check_target,
+    find_best,
     find_images,
     is_run,
-    say,
-    tell_on_stderr,
-    tell_passed_over,
+    log,
+    log_refused,
+    working_folder,
+    write_file,
+    write_stdout,
 )
-from clockodile.app.rank_pages import csv_lines, page
-from clockodile.app.rank_store import count_judged, judge_all, open_store, ranked, unreadable
-from clockodile.app.ranker import Ranker, load_ranker
-from clockodile.core.atomic_files import atomic
+from clockodile.app.rank_page import Row, corner, page
+from clockodile.classify.predictions import csv_line
+from clockodile.classify.predictor import Predictor, load_predictor
 from clockodile.core.errors import UserError
-from clockodile.core.workspace import cache_dir
-from clockodile.data.collection import FileNote
+from clockodile.core.store import read_checkpoint, shipped_weights
 from clockodile.data.scan import printable
 
 
+@dataclass(frozen=True)
+class Ranker:
+    """Everything that judges an image: the frozen network with its probes, and the classifier."""
+
+    judge: Judge
+    predictor: Predictor
+    network: str  # the frozen network's name
+    pair: tuple[int, int]  # class numbers
+    note: str  # what users must be told
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side."""
+        return self.predictor.image_size
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what `rows` returns; log_odds, the smaller ones of the pair, tell equal scores apart."""
+        numbers = (f"{kind}_{name}" for kind in ("p", "evidence") for name in self.predictor.classes)
+        return ("score", "log_odds", "quadrant", "reason", *numbers)
+
+    def rows(self, images: np.ndarray) -> list[list[str]]:
+        """The columns of uint8 images (N, S, S, 3)."""
+        odds = self.judge.scores(features_of(images, self.network))
+        evidence = percentile(odds, self.judge.background)
+        probability = self.predictor.probabilities(images)
+        scores, finer, names = both(evidence, self.pair), both(odds, self.pair), self.predictor.classes
+        return [
+            [
+                *(repr(float(score)), repr(float(fine))),
+                *(quadrant_name(part, names, self.pair), describe_evidence(part, names, self.pair)),
+                *(f"{value:.4f}" for value in (*p, *part)),
+            ]
+            for score, fine, part, p in zip(scores, finer, evidence, probability, strict=True)
+        ]
+
+
 def rank_command(
-    given: Sequence[str], *, pretrained: bool, count: int, csv_file: str | None, html_file: str | None
-) -> int:
-    """Do what the command line asks. given: RUN (unless `pretrained`), then folders or images, as written.
-
-    Returns 0, or 1 when images were refused, or 130 after Ctrl-C. Raises UserError for a wrong argument or when no
-    image could be judged.
-    """
-    tell = tell_on_stderr
-    check_words(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
-    ranker = load_ranker(None if pretrained else Path(given[0]), tell=tell)
-    files, notes = find_images(given if pretrained else given[1:])
-    tell_passed_over([note for note in notes if note.reason.startswith(NO_IMAGE_NAME)], tell)
-    refused = [note for note in notes if not note.reason.startswith(NO_IMAGE_NAME)]
-    if ranker.note:
-        tell(f"NOTE: {ranker.note}")
-    place = (cache_dir() if pretrained else Path(given[0])) / "ranking"
-    place.mkdir(parents=True, exist_ok=True)
-    asked = json.dumps([os.path.realpath(path) for path in (given if pretrained else given[1:])])
-    name = hashlib.sha256((ranker.key + asked).encode()).hexdigest()[:12]
-    path = place / f"{name}.sqlite"
-    try:
-        return rank_into(path, ranker, files, refused, count, csv_file, html_file, tell)
-    except sqlite3.Error as error:
-        raise UserError(
-            f"{path}: {error}; wait for another ranking of this folder, free some space, or delete the file"
-        ) from error
-
-
-def rank_into(
-    path: Path,
-    ranker: Ranker,
-    files: Sequence[str],
-    refused: list[FileNote],
+    given: Sequence[str],
+    *,
+    pretrained: bool,
     count: int,
     csv_file: str | None,
     html_file: str | None,
-    tell: Tell,
+    scheduler: str = "",
 ) -> int:
-    """Judge what the database at `path` does not know yet, and write what was asked for. Returns the exit code."""
-    with closing(open_store(path)) as store:
-        try:
-            judge_all(ranker, files, store, tell)
-        except KeyboardInterrupt:
-            tell(
-                f"clockodile: stopped after {count_judged(store)} images; the same command goes on from there"
-            )
-            return 130
-        refused += unreadable(store)
-        for note in refused:
-            tell(f"refused: {printable(note.path)}: {note.reason}")
-        judged = count_judged(store)
-        if not judged:
-            raise UserError(f"no image could be judged; {len(refused)} refused")
-        write(ranker, store, count, csv_file, html_file, tell)
-    tell(f"{judged} ranked" + (f"; {len(refused)} refused" if refused else ""))
+    """Do what the command line asks. given: RUN (unless `pretrained`), then folders or images, as written.
+
+    Returns 0, or 1 when images were refused. Raises UserError for a wrong argument or when no image could be judged,
+    KeyboardInterrupt after Ctrl-C.
+    """
+    check_words(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
+    paths = find_weights(None if pretrained else Path(given[0]), log=log)
+    ranker = load_ranker(*paths)
+    files, refused = find_images(given if pretrained else given[1:])
+    if ranker.note:
+        log(f"NOTE: {ranker.note}")
+    job = make_job(load_ranker, *paths)
+    with open_table(working_folder(given, pretrained), job, given, files, ranker.columns, log) as table:
+        judge_all(job, ranker, table, scheduler=scheduler, log=log)
+        refused = log_refused(table, refused)
+        check_judged(table, refused)
+        order = ranking(table)
+        write(ranker, table, order, count, csv_file, html_file)
+    log(f"{len(order)} ranked" + (f"; {len(refused)} refused" if refused else ""))
     return 1 if refused else 0
 
 
@@ -108,29 +125,94 @@ def check_words(
             raise UserError(f"--csv and --html both want {html_file}; give two names")
 
 
+# --- what judges -----------------------------------------------------------------------------------------------
+
+
+def find_weights(run_dir: Path | None, *, log: Log) -> tuple[Path, Path]:
+    """The judge and the best small classifier of a run, or those that come with the package for None.
+
+    Raises UserError when the run has no judge: notebook 03 makes it.
+    """
+    folder = shipped_weights() if run_dir is None else run_dir
+    path = folder / f"{NAME}.safetensors"
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing; `clockodile run --only 03 --out {folder}` makes it, with that run's options"
+        )
+    classifiers = folder if run_dir is None else folder / "classifier"
+    return path, find_best(classifiers, log=log, kinds=("compact",))[0]
+
+
+def load_ranker(path: Path, classifier: Path) -> Ranker:
+    """The judge and the classifier in two files. Raises UserError for damaged ones and for two that do not fit."""
+    again = "run notebooks 02 and 03 again"
+    fitted, predictor = read_checkpoint(path), load_predictor(classifier)
+    try:
+        about, judge = fitted.metrics, judge_from(fitted)
+        classes, size, pair = tuple(about["classes"]), about["image_size"], tuple(about["pair"])
+        notes, network = (predictor.note, about["note"]), fitted.config["judge"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} is of another version of clockodile ({error}); {again}") from error
+    if classes != predictor.classes or size != predictor.image_size:
+        raise UserError(f"{path} and {classifier} are of different classes or image sizes; {again}")
+    if len(pair) != 2 or not set(pair) <= set(range(len(classes))) or not sound(judge, len(classes)):
+        raise UserError(f"{path} is damaged: its numbers make no judge; delete it and {again}")
+    return Ranker(judge, predictor, network, pair, "; ".join(note for note in notes if note))
+
+
+def sound(judge: Judge, classes: int) -> bool:
+    """Whether the numbers of a judge can be right: finite, of the right shapes, the background sorted."""
+    weight, bias, background = judge.weight, judge.bias, judge.background
+    shaped = (
+        weight.ndim == 3 and bias.shape == weight.shape[:2] and background.shape == (len(background), classes)
+    )
+    finite = all(np.isfinite(part).all() for part in (weight, bias, background))
+    return shaped and finite and bias.shape[1] == classes and bool((np.diff(background, axis=0) >= 0).all())
+
+
+# --- what is written -------------------------------------------------------------------------------------------
+
+
+def ranking(table: Table) -> np.ndarray:
+    """Numbers of the judged files, the highest score first; equal ones by their log-odds, then as they were given."""
+    keys = np.full((2, len(table.files)), -np.inf)
+    judged = np.flatnonzero(table.place >= 0)
+    for number, (_, why, values) in zip(judged, table.rows(), strict=True):
+        if not why:
+            keys[:, number] = float(values[0]), float(values[1])
+    order = np.lexsort((-keys[1], -keys[0]))  # stable
+    return order[: np.isfinite(keys[0]).sum()]
+
+
 def write(
     ranker: Ranker,
-    store: sqlite3.Connection,
+    table: Table,
+    order: np.ndarray,
     count: int,
     csv_file: str | None,
     html_file: str | None,
-    tell: Tell,
 ) -> None:
     """The table, the page, and the first lines on stdout when no table is asked for there."""
     if csv_file == "-":
-        for line in csv_lines(ranker, store):
-            say(line)
+        write_stdout(csv_lines(ranker, table, order))
     elif csv_file:
-        with atomic(Path(csv_file)) as temporary, open(temporary, "wb") as file:
-            for line in csv_lines(ranker, store):
-                file.write(line.encode("utf-8", "backslashreplace"))
-        tell(f"written: {csv_file}")
-    top = [row[:4] for row in ranked(store, count)]
+        write_file(csv_file, csv_lines(ranker, table, order))
+    top = [Row(path, float(values[0]), *values[2:4]) for path, _, values in table.rows(order[:count])]
     if html_file:
-        with atomic(Path(html_file)) as temporary:
-            temporary.write_text(page(ranker, top), "utf-8", "xmlcharrefreplace")
-        tell(f"written: {html_file}")
+        both_count = sum(values[2] == "both" for _, _, values in table.rows(order))
+        text = page(ranker, top, total=len(order), both=both_count, folder=Path(html_file).parent)
+        write_file(html_file, [text], errors="xmlcharrefreplace")
     if not csv_file and not html_file:
-        wide = max(len(printable(path)) for path, *_ in top)
-        for rank, (path, score, quadrant, reason) in enumerate(top, 1):
-            say(f"{rank:>4}  {score:.3f}  {quadrant:<10}  {printable(path):<{wide}}  {reason}\n")
+        wide = max(len(printable(row.path)) for row in top)
+        write_stdout(
+            f"{rank:>4}  {row.score:.3f}  {corner(row.quadrant):<15}  {printable(row.path):<{wide}}  {row.reason}\n"
+            for rank, row in enumerate(top, 1)
+        )
+
+
+def csv_lines(ranker: Ranker, table: Table, order: np.ndarray) -> Iterator[str]:
+    """The table, line by line: path,rank,score,quadrant,reason, then p_ and evidence_ of every class."""
+    score, _, *others = ranker.columns
+    yield csv_line(["path", "rank", score, *others])
+    for rank, (path, _, (score, _, *others)) in enumerate(table.rows(order), 1):
+        yield csv_line([path, str(rank), f"{float(score):.4f}", *others])

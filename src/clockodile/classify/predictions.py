@@ -1,22 +1,18 @@
-"""What a predictor said about image files: judged in batches, then told as a table, CSV, JSON or one line."""
+"""What a predictor said about image files, told as a table, CSV, JSON or one line, however many they are."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from clockodile.classify.predictor import Predictor
 from clockodile.data.collection import FileNote
-from clockodile.data.files import read_images
 from clockodile.data.scan import printable
 
-BATCH = 128  # files decoded before they are judged
 ABOUT = ("name", "accuracy", "trained_on", "note", "temperature")  # of a predictor, in the JSON object
 
 
@@ -26,73 +22,69 @@ class Predictions:
 
     predictor: Predictor
     origin: str  # the predictor's file
-    paths: tuple[str, ...]  # (N,) as the user wrote them; inside a folder, below the folder as written
-    probability: np.ndarray  # float64 (N, C), calibrated
-    refused: tuple[FileNote, ...]  # images that could not be read
-
-    def rows(self) -> Iterator[tuple[str, str, np.ndarray]]:
-        """For each image: path, predicted class, all probabilities."""
-        for path, row in zip(self.paths, self.probability, strict=True):
-            yield path, self.predictor.classes[row.argmax()], row
+    rows: Callable[
+        [], Iterator[tuple[str, str, Sequence[float]]]
+    ]  # path, predicted class, probabilities (C,)
+    refused: tuple[FileNote, ...] = ()  # images that could not be read
 
 
-# --- judging -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class RowPredictor:
+    """A predictor as app.batch wants it: one row of texts for each image."""
+
+    predictor: Predictor
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side."""
+        return self.predictor.image_size
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what `rows` returns."""
+        return ("predicted", *(f"p_{name}" for name in self.predictor.classes))
+
+    def rows(self, images: np.ndarray) -> list[list[str]]:
+        """Predicted class and exact probabilities of uint8 images (N, S, S, 3)."""
+        classes = self.predictor.classes
+        return [[classes[p.argmax()], *map(repr, p.tolist())] for p in self.predictor.probabilities(images)]
 
 
-def judge(
-    predictor: Predictor,
-    files: Sequence[str],
-    *,
-    origin: str = "",
-    refused: Sequence[FileNote] = (),
-    tell: Callable[[str], None] = lambda line: None,
-) -> Predictions:
-    """Read image files as those of a data folder are read, and judge them; memory does not grow with their number.
-
-    refused: notes to which the unreadable files are added; tell: is told every ten seconds how far it is.
-    """
-    paths, parts, unread = [], [np.empty((0, len(predictor.classes)))], []
-    told = time.monotonic()
-    for start in range(0, len(files), BATCH):
-        some = files[start : start + BATCH]
-        read = read_images([Path(path) for path in some], predictor.image_size)
-        unread += [
-            FileNote(path, why) for path, (pixels, why) in zip(some, read, strict=True) if pixels is None
-        ]
-        paths += [path for path, (pixels, _) in zip(some, read, strict=True) if pixels is not None]
-        usable = [pixels for pixels, _ in read if pixels is not None]
-        if usable:
-            parts.append(predictor.probabilities(np.stack(usable)))
-        if time.monotonic() - told > 10:
-            told = time.monotonic()
-            tell(f"{start + len(some)} of {len(files)} files")
-    return Predictions(predictor, origin, tuple(paths), np.concatenate(parts), (*refused, *unread))
-
-
-# --- telling -----------------------------------------------------------------------------------------------
-
-
-def summary(verdicts: Predictions) -> str:
+def summary(predictions: Predictions) -> str:
     """How many images of each class, in one line."""
-    counts = Counter(predicted for _, predicted, _ in verdicts.rows())
-    classes = ", ".join(f"{counts[name]} {printable(name)}" for name in verdicts.predictor.classes)
-    refused = f"; {len(verdicts.refused)} refused" if verdicts.refused else ""
-    return f"{len(verdicts.paths)} judged: {classes}{refused}"
+    counts = Counter(predicted for _, predicted, _ in predictions.rows())
+    classes = ", ".join(f"{counts[name]} {printable(name)}" for name in predictions.predictor.classes)
+    refused = f"; {len(predictions.refused)} refused" if predictions.refused else ""
+    return f"{counts.total()} judged: {classes}{refused}"
 
 
-def as_table(verdicts: Predictions) -> str:
-    """Aligned columns for people: path, predicted, confidence."""
-    rows = [("path", "predicted", "confidence")]
-    rows += [(printable(path), printable(name), f"{p.max():.4f}") for path, name, p in verdicts.rows()]
-    wide = [max(len(row[column]) for row in rows) for column in range(2)]
-    return "".join(f"{row[0]:<{wide[0]}}  {row[1]:<{wide[1]}}  {row[2]}\n" for row in rows)
+def as_table(predictions: Predictions) -> Iterator[str]:
+    """Lines of aligned columns for people: path, predicted, confidence."""
+
+    def lines() -> Iterator[tuple[str, str, str]]:
+        yield "path", "predicted", "confidence"
+        for path, name, p in predictions.rows():
+            yield printable(path), printable(name), f"{max(p):.4f}"
+
+    wide = [0, 0]
+    for path, name, _ in lines():
+        wide = [max(wide[0], len(path)), max(wide[1], len(name))]
+    for path, name, confidence in lines():
+        yield f"{path:<{wide[0]}}  {name:<{wide[1]}}  {confidence}\n"
 
 
-def as_csv(verdicts: Predictions) -> str:
+def as_csv(predictions: Predictions) -> Iterator[str]:
     """Lines of path,predicted,confidence,p_<class>...; numbers with 4 decimals."""
-    lines = [["path", "predicted", "confidence", *(f"p_{name}" for name in verdicts.predictor.classes)]]
-    lines += [[path, name, *(f"{value:.4f}" for value in (p.max(), *p))] for path, name, p in verdicts.rows()]
-    return "".join(",".join(map(quoted, line)) + "\n" for line in lines)
+    yield csv_line(
+        ["path", "predicted", "confidence", *(f"p_{name}" for name in predictions.predictor.classes)]
+    )
+    for path, name, p in predictions.rows():
+        yield csv_line([path, name, *(f"{value:.4f}" for value in (max(p), *p))])
+
+
+def csv_line(fields: Sequence[str]) -> str:
+    """One line of CSV."""
+    return ",".join(map(quoted, fields)) + "\n"
 
 
 def quoted(text: str) -> str:
@@ -100,22 +92,16 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 
 
-def as_json(verdicts: Predictions) -> str:
-    """One object: predictor, classes, images with probabilities rounded to 6 decimals, refused files."""
-    predictor, classes = verdicts.predictor, verdicts.predictor.classes
-    images = [
-        {
-            "path": path,
-            "predicted": name,
-            "confidence": round(float(row.max()), 6),
-            "p": {other: round(float(p), 6) for other, p in zip(classes, row, strict=True)},
-        }
-        for path, name, row in verdicts.rows()
-    ]
-    content = {
-        "predictor": {"file": verdicts.origin, **{part: getattr(predictor, part) for part in ABOUT}},
-        "classes": classes,
-        "images": images,
-        "refused": [{"path": note.path, "reason": note.reason} for note in verdicts.refused],
-    }
-    return json.dumps(content, indent=1) + "\n"
+def as_json(predictions: Predictions) -> Iterator[str]:
+    """Parts of one object: predictor, classes, images with probabilities rounded to 6 decimals, refused files."""
+    predictor, classes = predictions.predictor, predictions.predictor.classes
+    about = {"file": predictions.origin, **{part: getattr(predictor, part) for part in ABOUT}}
+    yield f'{{"predictor": {json.dumps(about)},\n"classes": {json.dumps(classes)},\n"images": ['
+    between = "\n"
+    for path, name, p in predictions.rows():
+        shares = {other: round(value, 6) for other, value in zip(classes, p, strict=True)}
+        image = {"path": path, "predicted": name, "confidence": round(max(p), 6), "p": shares}
+        yield between + json.dumps(image)
+        between = ",\n"
+    refused = [{"path": note.path, "reason": note.reason} for note in predictions.refused]
+    yield f'],\n"refused": {json.dumps(refused)}}}\n'

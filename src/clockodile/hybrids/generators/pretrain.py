@@ -224,7 +224,6 @@ class Training:
             self.generator.manual_seed(kept["seen"])
         self.seen, self.steps = kept["seen"], kept["steps"]
 
-
     def export(self, path: Path) -> None:
         """Write the longer average in half precision, and how many pictures it has seen."""
         state = self.averaged(SPANS[1]).state_dict()

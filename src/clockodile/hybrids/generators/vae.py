@@ -57,7 +57,9 @@ class ConditionalVAE(nn.Module):
         check_side(image_size)
         self.code, self.classes = code, classes
         self.register_buffer("mean", torch.zeros(classes, code))  # of each class's codes
-        self.register_buffer("factor", torch.eye(code).repeat(classes, 1, 1))  # times its transpose: their covariance
+        self.register_buffer(
+            "factor", torch.eye(code).repeat(classes, 1, 1)
+        )  # times its transpose: their covariance
         self.start = (4 * width, image_size // SHRINK, image_size // SHRINK)
         places = self.start[0] * self.start[1] * self.start[2]
         self.encoder = nn.Sequential(
