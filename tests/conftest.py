@@ -6,13 +6,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import torch
 from made_photos import striped_dataset, write_photos
 
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset
-
-torch.set_num_threads(1)  # also where somebody imported torch before the variables of ../conftest.py were set
 
 
 @pytest.fixture
