@@ -336,7 +336,7 @@ def open_data(arguments: argparse.Namespace) -> Dataset:
     """The training images in their folds as notebook 01 makes them."""
     with tempfile.TemporaryDirectory() as scratch:
         given = arguments.data_dir or os.environ.get("CLOCKODILE_DATA", "")
-        source = "rendered" if arguments.quick and not given else "auto"  # a smoke test needs no download
+        source = "stand_in" if arguments.quick and not given else "auto"  # a smoke test needs no download
         run = open_run(profile="quick", source=source, data_dir=arguments.data_dir, run_dir=scratch)
         return load_dataset(run).part("train")
 

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-import torch
 from made_photos import striped_dataset, with_noise, write_photos
 
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset
-
-torch.set_num_threads(1)  # also where somebody imported torch before the variables of ../conftest.py were set
 
 
 @pytest.fixture

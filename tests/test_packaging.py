@@ -19,7 +19,6 @@ from packaging.utils import canonicalize_name
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parents[1]
-KINDS = (".ipynb", ".safetensors")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 DIRECT = {canonicalize_name(Requirement(line).name): Requirement(line) for line in PROJECT["dependencies"]}
 
@@ -139,14 +138,11 @@ def away(program: Path, folder: Path, *words: str) -> subprocess.CompletedProces
 
 
 @pytest.mark.slow
-def test_the_wheel_carries_what_it_needs(wheel):
+def test_the_wheel_carries_all_of_the_package_and_the_notebooks(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, carried in (
-        ("notebooks", "clockodile/notebooks"),
-        ("src/clockodile/weights", "clockodile/weights"),
-    ):
-        there = {f"{carried}/{path.name}" for path in (ROOT / folder).iterdir() if path.suffix in KINDS}
-        assert there and there <= names
+    package = {name.removeprefix("src/") for name in tracked_or_new() if name.startswith("src/clockodile/")}
+    notebooks = {f"clockodile/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert package | notebooks <= names and len(notebooks) == 4
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "notebooks"))]
 
 

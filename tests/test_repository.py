@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 LARGEST = 700_000  # bytes; each version of a large file stays in the history for good
@@ -44,3 +45,8 @@ def test_no_results_of_runs(tracked):
     assert [path for path in tracked if path.parts[0].startswith("runs")] == []
     ignored = subprocess.run(["git", "check-ignore", "-q", "runs3/dataset.npz"], cwd=ROOT)
     assert ignored.returncode == 0
+
+
+def test_a_test_process_has_one_thread():
+    """Two processes on two cores: with more threads they wait for each other (the variables are set in conftest.py)."""
+    assert torch.get_num_threads() == 1

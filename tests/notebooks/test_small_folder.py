@@ -37,7 +37,7 @@ def notebook_03_alone(command):
 
 
 def test_a_notebook_alone_makes_what_it_needs(notebook_03_alone):
-    assert {"dataset.npz", "ambiguous.csv", "report_000_predictions.npz"} <= notebook_03_alone
+    assert {"dataset.npz", "splits.csv", "ambiguous.csv"} <= notebook_03_alone
     assert "hybrids.npz" not in notebook_03_alone
 
 

@@ -6,21 +6,21 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from clockodile.app.cli import main
+from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
 from clockodile.show import plots
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+LAST = RECIPES[DEFAULT_RECIPE].sources[-1]  # what is taken when nothing else can be had
 
 
 def test_the_stand_in_says_so_everywhere(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
-    words = ["run", "--source", "stand_in", "--out", str(tmp_path), "--only", "01,02"]
-    for setting in ("seeds=2", "models=mean_colour", "effort=0.01"):
-        words += ["-p", setting]
-    assert main(words) == 0
-    assert "drawn stand-in" in capsys.readouterr().out
+    # notebook 01 alone: the others draw with the same helper, and on images of their own in test_small_folder.py
+    assert main(["run", "--source", LAST, "--out", str(tmp_path), "--only", "01"]) == 0
+    assert "stand-in images, not photographs" in capsys.readouterr().out
     assert "these images are not photographs" in (tmp_path / "report.html").read_text("utf-8")
     figures = list((tmp_path / "figures").glob("*.png"))
-    assert len(figures) > 5 and all(stamped(path) for path in figures)
+    assert len(figures) >= 5 and all(stamped(path) for path in figures)
 
 
 def stamped(path) -> bool:
