@@ -260,7 +260,10 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         append(table, numbers, rows)
 
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         pids = client.run(os.getpid)
         monkeypatch.setattr(Table, "append", kill_one_then_append)
         judge_all(

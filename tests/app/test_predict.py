@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from tiny_nets import Brightness
 from torch import ones
 
-from clockodile.app import cli
+from clockodile.app import batch, cli
 from clockodile.app import predict as module
 from clockodile.classify import predictor as predictors
 from clockodile.classify.predictor import Predictor, save_predictor
@@ -291,3 +291,12 @@ def test_mistakes_are_one_line(capsys, place, words, told):
 
 def test_an_empty_path_is_not_the_current_folder(capsys):
     assert "no such file" in mistake(capsys, "run", "")
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(capsys, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(batch, "PATIENCE", 0.5)
+    code, out, err = predict(capsys, "run", "photos", "--scheduler", "tcp://127.0.0.1:9")
+    assert (
+        code == 2 and not out and "--scheduler tcp://127.0.0.1:9: no Dask scheduler" in err.splitlines()[-1]
+    )

@@ -273,3 +273,12 @@ def test_a_judge_of_other_classes_is_refused(capsys):
     save_predictor(Path("run/classifier/predictor-compact.safetensors"), nets)
     code, _, err = rank(capsys, "run", "photos")
     assert code == 2 and "different classes" in err
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(capsys, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(batch, "PATIENCE", 0.5)
+    code, out, err = rank(capsys, "run", "photos", "--scheduler", "tcp://127.0.0.1:9")
+    assert (
+        code == 2 and not out and "--scheduler tcp://127.0.0.1:9: no Dask scheduler" in err.splitlines()[-1]
+    )

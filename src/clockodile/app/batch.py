@@ -21,7 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -257,12 +257,13 @@ def judge_all(job: Job, model: Model, table: Table, *, scheduler: str = "", log:
         on_cluster(scheduler, job, paths, log) if scheduler else (judge_part(model, some) for some in paths)
     )
     told, done = start, known
-    for part, rows in zip(parts, found, strict=True):
-        table.append(part, rows)
-        done += len(part)
-        if time.monotonic() - told > EVERY:
-            told = time.monotonic()
-            log(progress(done, known, total, told - start))
+    with closing(found):  # or a cluster would work on after Ctrl-C
+        for part, rows in zip(parts, found, strict=True):
+            table.append(part, rows)
+            done += len(part)
+            if time.monotonic() - told > EVERY:
+                told = time.monotonic()
+                log(progress(done, known, total, told - start))
 
 
 def progress(done: int, known: int, total: int, seconds: float) -> str:
@@ -315,7 +316,7 @@ def collected(client, paths: Sequence[str], future, log: Log) -> list[list[str]]
 
     try:
         while not future.done():
-            with suppress(TimeoutError):
+            with suppress(TimeoutError), client.as_current():
                 wait([future], timeout=EVERY)
                 break
             if not client.nthreads():
