@@ -14,7 +14,8 @@ import nbformat
 import pytest
 from tiny_notebooks import DATA, command, make_notebook, outputs
 
-from clockodile.app import execute
+from clockodile.app import execute, memory
+from clockodile.app import run as runner
 from clockodile.app.execute import NotebookFailed
 from clockodile.app.out_folder import make_writable, only_writer
 from clockodile.app.run import check_folder, find_notebooks, run_notebooks, select, write_run_json
@@ -178,6 +179,13 @@ def test_a_dead_process_holds_no_lock(tmp_path):
     holder.communicate()
     with only_writer(tmp_path):
         pass
+
+
+def test_kernels_get_the_callers_environment_and_keep_freed_memory(folder, monkeypatch):
+    given = []
+    monkeypatch.setattr(runner, "execute", lambda *words, env, **options: given.append(env))
+    run_in(folder, ["02"], env={"MINE": "1"})
+    assert given == [memory.environment() | {"MINE": "1"}]
 
 
 # --- with kernels -----------------------------------------------------------------------------------------
