@@ -141,113 +141,60 @@ def fit_one(kind: TrainedNet, run: Run, data: Dataset, *, retrain: bool = False)
     return kind.fit(run, data, retrain=retrain)[0]
 
 
+def _of_blend(blend: Callable, title: str, source: str, **properties) -> HybridGenerator:
+    return HybridGenerator(blend.__name__, title, source, of_parents(blend), **properties)
+
+
 def _of_net(kind: TrainedNet, title: str, source: str, draw: Callable, **properties) -> HybridGenerator:
-    return HybridGenerator(
-        kind.name,
-        title,
-        source,
-        draw,
-        partial(fit_one, kind),
-        trained=kind,
-        budget=kind.config,
-        files=(kind.name,),
-        **properties,
-    )
+    own = {"trained": kind, "budget": kind.config, "files": (kind.name,)}
+    return HybridGenerator(kind.name, title, source, draw, partial(fit_one, kind), **own, **properties)
 
 
-def _of_flow(name: str, title: str, source: str, properties: dict, **options) -> HybridGenerator:
+def _of_flow(name: str, title: str, source: str, options: dict, **properties) -> HybridGenerator:
     steered = (CLASSIFIER_OF_GUIDANCE,) if options.get("classifier_guidance") else ()
-    return HybridGenerator(
-        name,
-        title,
-        source,
-        of_flow(**options),
-        fit_hybrid_sampler,
-        budget=partial(flow_of_run.configs_of, finetune=False),
-        files=(FLOW, *steered),
-        from_noise=True,
-        batch=PART,
-        published=True,
-        **properties,
-    )
+    own = {
+        "budget": partial(flow_of_run.configs_of, finetune=False),
+        "files": (FLOW, *steered),
+        "batch": PART,
+    }
+    own |= {"from_noise": True, "published": True}
+    return HybridGenerator(name, title, source, of_flow(**options), fit_hybrid_sampler, **own, **properties)
 
 
-GENERATORS = {
-    generator.name: generator
-    for generator in (
-        HybridGenerator(
-            "pixel_blend",
-            "double exposure",
-            "an old trick of photographers",
-            of_parents(pixel_blend),
-            searched=True,
-            published=True,
-        ),
-        HybridGenerator(
-            "frequency_hybrid",
-            "coarse of one, fine of the other",
-            "Oliva, Torralba & Schyns, 2006",
-            of_parents(frequency_hybrid),
-        ),
-        HybridGenerator(
-            "pyramid_paste",
-            "one pasted into the other",
-            "Burt & Adelson, 1983",
-            of_parents(pyramid_paste),
-            searched=True,
-            published=True,
-        ),
-        _of_net(trained.DENSE_AUTOENCODER, "autoencoder, mean code", "report 000", of_codes),
-        _of_net(
-            trained.CONV_AUTOENCODER,
-            "convolutional autoencoder, mean code",
-            "report 001; Masci et al., 2011",
-            of_codes,
-        ),
-        _of_net(
-            trained.VAE,
-            "variational autoencoder, half and half",
-            "report 001; Kingma & Welling, 2014; Sohn et al., 2015",
-            of_noise(vae_hybrids),
-            from_noise=True,
-            one_class=True,
-        ),
-        _of_net(
-            trained.GAN,
-            "GAN, half and half",
-            "report 001; Radford et al., 2016; Zhao et al., 2020",
-            of_noise(gan_hybrids),
-            from_noise=True,
-            one_class=True,
-        ),
-        _of_flow(
-            "flow_equal",
-            "flow, equal weights",
-            "Lipman et al., 2023; Liu et al., 2022",
-            {},
-            spatial_mask="everywhere",
-            class_offset=0.0,
-        ),
-        _of_flow(
-            "flow_balanced",
-            "flow, balanced",
-            "Lipman et al., 2023; Liu et al., 2022",
-            {},
-            spatial_mask="everywhere",
-            class_offset=BALANCED,
-        ),
-        _of_flow(
-            "flow",
-            "flow",
-            "Lipman et al., 2023; Liu et al., 2022",
-            {"one_class": True, "searched": True},
-        ),
-        _of_flow(
-            "flow_guided",
-            "flow, classifier guidance",
-            "Bansal et al., 2023",
-            {"searched": True},
-            classifier_guidance=CLASSIFIER_GUIDANCE,
-        ),
-    )
-}
+ALONE = {"from_noise": True, "one_class": True}
+COMPOSED = "Lipman et al., 2023; Liu et al., 2022"
+UNMASKED = {"spatial_mask": "everywhere"}
+GUIDED = {"classifier_guidance": CLASSIFIER_GUIDANCE}
+ENTRIES = (
+    _of_blend(pixel_blend, "double exposure", "old photographers", searched=True, published=True),
+    _of_blend(frequency_hybrid, "coarse of one, fine of the other", "Oliva, Torralba & Schyns, 2006"),
+    _of_blend(
+        pyramid_paste, "one pasted into the other", "Burt & Adelson, 1983", searched=True, published=True
+    ),
+    _of_net(trained.DENSE_AUTOENCODER, "autoencoder, mean code", "report 000", of_codes),
+    _of_net(
+        trained.CONV_AUTOENCODER,
+        "convolutional autoencoder, mean code",
+        "report 001; Masci et al., 2011",
+        of_codes,
+    ),
+    _of_net(
+        trained.VAE,
+        "variational autoencoder, half and half",
+        "report 001; Kingma & Welling, 2014; Sohn et al., 2015; Ghosh et al., 2020",
+        of_noise(vae_hybrids),
+        **ALONE,
+    ),
+    _of_net(
+        trained.GAN,
+        "GAN, half and half",
+        "report 001; Radford et al., 2016; Zhao et al., 2020",
+        of_noise(gan_hybrids),
+        **ALONE,
+    ),
+    _of_flow("flow_equal", "flow, equal weights", COMPOSED, UNMASKED | {"class_offset": 0.0}),
+    _of_flow("flow_balanced", "flow, balanced", COMPOSED, UNMASKED | {"class_offset": BALANCED}),
+    _of_flow("flow", "flow", COMPOSED, {}, one_class=True, searched=True),
+    _of_flow("flow_guided", "flow, classifier guidance", "Bansal et al., 2023", GUIDED, searched=True),
+)
+GENERATORS = {generator.name: generator for generator in ENTRIES}
