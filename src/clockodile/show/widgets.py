@@ -37,7 +37,7 @@ def picture(figure: Figure) -> bytes:
 
 def live_figure(draw: Callable[..., Figure], **controls: widgets.Widget) -> widgets.VBox:
     """Controls above a picture that `draw(**values)` makes anew whenever one of them moves."""
-    screen = widgets.Image(format="png", layout={"align_self": "flex-start"})  # or the box stretches it
+    screen = widgets.Image(format="png", layout={"align_self": "flex-start"})  # or it is stretched
 
     def redraw(_change=None) -> None:
         screen.value = picture(draw(**{name: control.value for name, control in controls.items()}))
