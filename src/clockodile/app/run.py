@@ -188,7 +188,7 @@ def write_run_json(
     entry = {
         "name": notebook.stem,
         "status": status,  # running (or killed), done, failed
-        "started": start,  # seconds since 1970
+        "started": start,  # seconds since 1970; figures older than this are another run's
         "seconds": round(time.time() - start, 1),
         "settings": settings,
         "parameters": own,

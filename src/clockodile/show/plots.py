@@ -29,23 +29,9 @@ CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F
 COLOUR_WORDS = ("orange", "green", "light blue", "pink", "blue", "brown")  # the same, as people say them
 INK, PALE, ALARM = "#22282B", "#C9CFD1", "#B3261E"
 DPI = 96  # dots per inch, a browser's own: on a page no pixel is smoothed, and notebooks stay under their size limit
-OTHER_SCRIPTS = (  # fonts that draw what DejaVu Sans cannot, such as Chinese class names
-    *(
-        "Noto Sans CJK JP",
-        "Noto Sans CJK SC",
-        "Noto Sans JP",
-        "Noto Sans SC",
-        "WenQuanYi Zen Hei",
-        "Hiragino Sans",
-    ),
-    *(
-        "Yu Gothic",
-        "Microsoft YaHei",
-        "Malgun Gothic",
-        "PingFang SC",
-        "Arial Unicode MS",
-        "Noto Sans Devanagari",
-    ),
+OTHER_SCRIPTS = set(  # fonts that draw what DejaVu Sans cannot, such as Chinese class names
+    "Noto Sans CJK JP,Noto Sans CJK SC,Noto Sans JP,Noto Sans SC,WenQuanYi Zen Hei,Hiragino Sans,PingFang SC,"
+    "Yu Gothic,Microsoft YaHei,Malgun Gothic,Arial Unicode MS,Noto Sans Devanagari".split(",")
 )
 STYLE = {
     "axes.edgecolor": "#8A9296",
@@ -59,7 +45,7 @@ STYLE = {
     "figure.facecolor": "white",
     "figure.titlesize": 12.5,
     "figure.titleweight": "bold",
-    "font.family": ["DejaVu Sans", *sorted(set(OTHER_SCRIPTS) & set(fontManager.get_font_names()))],
+    "font.family": ["DejaVu Sans", *sorted(OTHER_SCRIPTS & set(fontManager.get_font_names()))],
     "font.size": 9.5,
     "grid.alpha": 0.25,
     "legend.frameon": False,
@@ -100,16 +86,28 @@ def in_style(method: Callable) -> Callable:
     return styled
 
 
+def styled(*names: str) -> Callable[[type], type]:
+    """Class decorator: these methods run under STYLE. Words get their look when they are written, ticks when drawn."""
+
+    def decorate(kind: type) -> type:
+        for name in names:
+            setattr(kind, name, in_style(getattr(kind, name)))
+        return kind
+
+    return decorate
+
+
+@styled("annotate", "bar_label", "legend", "set_title", "text", "tick_params")
 class StyledAxes(Axes):
-    """Axes whose words take the project's look: matplotlib gives it to them when they are written."""
+    """Axes that have the project's look whatever a caller's settings are."""
 
 
+@styled("colorbar", "draw", "legend", "savefig", "suptitle", "supxlabel", "supylabel", "text")
 class StyledFigure(Figure):
     """The same for a whole figure. Letters that no font here has are drawn as boxes, with one warning in all."""
 
-    @in_style
     def draw(self, renderer) -> None:
-        """Draw everything; ticks come into being only now."""
+        """Draw everything, and pass on every warning but those of single letters."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             super().draw(renderer)
@@ -120,21 +118,11 @@ class StyledFigure(Figure):
                 warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
-for base, styled, names in (
-    (Axes, StyledAxes, ("annotate", "bar_label", "legend", "set_title", "text", "tick_params")),
-    (Figure, StyledFigure, ("colorbar", "legend", "savefig", "suptitle", "supxlabel", "supylabel", "text")),
-):
-    for name in names:
-        setattr(styled, name, in_style(getattr(base, name)))
-
-
 @functools.cache  # once in a notebook
 def warn_of_boxes() -> None:
     """Say why some letters are boxes."""
-    warnings.warn(
-        "no font on this machine has some letters of these names, drawn as boxes; install Noto Sans CJK",
-        stacklevel=2,
-    )
+    text = "no font here has some letters of these names; they are drawn as boxes; install Noto Sans CJK"
+    warnings.warn(text, stacklevel=2)
 
 
 @in_style
