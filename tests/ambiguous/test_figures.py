@@ -3,7 +3,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clockodile.ambiguous.figures import evidence_plane, pairs_page, places_of, ranked_sheet, stability_bars
+from clockodile.ambiguous.figures import (
+    evidence_plane,
+    label_places,
+    pairs_page,
+    ranked_sheet,
+    stability_bars,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +49,7 @@ def test_the_highest_score_comes_first(data):
 
 def test_pictures_of_points_do_not_cover_each_other():
     points = np.array([[0, 3], [1, 2], [5, 9], [2, 0], [3, 1.0]])
-    places = places_of(points)
+    places = label_places(points)
     assert len({tuple(place) for place in places}) == 5 and ((places > 0.5) & (places < 1)).all()
     above = places[:, 1] == places[:, 1].max()
     assert points[above, 1].min() > points[~above, 1].max(), "higher points in the upper line"

@@ -185,7 +185,7 @@ def test_a_full_disk_is_one_line_with_the_path(project, capsys, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic_files.json, "dumps", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     assert cli.main(["run", "--out", str(project / "run")]) == 1
     told = capsys.readouterr().err
     assert told == f"clockodile: {project / 'run' / 'run.json'}: no space left on device\n"

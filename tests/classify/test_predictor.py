@@ -184,7 +184,7 @@ def test_how_each_net_was_trained_comes_back(tmp_path):
     path, again = tmp_path / "p.safetensors", tmp_path / "again.safetensors"
     save_predictor(path, bright(models=[Brightness(), Brightness()], trainings=TRAININGS))
     loaded = load_predictor(path)
-    assert list(loaded.trainings) == TRAININGS == module.read_record(path)["trainings"]
+    assert list(loaded.trainings) == TRAININGS == module.read_predictor_record(path)["trainings"]
     save_predictor(again, loaded)
     assert again.read_bytes() == path.read_bytes()
 

@@ -72,7 +72,7 @@ def evidence_plane(
         ax.text(x, y, corner, transform=ax.transAxes, ha=across, va=up, fontsize=13, color=INK, alpha=0.55)
     if pictures is not None:
         images, rows = pictures
-        for number, place in enumerate(places_of(scores[rows])):
+        for number, place in enumerate(label_places(scores[rows])):
             box = AnnotationBbox(
                 OffsetImage(images[number], zoom=1.0, interpolation="nearest"),
                 scores[rows[number]],
@@ -90,7 +90,7 @@ def evidence_plane(
     return figure
 
 
-def places_of(points: np.ndarray) -> np.ndarray:
+def label_places(points: np.ndarray) -> np.ndarray:
     """Where in the upper right to show pictures of up to eight points (K, 2), in shares of the axes (K, 2).
 
     Two lines of four: the higher points in the upper one, each line from left to right, so that few leads cross.

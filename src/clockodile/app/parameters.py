@@ -138,10 +138,10 @@ def check_models(names: str) -> None:
     from clockodile.classify.candidates import pick_candidates
 
     try:
-        pick_candidates(names, quick=True)
+        pick_candidates(names, slow=False)
     except UserError as error:
         what, _, hint = str(error).partition("; ")
-        ours = f"known: {', '.join(pick_candidates('', quick=False))}, and torchvision's networks"
+        ours = f"known: {', '.join(pick_candidates('', slow=True))}, and torchvision's networks"
         raise UserError(f"{what}; {hint if hint.startswith('did you mean') else ours}") from None
 
 

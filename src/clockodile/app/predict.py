@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
+from clockodile.app.progress import write_stdout
 from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary
-from clockodile.classify.predictor import Predictor, load_predictor, read_record
+from clockodile.classify.predictor import Predictor, load_predictor, read_predictor_record
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError, os_reason
 from clockodile.core.store import shipped_weights
@@ -75,21 +76,6 @@ def log(line: str) -> None:
     if sys.stderr is not None:  # None: closed, and print would write into the result on stdout
         with suppress(OSError):
             print(line, file=sys.stderr, flush=True)
-
-
-def write_stdout(texts: Iterable[str]) -> None:
-    """The result, on stdout; a reader that has seen enough (`| head`) is no error. Raises UserError for a full disk."""
-    if sys.stdout is None:
-        return
-    if hasattr(sys.stdout, "reconfigure"):  # a file's name may have letters the terminal's encoding lacks
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        sys.stdout.writelines(texts)
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
-        if not isinstance(error, BrokenPipeError):
-            raise UserError(f"stdout: {os_reason(error)}") from error
 
 
 def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashreplace") -> None:
@@ -189,7 +175,7 @@ def find_best(folder: Path, *, log: Log, kinds: Sequence[str] = ()) -> tuple[Pat
     records = {}
     for path in sorted(folder.glob(PREDICTORS)):
         try:
-            record = read_record(path)
+            record = read_predictor_record(path)
         except UserError as error:
             log(f"not usable: {error}")
             continue

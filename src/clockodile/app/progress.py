@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from clockodile.core.atomic_files import read_json
+from clockodile.core.errors import UserError, os_reason
 
 if TYPE_CHECKING:  # the command line must not wait for torch
     from clockodile.core.workspace import Run
@@ -25,8 +27,11 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def write_stdout(text: str) -> None:
-    """Results and progress. A reader that has seen enough (`| head`) is no error: the work goes on without it."""
+def write_stdout(text: str | Iterable[str]) -> None:
+    """Results and progress. A reader that has seen enough (`| head`) is no error: the work goes on without it.
+
+    Raises UserError for a full disk.
+    """
     _write(sys.stdout, text)
 
 
@@ -35,12 +40,17 @@ def print_stderr(line: str) -> None:
     _write(sys.stderr, line + "\n")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str | Iterable[str]) -> None:
+    if stream is None:
+        return
     try:
-        stream.write(text)
+        stream.writelines([text] if isinstance(text, str) else text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python complains again at its end
+        if not isinstance(error, BrokenPipeError):
+            name = "stdout" if stream is sys.stdout else "stderr"
+            raise UserError(f"{name}: {os_reason(error)}") from error
 
 
 class Progress:

@@ -29,9 +29,9 @@ from clockodile.app.predict import (
     log_refused,
     working_folder,
     write_file,
-    write_stdout,
 )
-from clockodile.app.rank_page import Row, corner, page
+from clockodile.app.progress import write_stdout
+from clockodile.app.rank_page import RankedImage, corner, page
 from clockodile.classify.predictions import csv_line
 from clockodile.classify.predictor import Predictor, load_predictor
 from clockodile.core.errors import UserError
@@ -197,7 +197,7 @@ def write(
         write_stdout(csv_lines(ranker, table, order))
     elif csv_file:
         write_file(csv_file, csv_lines(ranker, table, order))
-    top = [Row(path, float(values[0]), *values[2:4]) for path, _, values in table.rows(order[:count])]
+    top = [RankedImage(path, float(values[0]), *values[2:4]) for path, _, values in table.rows(order[:count])]
     if html_file:
         both_count = sum(values[2] == "both" for _, _, values in table.rows(order))
         text = page(ranker, top, total=len(order), both=both_count, folder=Path(html_file).parent)

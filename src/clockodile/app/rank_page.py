@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SIDE = 96  # pixels of a picture in the page
 
 
-class Row(NamedTuple):
+class RankedImage(NamedTuple):
     """One image of the ranking."""
 
     path: str
@@ -38,7 +38,7 @@ def corner(quadrant: str) -> str:
     return quadrant if quadrant in ("both", "neither") or quadrant.startswith("only ") else f"only {quadrant}"
 
 
-def page(ranker: Ranker, top: Sequence[Row], *, total: int, both: int, folder: Path) -> str:
+def page(ranker: Ranker, top: Sequence[RankedImage], *, total: int, both: int, folder: Path) -> str:
     """One HTML file with the first images inside, linked to their files.
 
     total: images ranked; both: those with evidence for both classes; folder: where the page will lie.
@@ -60,7 +60,7 @@ that look less like it to the judge, probes on the frozen network {html.escape(r
 """
 
 
-def card(row: Row, rank: int, size: int, folder: Path) -> str:
+def card(row: RankedImage, rank: int, size: int, folder: Path) -> str:
     """One picture with its number, score, corner, file and reason."""
     name, said = html.escape(printable(row.path)), html.escape(f"{row.score:.3f} {corner(row.quadrant)}")
     target = quote(os.fsencode(os.path.relpath(row.path, folder)))

@@ -27,7 +27,7 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile, get_recipe
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, assemble
-from clockodile.hybrids.entries import Row, rows
+from clockodile.hybrids.entries import ComparisonRow, rows
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
 from clockodile.hybrids.generators.flow_of_run import flow_from
 from clockodile.hybrids.generators.table import Draw, HybridGenerator
@@ -36,8 +36,7 @@ from clockodile.hybrids.guidance import guidance_classifier_from
 from clockodile.hybrids.mixing import FLOW as FLOW_FILE
 from clockodile.hybrids.mixing import N_CANDIDATES, HybridSampler, best_of_n
 from clockodile.hybrids.selection import NAMES, SELECTOR, NetworkJudge
-from clockodile.show.pictures import Row as PictureRow
-from clockodile.show.pictures import picture_rows, shorten
+from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import DPI, tile_figure
 
 MOST = 100_000  # pictures a call
@@ -158,14 +157,16 @@ def needs_the_flow(generator: HybridGenerator) -> bool:
     return FLOW_FILE in generator.files
 
 
-def methods() -> dict[str, Row]:
+def methods() -> dict[str, ComparisonRow]:
     """What can be asked for, by name: every generator, and the best of several candidates of those with the flow."""
     return {
         name: row for name, row in rows(N_CANDIDATES).items() if not row.best or needs_the_flow(row.generator)
     }
 
 
-def flow_pictures(row: Row, sampler: HybridSampler, seeds: range, mixes: Sequence[float]) -> torch.Tensor:
+def flow_pictures(
+    row: ComparisonRow, sampler: HybridSampler, seeds: range, mixes: Sequence[float]
+) -> torch.Tensor:
     """Pictures (M, N, 3, S, S) of N seeds at M mixes: the best of several at one mix, first candidates at several.
 
     Where only one class is wanted, the first candidate is as good as any.
@@ -301,7 +302,7 @@ def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:
 def grid_of(make: Make, seeds: range, settings: Mapping) -> Figure:
     """Rows are seeds, columns go from the first class to the second."""
     pictures = make(seeds, GRID_MIXES).transpose(0, 1)
-    rows = [PictureRow(f"seed {seed}", as_images(row)) for seed, row in zip(seeds, pictures, strict=True)]
+    rows = [Row(f"seed {seed}", as_images(row)) for seed, row in zip(seeds, pictures, strict=True)]
     first, second = map(shorten, settings["classes"])
     heads = [f"{first} (0)", *(f"{mix:g}" for mix in GRID_MIXES[1:-1]), f"{second} (1)"]
     title = f"above each column its mix ({settings['method']})"

@@ -301,7 +301,7 @@ def corruption_bars(
         ax.plot([reference, accuracy], [row, row], color=PALE, linewidth=7, solid_capstyle="butt", zorder=1)
         ax.plot([100 * values.low, 100 * values.high], [row, row], color=colour, linewidth=1.6)
         ax.plot(accuracy, row, "o", color=colour, markersize=6)
-        ax.text(1.01, row, in_words(values), transform=right, va="center", fontsize=8.5)
+        ax.text(1.01, row, values_in_words(values), transform=right, va="center", fontsize=8.5)
     ax.axvline(reference, color=INK, linewidth=1, zorder=0)
     if chance is not None:
         ax.axvline(100 * chance, color=QUIET, linestyle="--", linewidth=1, zorder=0)
@@ -316,7 +316,7 @@ def corruption_bars(
     return figure
 
 
-def in_words(values) -> str:
+def values_in_words(values) -> str:
     """A row of the table of changes as text: accuracy, then the paired difference in points."""
     if values.change == ORIGINAL:
         return f"{100 * values.accuracy:.1f}"

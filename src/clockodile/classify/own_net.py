@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from clockodile.classify.calibration import fit_temperature, log_mean_probability
 from clockodile.classify.cross_validation import evaluate_held_out
-from clockodile.classify.predictor import Predictor, read_record, state_of
+from clockodile.classify.predictor import Predictor, read_predictor_record, state_of
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import pick
@@ -99,7 +99,7 @@ def shipped_net(config: dict) -> store.Checkpoint | None:
         return None
     changed = path.stat().st_mtime_ns
     try:
-        trainings = read_record(path)["trainings"]
+        trainings = read_predictor_record(path)["trainings"]
         for number, training in enumerate(trainings):
             if store.matches(training["config"], {name: config[name] for name in DECLARED}):
                 words = (training["metrics"], training["seconds"], "shipped", training["config"])

@@ -130,7 +130,7 @@ def save_predictor(path: Path, predictor: Predictor) -> None:
 
 def load_predictor(path: Path) -> Predictor:
     """Read what `save_predictor` wrote. Raises UserError for a missing, damaged or foreign file."""
-    record = read_record(path)
+    record = read_predictor_record(path)
     state = store.read_weights(path)[1]
     try:
         fresh = [build(record) for _ in range(record["nets"])]
@@ -158,7 +158,7 @@ def unfit(path: Path, error: Exception) -> UserError:
     return UserError(f"{path} does not fit this version of clockodile ({why}); make it again")
 
 
-def read_record(path: Path) -> dict:
+def read_predictor_record(path: Path) -> dict:
     """What a predictor's file says of itself, without reading the weights.
 
     Raises UserError for a missing or foreign file and for one that another version wrote.

@@ -27,7 +27,7 @@ def failure(error: OSError, host: str | None = None) -> str:
     if isinstance(error, requests.HTTPError):
         return f"{host} answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.RequestException):  # the cause is wrapped up in it
-        nameless = "Resolution" in str(error)
+        nameless = "Resolution" in repr(error)  # its text is gone once a file name was added
         return f"the name {host} cannot be looked up" if nameless else f"no connection to {host}"
     return f"the cache folder cannot be written ({os_reason(error)})"
 

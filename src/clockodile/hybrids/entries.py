@@ -19,7 +19,7 @@ from clockodile.hybrids.selection import NAMES, SELECTOR, fit_network_judge
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """A row of the comparison: a generator's first candidates, or the best of several."""
 
     generator: HybridGenerator
@@ -27,13 +27,15 @@ class Row:
     best: bool  # of several candidates
 
 
-def rows(n_candidates: int) -> dict[str, Row]:
+def rows(n_candidates: int) -> dict[str, ComparisonRow]:
     """Every row by its name, in the order in which they are shown."""
     found = {}
     for name, generator in GENERATORS.items():
-        found[name] = Row(generator, generator.title, best=False)
+        found[name] = ComparisonRow(generator, generator.title, best=False)
         if generator.searched:
-            found[f"{name}_best"] = Row(generator, f"{generator.title}, best of {n_candidates}", best=True)
+            found[f"{name}_best"] = ComparisonRow(
+                generator, f"{generator.title}, best of {n_candidates}", best=True
+            )
     return found
 
 
