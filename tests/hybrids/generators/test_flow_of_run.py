@@ -33,7 +33,8 @@ from clockodile.hybrids.generators.flow_of_run import (
 )
 from clockodile.hybrids.guidance import fit_guidance_classifier
 
-FULL = flow_of_run.configs_of(PROFILES["full"], finetune=False)  # as it is outside of these tests
+CONFIGS = flow_of_run.configs_of  # as it is outside of these tests
+FULL = CONFIGS(PROFILES["full"], finetune=False)
 
 
 def use_configs(monkeypatch, *trainings, finetune=TINY_FLOW) -> None:
@@ -299,3 +300,10 @@ def test_without_photographs_of_anything_the_flow_learns_all_the_same(run, data,
     with caplog.at_level("INFO", "clockodile"):
         _, fitted = fit_flow(run, data)
     assert fitted.metrics["beside"] == 0 and "no photographs of anything to learn from: no way" in caplog.text
+
+
+def test_every_profile_finetunes_a_net_as_wide_as_the_shipped_one():
+    shipped = store.load_shipped(flow_of_run.NAME, {"net": "flow"}).config["plans"][0]
+    for profile in PROFILES.values():
+        (config,) = CONFIGS(profile, finetune=True)
+        assert (list(config.widths), config.depth) == (shipped["widths"], shipped["depth"])

@@ -87,12 +87,12 @@ def auxiliary_photographs(run: Run, data: Dataset) -> np.ndarray:
 
 def configs_of(profile: Profile, *, finetune: bool) -> tuple[FlowConfig, ...]:
     """How a flow is trained, one training after the other; finetune: from the package's flow, for other photographs."""
-    usual = FlowConfig(
-        profile.flow_steps, batch=profile.flow_batch, widths=profile.flow_widths, depth=profile.flow_depth
-    )
-    if finetune:
-        steps = profile.finetune_steps  # the fewer, the faster new labels have to catch up
-        return (replace(usual, steps=steps, label_lr_factor=min(40.0, 12_000 / steps)),)
+    steps = profile.finetune_steps if finetune else profile.flow_steps
+    # of few steps the average must be short, or it remembers the start
+    usual = FlowConfig(steps, batch=profile.flow_batch, ema_decay=min(0.999, 1 - 2.4 / max(steps, 3)))
+    if finetune:  # a net as wide as the shipped one; the fewer steps, the faster new labels have to catch up
+        return (replace(usual, label_lr_factor=min(40.0, 12_000 / steps)),)
+    usual = replace(usual, widths=profile.flow_widths, depth=profile.flow_depth)
     return (usual, *[replace(usual, wide=0.8)] * (profile.flow_trainings - 1))
 
 
