@@ -225,8 +225,11 @@ def test_sheets_name_classes_mixes_and_seeds():
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
         (["--pretrained", "--method", "flo", "--out", "x"], "flow_guided"),
         (["--pretrained", "--method", "pixel_blend", "--out", "x"], "pixel_blend needs photographs of both"),
-        (["--pretrained", "--method", "gan", "--out", "x"], "gan needs a net that does not come with"),
-        (["--pretrained", "--method", "dense_autoencoder", "--out", "x"], "dense_autoencoder needs a net"),
+        (["--pretrained", "--method", "gan", "--out", "x"], "gan needs the net of a run"),
+        (
+            ["--pretrained", "--method", "dense_autoencoder", "--out", "x"],
+            "dense_autoencoder needs the net of a run",
+        ),
         (["--pretrained", "--out", ""], "--out is empty"),
         (["--out", "x"], "--pretrained"),
         (["nowhere", "--out", "x"], "nowhere"),

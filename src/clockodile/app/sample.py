@@ -140,11 +140,7 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
             judge.backbones(SELECTOR)  # a network that cannot be loaded is named before anything is drawn
         return partial(flow_pictures, row, sampler), names
     if run is None:
-        needs = (
-            "a net that does not come with the package"
-            if row.generator.trained
-            else "photographs of both classes"
-        )
+        needs = "the net of a run" if row.generator.trained else "photographs of both classes"
         raise UserError(f"--method {method} needs {needs}: give a run folder in place of --pretrained")
     opened, data = reopened(Path(run))
     draw = draw_of_run(row.generator, opened, data)
