@@ -26,7 +26,7 @@ OPENING = {  # what the first sentence is made of: how the name of a result begi
     "training images": "{} images to learn from",
     "compact residual net": "a net of our own is right on {} of those that it has not seen",
     "real images that are 'both'": "{} of the real images look like both classes to the judge",
-    "following, best of": "so do {} of the best new ones",
+    "flow, classifier guidance, best of": "so do {} of the best new ones",
 }
 LEADING = (
     "hybrids",
