@@ -69,7 +69,7 @@ def test_the_default_run_leaves_everything_behind(quick_run):
     assert set(metrics(quick_run)) == {"01", "02", "03", "04"}
 
 
-@pytest.mark.parametrize("notebook", find_notebooks()[:3], ids=lambda path: path.stem)
+@each_notebook
 def test_nbval_finds_the_facts_of_the_committed_page(quick_run, notebook):
     """In a kernel of its own, with the nets of that run; what the tagged cells print is the same on any images."""
     cells = nbformat.read(notebook, as_version=4).cells
