@@ -20,9 +20,8 @@ ROOMS = (
 # Public names with two meanings: mend one and take it out, add none.
 DEFINED_TWICE = set(
     """
-    Attention Change Generator Judge Made Method ResidualBlock Stage UNet blur check_words class_weights codes_of
-    config_of directions frame gather grey half keep main nearest net_for noise note out_of_fold overlap pick picture
-    plan_for predict restore sample save shorten summary timestep_embedding told uniform
+    Attention Made ResidualBlock Stage UNet blur check_words class_weights codes_of config_of gather grey half
+    main nearest net_for noise out_of_fold overlap pick picture predict restore sample save shorten summary
     """.split()
 )
 

@@ -253,6 +253,19 @@ def test_a_judge_that_cannot_be_right_is_refused(capsys, changes, about):
     )
 
 
+@pytest.mark.parametrize("part", ["weight", "bias"])
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+def test_a_judge_with_numbers_that_are_not_finite_is_refused(capsys, monkeypatch, part, number):
+    path = Path("run/judge.safetensors")
+    record, state = store.read_weights(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "check_finite", lambda *words: None)  # which would not let us write it
+        store.write_weights(path, state | {part: torch.full_like(state[part], number)}, record)
+    code, out, err = rank(capsys, "run", "photos")
+    assert code == 2 and not out and err.count("\n") == 1
+    assert "judge.safetensors" in err and "not finite" in err
+
+
 def test_a_cut_off_judge_is_refused(capsys):
     path = Path("run/judge.safetensors")
     path.write_bytes(path.read_bytes()[:-5])

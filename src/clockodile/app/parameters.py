@@ -117,20 +117,16 @@ def check_text(what: str, value: object) -> None:
 
 def check_value(name: str, value: object) -> None:
     """Raise UserError for a value of the right type that makes no sense."""
-    if name in RANGES:
-        from clockodile.core.workspace import check_range
+    from clockodile.core.workspace import check_range, names_of_pair  # needs torch, a second to import
 
+    if name in RANGES:
         check_range(name, value, *RANGES[name])
     if name == "image_size" and value % 8:
         raise UserError(f"parameter 'image_size' is {value}; give a multiple of 8, or 0")
     if name == "models":
         check_models(value)
-    if name == "pair" and value:
-        names = [part.strip() for part in value.split(",")]
-        if len(names) != 2 or not all(names) or names[0] == names[1]:
-            raise UserError(
-                f"parameter 'pair' is '{value}'; give two different classes, such as clock,crocodile"
-            )
+    if name == "pair":
+        names_of_pair(value)
 
 
 def check_models(names: str) -> None:

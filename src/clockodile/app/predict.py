@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
-from clockodile.app.progress import write_stdout
+from clockodile.app.progress import print_stderr, write_stdout
 from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary
 from clockodile.classify.predictor import Predictor, load_predictor, read_predictor_record
 from clockodile.core.atomic_files import atomic
@@ -19,7 +17,7 @@ from clockodile.core.errors import UserError, os_reason
 from clockodile.core.store import shipped_weights
 from clockodile.core.workspace import cache_dir
 from clockodile.data.collection import FileNote
-from clockodile.data.scan import SUFFIXES, printable, scan_folder
+from clockodile.data.scan import MADE_HERE, SUFFIXES, printable, scan_folder
 
 # in a run's folder classifier/, where notebook 02 writes them, and among the shipped weights
 PREDICTORS = "predictor-*.safetensors"
@@ -38,12 +36,16 @@ def predict_command(
     """
     check_words(given, pretrained=pretrained, csv_file=csv_file, json=json)
     files, refused = find_images(given if pretrained else given[1:])
-    path, predictor = find_best(shipped_weights() if pretrained else Path(given[0], "classifier"), log=log)
+    path, predictor = find_best(
+        shipped_weights() if pretrained else Path(given[0], "classifier"), log=print_stderr
+    )
     origin = path.name if pretrained else str(path)
-    log(f"using {origin}: {describe(predictor)}")
+    print_stderr(f"using {origin}: {describe(predictor)}")
     job, model = make_job(load_rows, path), RowPredictor(predictor)
-    with open_table(working_folder(given, pretrained), job, given, files, model.columns, log) as table:
-        judge_all(job, model, table, scheduler=scheduler, log=log)
+    with open_table(
+        working_folder(given, pretrained), job, given, files, model.columns, print_stderr
+    ) as table:
+        judge_all(job, model, table, scheduler=scheduler, log=print_stderr)
         refused = log_refused(table, refused)
 
         def rows() -> Iterator[tuple[str, str, list[float]]]:
@@ -59,7 +61,7 @@ def predict_command(
             write_file(csv_file, as_csv(predictions))
         elif not json:
             write_stdout(as_csv(predictions) if csv_file else as_table(predictions))
-        log(summary(predictions))
+        print_stderr(summary(predictions))
     return 1 if refused else 0
 
 
@@ -69,13 +71,6 @@ def load_rows(path: Path) -> RowPredictor:
 
 
 # --- what both commands say and write ----------------------------------------------------------------------
-
-
-def log(line: str) -> None:
-    """One line for people, on stderr; a stderr that is closed or full is no reason to stop."""
-    if sys.stderr is not None:  # None: closed, and print would write into the result on stdout
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
 
 
 def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashreplace") -> None:
@@ -89,14 +84,14 @@ def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashrep
                 file.writelines(texts)
     except OSError as error:
         raise UserError(f"{target}: {os_reason(error)}; nothing was written there") from error
-    log(f"written: {target}")
+    print_stderr(f"written: {target}")
 
 
 def log_refused(table: Table, refused: Sequence[FileNote]) -> list[FileNote]:
     """Name every file that was refused before or while judging; returns all of them."""
     notes = [*refused, *(FileNote(path, why) for path, why, _ in table.rows() if why)]
     for note in notes:
-        log(f"refused: {printable(note.path)}: {note.reason}")
+        print_stderr(f"refused: {printable(note.path)}: {note.reason}")
     return notes
 
 
@@ -146,7 +141,7 @@ def check_target(target: str, *, option: str = "--csv", example: str = "out.csv"
 
 def is_run(folder: str) -> bool:
     """Whether a run or a notebook has written there."""
-    made = (Path(folder, name).is_file() for name in ("run.json", "data_card.json"))
+    made = (Path(folder, name).is_file() for name in MADE_HERE)
     return any(made) or any(Path(folder, "classifier").glob(PREDICTORS))
 
 
@@ -222,7 +217,7 @@ def find_images(given: Sequence[str]) -> tuple[list[str], list[FileNote]]:
     names = [printable(note.path) for note in notes if note.reason.startswith(NO_IMAGE_NAME)]
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        log(f"passed over, no images by their names: {', '.join(names[:3])}{more}")
+        print_stderr(f"passed over, no images by their names: {', '.join(names[:3])}{more}")
     return list(files.values()), [note for note in notes if not note.reason.startswith(NO_IMAGE_NAME)]
 
 

@@ -32,25 +32,27 @@ def write_stdout(text: str | Iterable[str]) -> None:
 
     Raises UserError for a full disk.
     """
-    _write(sys.stdout, text)
+    error = _write(sys.stdout, text)
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise UserError(f"stdout: {os_reason(error)}") from error
 
 
 def print_stderr(line: str) -> None:
-    """One line for people, on stderr."""
+    """One line for people, on stderr; one that is closed or full is no reason to stop."""
     _write(sys.stderr, line + "\n")
 
 
-def _write(stream: TextIO, text: str | Iterable[str]) -> None:
+def _write(stream: TextIO | None, text: str | Iterable[str]) -> OSError | None:
+    """What kept the text from being written; None when nothing did, or nobody wants it."""
     if stream is None:
-        return
+        return None
     try:
         stream.writelines([text] if isinstance(text, str) else text)
         stream.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python complains again at its end
-        if not isinstance(error, BrokenPipeError):
-            name = "stdout" if stream is sys.stdout else "stderr"
-            raise UserError(f"{name}: {os_reason(error)}") from error
+        return error
+    return None
 
 
 class Progress:

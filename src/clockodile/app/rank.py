@@ -25,12 +25,11 @@ from clockodile.app.predict import (
     find_best,
     find_images,
     is_run,
-    log,
     log_refused,
     working_folder,
     write_file,
 )
-from clockodile.app.progress import write_stdout
+from clockodile.app.progress import print_stderr, write_stdout
 from clockodile.app.rank_page import RankedImage, corner, page
 from clockodile.classify.predictions import csv_line
 from clockodile.classify.predictor import Predictor, load_predictor
@@ -91,19 +90,21 @@ def rank_command(
     KeyboardInterrupt after Ctrl-C.
     """
     check_words(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
-    paths = find_weights(None if pretrained else Path(given[0]), log=log)
+    paths = find_weights(None if pretrained else Path(given[0]), log=print_stderr)
     ranker = load_ranker(*paths)
     files, refused = find_images(given if pretrained else given[1:])
     if ranker.note:
-        log(f"NOTE: {ranker.note}")
+        print_stderr(f"NOTE: {ranker.note}")
     job = make_job(load_ranker, *paths)
-    with open_table(working_folder(given, pretrained), job, given, files, ranker.columns, log) as table:
-        judge_all(job, ranker, table, scheduler=scheduler, log=log)
+    with open_table(
+        working_folder(given, pretrained), job, given, files, ranker.columns, print_stderr
+    ) as table:
+        judge_all(job, ranker, table, scheduler=scheduler, log=print_stderr)
         refused = log_refused(table, refused)
         check_judged(table, refused)
         order = ranking(table)
         write(ranker, table, order, count, csv_file, html_file)
-    log(f"{len(order)} ranked" + (f"; {len(refused)} refused" if refused else ""))
+    print_stderr(f"{len(order)} ranked" + (f"; {len(refused)} refused" if refused else ""))
     return 1 if refused else 0
 
 
@@ -161,13 +162,12 @@ def load_ranker(path: Path, classifier: Path) -> Ranker:
 
 
 def sound(judge: Judge, classes: int) -> bool:
-    """Whether the numbers of a judge can be right: finite, of the right shapes, the background sorted."""
+    """Whether the numbers of a judge fit together: of the right shapes, the background sorted."""
     weight, bias, background = judge.weight, judge.bias, judge.background
     shaped = (
         weight.ndim == 3 and bias.shape == weight.shape[:2] and background.shape == (len(background), classes)
     )
-    finite = all(np.isfinite(part).all() for part in (weight, bias, background))
-    return shaped and finite and bias.shape[1] == classes and bool((np.diff(background, axis=0) >= 0).all())
+    return shaped and bias.shape[1] == classes and bool((np.diff(background, axis=0) >= 0).all())
 
 
 # --- what is written -------------------------------------------------------------------------------------------

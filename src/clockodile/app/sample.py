@@ -240,9 +240,8 @@ def load_sampler(folder: Path, cure: str) -> HybridSampler:
     guidance_classifier = load_part(folder, GUIDES, {"net": "guides"}, cure)
     seen = {"judge": SELECTOR, "sides": judge.SIDES}
     selector = load_part(folder, NAMES[SELECTOR], seen, cure)
-    origins = {name: data_of(folder, name) for name in (FLOW, GUIDES, NAMES[SELECTOR])}
-    for name, origin in origins.items():
-        if origin != origins[FLOW]:
+    for name, part in {GUIDES: guidance_classifier, NAMES[SELECTOR]: selector}.items():
+        if (part.data, part.metrics["classes"]) != (flow.data, flow.metrics["classes"]):
             raise UserError(
                 f"{part_path(folder, name)} learned from other data than the flow beside it; {cure}"
             )
@@ -260,12 +259,6 @@ def load_sampler(folder: Path, cure: str) -> HybridSampler:
 def part_path(folder: Path, name: str) -> Path:
     """Where weights called `name` in a run lie in a folder of weights."""
     return folder / f"{Path(name).name}.safetensors"
-
-
-def data_of(folder: Path, name: str) -> tuple[str, list[str]]:
-    """Fingerprint and classes of the photographs that stored weights learned from."""
-    record = store.read_record(part_path(folder, name))
-    return record["data"], record["metrics"]["classes"]
 
 
 def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpoint:

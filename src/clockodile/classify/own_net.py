@@ -61,7 +61,7 @@ def fit_fold(
     plan = plan_for(run, epochs=epochs)
     config = {"net": "compact", "seed": seed, "fold": fold, "plan": asdict(plan)}
     # the very images it was trained on: a net must never be taken for another split, whose held-out images it has seen
-    config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
+    config["known"] = known_key(data, fold)
 
     def fit() -> tuple[dict, dict]:
         model, history = train(
@@ -87,6 +87,12 @@ def fit_fold(
     model = net_for(data)()
     model.load_state_dict(fitted.state)
     return model.eval(), fitted
+
+
+def known_key(data: Dataset, fold: int) -> str:
+    """Names the training images of all folds but one."""
+    known = data.fold != fold
+    return store.fingerprint(data.images[known], data.labels[known])
 
 
 def shipped_net(config: dict) -> store.Checkpoint | None:
@@ -253,7 +259,7 @@ def fit_adversarially_trained(
     config = {"net": "adversarially_trained", "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
     attack = getattr(hook, "func", hook)  # of a partial, what it calls
     config["hook"] = getattr(attack, "__name__", type(attack).__name__)
-    config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
+    config["known"] = known_key(data, fold)
 
     def fit() -> tuple[dict, dict]:
         model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, batch_hook=hook)

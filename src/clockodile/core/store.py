@@ -195,6 +195,7 @@ class Checkpoint:
     seconds: float  # training time when it was trained, not when it was loaded
     origin: str  # "trained", "run folder" or "shipped"
     config: dict = field(default_factory=dict)  # what the training depended on besides the data (JSON types)
+    data: str = ""  # fingerprint of the images it learned from
 
 
 def shipped_weights() -> Path:
@@ -268,7 +269,8 @@ def read_checkpoint(path: Path, origin: str = "run folder") -> Checkpoint:
     record, state = read_weights(path)
     if not record.keys() >= {"config", "metrics", "seconds"}:
         raise UserError(f"{path} holds no trained net; delete it and make it again")
-    return Checkpoint(state, record["metrics"], record["seconds"], origin, record["config"])
+    words = (record["metrics"], record["seconds"], origin, record["config"], record.get("data", ""))
+    return Checkpoint(state, *words)
 
 
 def checkpoint_if(path: Path, fits: Callable[[dict], bool], origin: str) -> Checkpoint | None:
@@ -343,4 +345,4 @@ def fit_or_load(
     if retrain:
         _made_anew.add((path, key))
     state = {part: tensor.detach().cpu().contiguous() for part, tensor in state.items()}
-    return Checkpoint(state, metrics, seconds, "trained", dict(config))
+    return Checkpoint(state, metrics, seconds, "trained", dict(config), data_fingerprint)

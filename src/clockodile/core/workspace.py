@@ -77,7 +77,10 @@ def names_of_pair(pair: str | tuple[int, int]) -> tuple[str | int, ...]:
         return tuple(pair)
     names = tuple(name.strip() for name in pair.split(",")) if pair.strip() else ()
     if names and (len(names) != 2 or not all(names) or names[0] == names[1]):
-        raise UserError(f"pair is '{pair}'; give the names of two classes with a comma between them")
+        raise UserError(
+            f"parameter 'pair' is '{pair}'; give two different classes: "
+            "names of two classes with a comma between them, such as clock,crocodile"
+        )
     return names
 
 

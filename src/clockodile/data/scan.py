@@ -53,9 +53,15 @@ def hidden(name: str) -> str:
     return "hidden" if name.startswith(".") else ""
 
 
+MADE_HERE = (
+    "run.json",
+    "data_card.json",
+)  # files by which a folder that a run or a notebook wrote into is known
+
+
 def made_here(folder: str | Path) -> bool:
     """Whether this program wrote into a folder: its charts and copies are nobody's photographs."""
-    marks = ("run.json", "data_card.json")
+    marks = MADE_HERE
     if os.path.basename(folder) == "figures":
         marks += tuple(os.path.join("..", mark) for mark in marks)
     return any(os.path.isfile(os.path.join(folder, mark)) for mark in marks)

@@ -13,7 +13,7 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids import mixing
 from clockodile.hybrids.generators.sampling import STEPS
-from clockodile.hybrids.generators.table import GENERATORS, Draw, HybridGenerator
+from clockodile.hybrids.generators.table import GENERATORS, Draw, HybridGenerator, prepare_all
 from clockodile.hybrids.mixing import PART, best_of_n
 from clockodile.hybrids.selection import NAMES, SELECTOR, fit_network_judge
 
@@ -86,7 +86,7 @@ def gather(
     (n_candidates, count), the selection scores.
     """
     pair, made, searched = run.recipe.pair, {}, {}
-    draws = {name: generator.prepare(run, data) for name, generator in GENERATORS.items()}
+    draws = prepare_all(run, data)
     selector = fit_network_judge(SELECTOR, run, data)
 
     def enter(entry: str, draw: Draw, size: int, mix: float, batch: int) -> None:

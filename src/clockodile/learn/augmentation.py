@@ -19,7 +19,8 @@ GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of red, green, blue (ITU-R BT.601)
 
 def uniform(images: torch.Tensor, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
     """One random number per image, shaped (N, 1, 1, 1) to multiply with a batch."""
-    numbers = torch.rand(len(images), generator=generator) * (high - low) + low
+    drawn = torch.rand(len(images), generator=generator, device=generator.device)
+    numbers = drawn * (high - low) + low
     return numbers.to(images.device).view(-1, 1, 1, 1)
 
 

@@ -11,21 +11,11 @@ import torch
 import torch.nn.functional as F
 
 from clockodile.hybrids.generators.layout_unet import Layout, plain_coords
+from clockodile.learn.augmentation import flip, uniform
 
 MOVED = 0.5  # share of single photographs that are turned, scaled and shifted
 SMALLEST, LARGEST = 0.4, 0.85  # side of a region's photograph, canvas = 1
 BY_HALVES = 0.25  # share of composites with a straight seam instead of an island
-
-
-def uniform(count: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
-    """Random numbers (count,) on the generator's device."""
-    return torch.rand(count, generator=generator, device=generator.device) * (high - low) + low
-
-
-def flipped(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Mirrored left and right with probability one half. images: (N, 3, S, S)."""
-    mirror = uniform(len(images), 0, 1, generator).view(-1, 1, 1, 1) < 0.5
-    return torch.where(mirror, images.flip(3), images)
 
 
 def frame_coords(
@@ -56,10 +46,9 @@ def single(
 
     images: float32 (N, 3, S, S); labels: int64 (N,). Returns pictures of that shape and their layout.
     """
-    count, size = len(images), images.shape[-1]
-    images = flipped(images, generator)
-    moved = (uniform(count, 0, 1, generator) < MOVED).float()
-    scale, degrees, x, y = (uniform(count, -1, 1, generator) * moved for _ in range(4))
+    size, images = images.shape[-1], flip(images, generator)
+    moved = (uniform(images, 0, 1, generator).flatten() < MOVED).float()
+    scale, degrees, x, y = (uniform(images, -1, 1, generator).flatten() * moved for _ in range(4))
     coords = frame_coords(size, 1 + 0.15 * scale, 10 * degrees, 0.15 * x, 0.15 * y)
     # photographs that stay where they are must not be blurred by resampling
     seen = torch.where(moved.view(-1, 1, 1, 1) > 0, photographed(images, coords), images)
@@ -79,8 +68,8 @@ def pasted(
     regions, below first.
     """
     count, size = len(below), below.shape[-1]
-    below, above = flipped(below, generator), flipped(above, generator)
-    draw = lambda low, high: uniform(count, low, high, generator)  # noqa: E731
+    below, above = flip(below, generator), flip(above, generator)
+    draw = lambda low, high: uniform(below, low, high, generator).flatten()  # noqa: E731
     halves = draw(0, 1) < BY_HALVES
     scale = torch.where(halves, 1.0, draw(SMALLEST, LARGEST))
     reach = 1 - scale  # how far an island's centre may lie from the canvas's, the island still inside

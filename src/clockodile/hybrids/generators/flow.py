@@ -59,16 +59,16 @@ def flow_loss(
     labels: torch.Tensor,
     noise: torch.Tensor,
     time: torch.Tensor,
-    told: torch.Tensor | None = None,
+    *told: torch.Tensor,
 ) -> torch.Tensor:
     """Mean squared error of the guessed velocity.
 
-    photos, noise: (N, 3, S, S), photos in [-1, 1]; labels: int64 (N,); time: (N,) in [0, 1]; told: how photos
-    were moved.
+    photos, noise: (N, 3, S, S), photos in [-1, 1]; labels: int64 (N,), or a Layout for a net that is asked by one;
+    time: (N,) in [0, 1]; told: what else the net is given, such as how photos were moved.
     """
     t = time.view(-1, 1, 1, 1)
     x = (1 - t) * noise + t * photos
-    guess = net(x, time, labels, told)
+    guess = net(x, time, labels, *told)
     return F.mse_loss(guess.float(), photos - noise)
 
 

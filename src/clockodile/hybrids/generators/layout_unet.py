@@ -6,12 +6,13 @@ Peebles & Xie (2023) for layer norms and gates that start at nothing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from clockodile.hybrids.generators.unet import timestep_embedding
 
 PATCH = 2  # pixels a side that share one place: a quarter of the places, no detail lost
 
@@ -36,13 +37,6 @@ def plain_coords(count: int, size: int, *, device: torch.device | None = None) -
     line = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
     x, y = torch.meshgrid(line, line, indexing="xy")
     return torch.stack([x, y]).expand(count, 2, size, size)
-
-
-def timestep_embedding(time: torch.Tensor, width: int) -> torch.Tensor:
-    """Sines and cosines of a time (N,) in [0, 1] at growing frequencies: (N, width)."""
-    frequencies = torch.exp(torch.linspace(0, math.log(1000), width // 2, device=time.device))
-    angles = time[:, None] * frequencies
-    return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 class LayerNorm2d(nn.LayerNorm):

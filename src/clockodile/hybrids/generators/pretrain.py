@@ -14,6 +14,7 @@ import json
 import signal
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from clockodile.core.workspace import cache_dir, open_run, pick_device
 from clockodile.data.auxiliary import cifar100_by_class
 from clockodile.data.dataset import as_images, as_tensor, load_dataset
 from clockodile.hybrids.generators.composites import frame_coords, pasted, single
+from clockodile.hybrids.generators.flow import flow_loss
 from clockodile.hybrids.generators.layout_unet import Layout, UNet, plain_coords
 from clockodile.hybrids.generators.sampling import adams_bashforth2, noise_of
 from clockodile.learn.muon import MuonWithAdamW
@@ -112,15 +114,12 @@ def training_photographs(device: torch.device) -> tuple[Photographs, dict[str, t
 def velocity_loss(
     net: nn.Module, pictures: torch.Tensor, layout: Layout, noise: torch.Tensor, time: torch.Tensor
 ):
-    """Mean squared error of the guessed velocity on the straight way from noise to pictures (Lipman et al., 2023).
+    """`flow_loss` in 16 bits where that is fast.
 
     pictures, noise: (N, 3, S, S), pictures in [-1, 1]; time: (N,) in [0, 1].
     """
-    t = time.view(-1, 1, 1, 1)
-    x = (1 - t) * noise + t * pictures
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=fast_bfloat16(x.device)):
-        guess = net(x, time, layout)
-    return (guess.float() - (pictures - noise)).square().mean()
+    with torch.autocast(pictures.device.type, torch.bfloat16, enabled=fast_bfloat16(pictures.device)):
+        return flow_loss(net, pictures, layout, noise, time)
 
 
 def random_times(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -128,14 +127,19 @@ def random_times(count: int, generator: torch.Generator) -> torch.Tensor:
     return torch.randn(count, generator=generator, device=generator.device).sigmoid()
 
 
-def power_decay(step: int, span: float) -> float:
-    """How much of an average is kept at a step, so that it always reaches back over the share `span` of all steps.
+@cache
+def power_of(span: float) -> float:
+    """The exponent by which an average always reaches back over the share `span` of all steps.
 
     Power-function averages of Karras et al. (2024), equation 5: their length grows with training.
     """
     roots = np.roots([1, 7, 16 - span**-2, 12 - span**-2])
-    gamma = float(max(root.real for root in roots if abs(root.imag) < 1e-9))
-    return (1 - 1 / (step + 1)) ** (gamma + 1)
+    return float(max(root.real for root in roots if abs(root.imag) < 1e-9))
+
+
+def power_decay(step: int, span: float) -> float:
+    """How much of an average with this relative width is kept at a step, 0, 1, ..."""
+    return (1 - 1 / (step + 1)) ** (power_of(span) + 1)
 
 
 class Training:

@@ -198,3 +198,9 @@ ENTRIES = (
     _of_flow("flow_guided", "flow, classifier guidance", "Bansal et al., 2023", GUIDED, searched=True),
 )
 GENERATORS = {generator.name: generator for generator in ENTRIES}
+
+
+def prepare_all(run: Run, data: Dataset) -> dict[str, Draw]:
+    """The `Draw` of every generator by its name; nets that several share are made ready once. data: all splits."""
+    nets = {fit: fit(run, data) for fit in {generator.fit: None for generator in GENERATORS.values()}}
+    return {name: found.drawing(nets[found.fit], run, data) for name, found in GENERATORS.items()}
