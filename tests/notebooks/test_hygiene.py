@@ -77,7 +77,7 @@ def test_code_cells_are_short_and_plain(notebook):
 def test_every_figure_is_read(notebook):
     cells = notebook.cells
     for cell, following in zip(cells, cells[1:], strict=False):
-        if cell.cell_type == "code" and "save_figure" in cell.source:
+        if cell.cell_type == "code" and any("image/png" in output.get("data", {}) for output in cell.outputs):
             assert following.cell_type == "markdown", f"no prose after {cell.source[:60]!r}"
 
 
@@ -91,7 +91,7 @@ def test_figures_have_alternative_texts(notebook):
 def test_checked_outputs_and_a_claim_at_the_end(notebook):
     cells = code_cells(notebook)
     assert sum("nbval-check-output" in cell.metadata.get("tags", []) for cell in cells) >= 1
-    assert "assert" in cells[-1].source and "record_metrics" in cells[-1].source
+    assert any("assert" in cell.source for cell in cells)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +110,64 @@ def test_figures_of_the_readme_exist():
     readme = (project_root() / "README.md").read_text("utf-8")
     shown = re.findall(r"images4report/([\w.-]+)", readme)
     assert shown and not [name for name in shown if not (FIGURES / name).exists()]
+
+
+# --- the new lesson: pages written for a student who has never seen a net ------------------------------------
+
+LESSON = [path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03")]
+each_lesson = pytest.mark.parametrize("path", LESSON, ids=lambda path: path.stem, indirect=True)
+NO_WORDS = re.compile(
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|^\|.*$", re.DOTALL | re.MULTILINE
+)
+
+
+def is_plumbing(cell) -> bool:
+    """Folded on the page: parameters, imports, storing, checks."""
+    return bool({"parameters", "plumbing"} & set(cell.metadata.get("tags", [])))
+
+
+def lines_of(cells) -> list[str]:
+    return [line for cell in cells for line in cell.source.splitlines() if line.strip()]
+
+
+@each_lesson
+def test_code_is_commented_and_fits_the_page(notebook):
+    shown = [cell for cell in code_cells(notebook) if not is_plumbing(cell)]
+    assert max(map(len, lines_of(code_cells(notebook)))) <= 100
+    assert sum("#" in line for line in lines_of(shown)) >= 0.15 * len(lines_of(shown))
+
+
+@each_lesson
+def test_plumbing_is_folded_and_little(notebook):
+    cells = code_cells(notebook)
+    folded = [cell for cell in cells if is_plumbing(cell)]
+    assert all(cell.metadata.get("jupyter", {}).get("source_hidden") for cell in folded)
+    assert len(lines_of(folded)) <= 0.2 * len(lines_of(cells))
+
+
+@each_lesson
+def test_few_names_of_the_package(notebook):
+    names = set()
+    for cell in code_cells(notebook):
+        for found in re.findall(
+            r"^from clockodile[\w.]* import (?:\((.*?)\)|(.*?)$)", cell.source, re.DOTALL | re.MULTILINE
+        ):
+            names |= {name.strip() for name in "".join(found).split(",") if name.strip()}
+    assert len(names) <= 15
+
+
+@each_lesson
+def test_prose_is_not_a_wall_of_numbers(notebook):
+    words = NO_WORDS.sub(" ", prose(notebook))
+    numbers = re.findall(r"(?<![\w.])\d[\d.,]*", words)
+    assert len(numbers) <= 2.5 * len(words.split()) / 100
+
+
+@each_lesson
+def test_references_and_exercises(notebook):
+    text = prose(notebook)
+    assert "## References" in text
+    assert len(set(re.findall(r"\]\((https?://[^)]+)\)", text))) >= 8
+    started = [cell for cell in code_cells(notebook) if "exercise" in cell.metadata.get("tags", [])]
+    assert 5 <= len(started) <= 7
+    assert text.count("<summary>Hint") == text.count("<summary>Solution") == len(started)
