@@ -41,7 +41,7 @@ test: venv  ## everything: also the notebooks, their solutions and printed facts
 lab: venv  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-refresh: venv  ## full profile; rewrites the committed notebooks, figures and README tables (needs the photographs)
+refresh: venv  ## rewrites the committed notebooks, figures and README tables from a quick run (needs the photographs)
 	$(BIN)/clockodile refresh
 
 bench: venv  ## measure side by side against what one would pick instead

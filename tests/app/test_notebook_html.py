@@ -120,3 +120,12 @@ def test_pictures_beside_the_notebooks_are_taken_in(page, tmp_path, monkeypatch)
 def test_the_title_is_the_first_heading_or_the_files_name(tmp_path, text, title):
     nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "03_ambiguous_images.ipynb")
     assert read_notebook(tmp_path / "03_ambiguous_images.ipynb")[0] == title
+
+
+def test_what_was_measured_elsewhere_is_left_out(tmp_path):
+    cells = [new_markdown_cell("always"), new_markdown_cell("72 percent", metadata={"tags": ["measured"]})]
+    here, elsewhere = {"data": "a1", "profile": "quick"}, {"data": "b2", "profile": "quick"}
+    nbformat.write(new_notebook(cells=cells, metadata={"measured_on": here}), tmp_path / "01_x.ipynb")
+    for on, seen in ((None, True), (here, True), (elsewhere, False)):
+        shown = read_notebook(tmp_path / "01_x.ipynb", on)[1]
+        assert "always" in shown and ("72 percent" in shown) is seen

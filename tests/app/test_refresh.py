@@ -14,7 +14,8 @@ PUBLISH = """import os, sys, pathlib
 from clockodile.core import results, workspace
 from clockodile.core.atomic_files import write_json
 run = workspace.open_run(recipe=recipe, profile=profile, run_dir=run_dir)
-write_json(run.dir / "data_card.json", {"source": {"stamp": os.environ.get("STAMP", ""), "why": "offline"}})
+source = {"stamp": os.environ.get("STAMP", ""), "why": "offline"}
+write_json(run.dir / "data_card.json", {"source": source, "fingerprint": "f1f2"})
 results.record_metrics(run.dir, "01", [results.metric("images", 1000)])
 (pathlib.Path(os.environ["CLOCKODILE_PUBLISH"]) / "a.png").write_bytes(b"new")
 print("profile", run.profile.name)
@@ -52,10 +53,18 @@ def test_everything_is_replaced_and_clean(project):
     assert [cell.execution_count for cell in after.cells if cell.cell_type == "code"] == [1, 2]
     assert [output.text for output in after.cells[2].outputs] == ["profile quick\n"]
     assert after.metadata.kernelspec.name == "python3"
+    assert after.metadata.measured_on == {"data": "f1f2", "profile": "quick"}
     assert (project / "images4report" / "a.png").read_bytes() == b"new"
     readme = (project / "README.md").read_text()
     assert "| 01 | images | 1000 |" in readme and "old" not in readme and readme.endswith("\nend\n")
     assert any("wrote to stderr: noise" in line for line in told)
+
+
+@pytest.mark.slow
+def test_a_full_run_replaces_no_page(project):
+    before = contents(project)
+    refresh.refresh_project("full")
+    assert contents(project) == before
 
 
 @pytest.mark.slow

@@ -266,12 +266,12 @@ def list_recipes(args: argparse.Namespace) -> int:
 
 def refresh_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile refresh`, the maintainers' command."""
-    trial = "quick is for trying this command out"
-    parser.add_argument("--profile", metavar="NAME", default="full", help=trial)
+    what = "quick for the pages (the default), full for the weights"
+    parser.add_argument("--profile", metavar="NAME", default="quick", help=what)
 
 
 def refresh(args: argparse.Namespace) -> int:
-    """Run everything and replace the committed notebooks, figures and tables."""
+    """Run everything and replace the committed notebooks, figures and tables, or the weights."""
     from clockodile.app.execute import NotebookFailed
     from clockodile.app.refresh import refresh_project
 

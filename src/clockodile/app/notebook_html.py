@@ -6,6 +6,7 @@ import html
 import logging
 import mimetypes
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -31,9 +32,15 @@ LINKS = ("http://", "https://", "mailto:", "#")  # they wait to be clicked
 SAFE = {"src": ("data:image/",), "href": LINKS}
 
 
-def read_notebook(path: Path) -> tuple[str, Markup]:
-    """Its title (first heading, or the file's name in words) and all of it as safe HTML. ValueError when damaged."""
+def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, Markup]:
+    """Its title (first heading, or the file's name in words) and all of it as safe HTML. ValueError when damaged.
+
+    measured_on: data and profile of the run, as `refresh` notes them in the committed notebooks. Text that is true of
+    the committed run alone (cells tagged "measured") is left out where these differ; None shows everything.
+    """
     notebook = nbformat.read(path, as_version=4)
+    if measured_on is not None and notebook.metadata.get("measured_on") != measured_on:
+        notebook.cells = [cell for cell in notebook.cells if "measured" not in cell.metadata.get("tags", [])]
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()

@@ -1,4 +1,7 @@
-"""For maintainers: run everything and replace what is committed of it, namely notebooks, figures and README tables.
+"""For maintainers: run everything and replace what is committed of it.
+
+A quick run replaces the notebooks, their figures and the tables of README.md, so that a reader's own first run prints
+what the page says. A full run replaces the weights that come with the package.
 
 Everything new is first made below the run folder and checked; only then is anything replaced.
 """
@@ -13,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 from clockodile.app.progress import Progress, duration
-from clockodile.app.report import results_markdown
+from clockodile.app.report import measured_on, results_markdown
 from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
 from clockodile.core.atomic_files import atomic, file_digest, read_json
 from clockodile.core.errors import UserError
@@ -41,11 +44,12 @@ class Watch(Progress):
         refuse_stand_in(self.run_dir)
 
 
-def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lambda line: None) -> None:
-    """Run all notebooks on the default recipe and replace what is committed of them: see `made_new`.
+def refresh_project(profile: str = "quick", *, tell: Callable[[str], None] = lambda line: None) -> None:
+    """Run all notebooks on the default recipe and replace what is committed of them: `made_new`, `new_weights`.
 
-    tell: receives progress, a line at a time. Raises UserError when the images were the stand-in or a result must
-    not be published, NotebookFailed when a notebook fails; nothing was replaced then.
+    profile: "quick" for the pages, "full" for the weights. tell: receives progress, a line at a time. Raises UserError
+    when the images were the stand-in or a result must not be published, NotebookFailed when a notebook fails; nothing
+    was replaced then.
     """
     run = open_run(profile=profile)
     notebooks = find_notebooks()
@@ -59,7 +63,7 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
         "CLOCKODILE_PUBLISH": str(staged),
     }
     run_notebooks(run, progress=Watch(run.dir, tell), env=env, inject=False)
-    new = made_new(run.dir, notebooks, tell) | (new_weights(run.dir) if profile == "full" else {})
+    new = new_weights(run.dir) if profile == "full" else made_new(run.dir, notebooks, tell)
     refuse_edited(notebooks, before)
     for path, content in new.items():
         with atomic(path) as temporary:
@@ -73,6 +77,8 @@ def refresh_project(profile: str = "full", *, tell: Callable[[str], None] = lamb
 def made_new(run_dir: Path, notebooks: Sequence[Path], tell: Callable[[str], None]) -> dict[Path, bytes]:
     """Committed file -> its new content: the notebooks, their figures, and the table of results in README.md."""
     copies = {path: publishable(executed_copy(run_dir, path), tell) for path in notebooks}
+    for nb in copies.values():
+        nb.metadata["measured_on"] = measured_on(run_dir)
     new = {path: f"{nbformat.writes(nb)}\n".encode() for path, nb in copies.items()}
     figures, readme = project_root() / "images4report", project_root() / "README.md"
     new |= {figures / path.name: path.read_bytes() for path in sorted((run_dir / "publish").iterdir())}

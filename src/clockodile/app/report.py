@@ -131,12 +131,12 @@ def opening(rows: Sequence[Mapping]) -> str:
 def sections(run_dir: Path, run: Mapping) -> list[Section]:
     """One section for each notebook that left anything, in order."""
     rows, noted, executed = results(run_dir), run.get("notebooks", {}), copies(run_dir)
-    figures = find_figures(run_dir)
+    figures, on = find_figures(run_dir), measured_on(run_dir)
     found = []
     for number in sorted({*rows, *noted, *executed, *figures}):
         copy, entry = executed.get(number), noted.get(number, {})
         name = entry.get("name") or (copy.stem if copy else number)
-        title, page = read_copy(copy, name)
+        title, page = read_copy(copy, name, on)
         warnings = doubts(entry, run.get("settings", {}))
         parts = rows.get(number, []), figures.get(number, [])
         found.append(Section(number, name, title, *parts, page, warnings))
@@ -149,11 +149,20 @@ def copies(run_dir: Path) -> dict[str, Path]:
     return {path.stem[:2]: path for path in found if not path.stem.endswith(".failed")}
 
 
-def read_copy(copy: Path | None, name: str) -> tuple[str, Markup]:
+def measured_on(run_dir: Path) -> dict[str, str]:
+    """What a run's numbers depend on: fingerprint of its images and name of its profile, "" where not known."""
+    card, run = (read_json(run_dir / name) or {} for name in ("data_card.json", "run.json"))
+    return {
+        "data": card.get("fingerprint", ""),
+        "profile": run.get("settings", {}).get("profile", ""),
+    }
+
+
+def read_copy(copy: Path | None, name: str, on: Mapping) -> tuple[str, Markup]:
     """Title and page of an executed notebook; a plain title and no page when it cannot be read."""
     if copy is not None:
         with suppress(OSError, ValueError):
-            return read_notebook(copy)
+            return read_notebook(copy, on)
     return name[3:].replace("_", " ").capitalize() or f"Notebook {name}", Markup("")
 
 
