@@ -117,7 +117,7 @@ def test_figures_of_the_readme_exist():
 LESSON = [path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03")]
 each_lesson = pytest.mark.parametrize("path", LESSON, ids=lambda path: path.stem, indirect=True)
 NO_WORDS = re.compile(
-    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|^\|.*$", re.DOTALL | re.MULTILINE
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|^\|[^\n]*$", re.DOTALL | re.MULTILINE
 )
 
 
