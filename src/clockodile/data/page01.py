@@ -66,9 +66,7 @@ def show_axes(run: Run, picture: np.ndarray) -> Image:
     figure, (left, right) = plots.new_figure(1, 2, height=3.5, width_ratios=(2, 3))
     side = len(picture)
     left.imshow(picture, interpolation="nearest")
-    left.set(
-        xlabel="axis 1: W columns", ylabel="axis 0: H rows", title="array (H, W, 3): colours in each place"
-    )
+    left.set(xlabel="axis 1: W columns", ylabel="axis 0: H rows", title="array (H, W, 3): one grid")
     left.grid(visible=False)
     for channel, name in enumerate(("red", "green", "blue")):
         plane = picture * np.eye(3, dtype=np.uint8)[channel]
