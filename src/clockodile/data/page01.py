@@ -72,7 +72,7 @@ def show_axes(run: Run, picture: np.ndarray) -> Image:
         plane = picture * np.eye(3, dtype=np.uint8)[channel]
         x, y = channel * side * 0.6, (2 - channel) * side / 5
         right.imshow(plane, extent=(x, x + side, y + side, y), zorder=3 - channel, interpolation="nearest")
-        place = {"ha": "right", "va": "bottom", "zorder": 4, "fontweight": "bold"}
+        place = {"ha": "right", "va": "bottom", "zorder": 4, "backgroundcolor": plots.INK}
         right.text(x + side - 1, y + side - 1, f"{channel}: {name}", color="white", **place)
     right.set(xlim=(-1, 2.25 * side), ylim=(1.45 * side, -1), title="tensor (3, H, W): three planes")
     right.set_axis_off()
