@@ -209,7 +209,7 @@ def show_leak(run: Run, scores: pd.DataFrame) -> Image:
     return save(figure, "leak", run, title=title, alt=alt)
 
 
-def show_groups(run: Run, data: Dataset, *, columns: int = 9) -> Image:
+def show_groups(run: Run, data: Dataset, *, columns: int = 8) -> Image:
     """For each fold the pictures of its largest groups."""
     size, rows = np.bincount(data.group)[data.group], []
     for fold in np.unique(data.fold):
