@@ -210,11 +210,13 @@ def show_leak(run: Run, scores: pd.DataFrame) -> Image:
 
 
 def show_groups(run: Run, data: Dataset, *, columns: int = 8) -> Image:
-    """For each fold the pictures of its largest groups."""
+    """For each fold its largest groups, each with all its pictures."""
     size, rows = np.bincount(data.group)[data.group], []
     for fold in np.unique(data.fold):
         order = np.lexsort((data.group, -size))
         shown = order[data.fold[order] == fold][:columns]
+        here = np.bincount(data.group[shown])[data.group[shown]]
+        shown = shown[(here == size[shown]) | (size[shown] > columns)]  # no half of a group
         captions = [f"group {number}" for number in data.group[shown]]
         rows.append(Row(f"fold {fold}", data.images[shown], captions))
     title = "A group is never divided between folds"
