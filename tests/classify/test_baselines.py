@@ -3,8 +3,6 @@ import pytest
 from made_photos import striped_and_dotted
 
 from clockodile.classify.baselines import (
-    baseline_accuracies,
-    direction_free_auc,
     hog_features,
     image_statistics,
     make_hog_svm,
@@ -28,30 +26,6 @@ def test_the_border_is_only_the_border():
     images = np.zeros((1, 32, 32, 3), np.uint8)
     images[:, 4:-4, 4:-4] = 255
     assert image_statistics(images)["border"][0] == 0
-
-
-@pytest.mark.parametrize(("values", "area"), [([0, 1, 2, 3], 1.0), ([3, 2, 1, 0], 1.0), ([1, 1, 1, 1], 0.5)])
-def test_separation(values, area):
-    assert direction_free_auc(np.array(values), np.array([0, 0, 1, 1])) == area
-
-
-def test_the_nearest_neighbour_repeats_the_label_of_a_copy():
-    rng = np.random.default_rng(0)
-    images = np.repeat(rng.integers(0, 256, (50, 8, 8, 3)).astype(np.uint8), 2, axis=0)
-    labels, fold = np.repeat(rng.integers(0, 2, 50), 2), np.arange(100) % 2
-    found = baseline_accuracies(images, labels, fold).groupby("model")["accuracy"].mean()
-    assert found["nearest neighbour in pixels"] == 1
-
-
-def test_baselines_know_colour_and_nothing_else():
-    rng = np.random.default_rng(0)
-    labels, fold = np.repeat([0, 1], 50), np.arange(100) % 5
-    images = rng.integers(0, 100, (100, 8, 8, 3)).astype(np.uint8)
-    same = baseline_accuracies(images, labels, fold).groupby("model")["accuracy"].mean()
-    images[labels == 1, ..., 2] += 100
-    told = baseline_accuracies(images, labels, fold).groupby("model")["accuracy"].mean()
-    assert told["mean colour + logistic regression"] == 1 and told["majority class"] == 0.5
-    assert same["mean colour + logistic regression"] < 0.7
 
 
 pytestmark = pytest.mark.filterwarnings("error")

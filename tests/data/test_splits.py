@@ -9,8 +9,12 @@ from clockodile.data.splits import (
     half_quarter_quarter,
     merge_folds,
     split_hash,
-    straddling_groups,
 )
+
+
+def straddling_groups(groups, fold) -> int:
+    """How many groups have images in more than one fold."""
+    return sum(len(np.unique(fold[groups == group])) > 1 for group in np.unique(groups))
 
 
 @settings(deadline=None, max_examples=30)
@@ -62,10 +66,6 @@ def test_half_quarter_quarter():
     split = half_quarter_quarter(labels, groups, seed=3)
     assert {name: len(rows) for name, rows in split.items()} == {"train": 500, "validation": 250, "test": 250}
     assert len(set(np.concatenate(list(split.values())))) == 1000
-
-
-def test_straddling_groups_are_counted():
-    assert straddling_groups(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 0])) == 1
 
 
 @settings(deadline=None, max_examples=30)

@@ -8,7 +8,6 @@ from skimage.feature import hog
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -43,15 +42,6 @@ def image_statistics(images: np.ndarray) -> pd.DataFrame:
     )
 
 
-def direction_free_auc(values: np.ndarray, labels: np.ndarray) -> float:
-    """How well one number tells class 0 from class 1: area under the ROC curve, 0.5 = not at all, 1 = perfectly.
-
-    values: (N,); labels: 0 or 1 (N,). Whichever direction separates better counts.
-    """
-    area = roc_auc_score(labels, values)
-    return float(max(area, 1 - area))
-
-
 def mean_colours(images: np.ndarray) -> np.ndarray:
     """Mean red, green and blue of each image, 0..1. images: uint8 (N, H, W, 3); returns (N, 3)."""
     return images.mean((1, 2)) / 255
@@ -70,22 +60,6 @@ BASELINES = {  # name -> (what it sees of an image, how it decides)
     ),
     "nearest neighbour in pixels": (raw_pixels, lambda: KNeighborsClassifier(1)),
 }
-
-
-def baseline_accuracies(images: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> pd.DataFrame:
-    """Accuracy of each baseline on each held-out fold.
-
-    images: uint8 (N, H, W, 3); labels, fold: int (N,). Returns columns model, fold, accuracy in [0, 1].
-    """
-    rows = []
-    for name, (look, make) in BASELINES.items():
-        seen = look(images)
-        for number in np.unique(fold):
-            known, unseen = fold != number, fold == number
-            model = make().fit(seen[known], labels[known])
-            accuracy = model.score(seen[unseen], labels[unseen])
-            rows.append({"model": name, "fold": int(number), "accuracy": accuracy})
-    return pd.DataFrame(rows)
 
 
 def hog_features(images: np.ndarray) -> np.ndarray:

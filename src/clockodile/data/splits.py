@@ -71,8 +71,3 @@ def split_hash(ids: np.ndarray, fold: np.ndarray) -> str:
     """12 hexadecimal digits that name a split, whatever the order of rows. ids: str (N,); fold: int (N,)."""
     lines = sorted(f"{name} {number}" for name, number in zip(ids, fold, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
-
-
-def straddling_groups(groups: np.ndarray, fold: np.ndarray) -> int:
-    """How many groups have images in more than one fold: 0 in a sound split. groups, fold: int (N,)."""
-    return sum(len(np.unique(fold[groups == group])) > 1 for group in np.unique(groups))

@@ -1,0 +1,285 @@
+"""The page of notebook 01: its drawings and figures, and the checks of its exercises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import Image
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Rectangle
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from clockodile.core.workspace import Run
+from clockodile.data import duplicates
+from clockodile.data.dataset import Dataset, as_images
+from clockodile.learn.augmentation import AUGMENTATIONS, upside_down
+from clockodile.show import plots
+from clockodile.show.exercise import check
+from clockodile.show.pictures import Row, picture_rows
+
+BLUE, WHITE = "#0072B2", "#E4E8EA"
+CLEAR = ("clock/2251", "crocodile/32474")  # bright, and not the same upside down
+save = partial(plots.save_figure, notebook="01")
+
+
+def examples(data: Dataset) -> list[int]:
+    """A picture of each class in which changes are well seen, by row number: the one we chose, else the first."""
+    chosen = [int(np.flatnonzero(data.labels == label)[0]) for label in range(len(data.classes))]
+    for row in np.flatnonzero(np.isin(data.ids, CLEAR)):
+        chosen[data.labels[row]] = int(row)
+    return chosen
+
+
+def add_frame(ax, rows: slice, columns: slice) -> None:
+    """A red frame round some pixels of the picture in `ax`."""
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    ax.add_patch(Rectangle((columns.start - 0.5, rows.start - 0.5), *size, fill=False, ec=plots.ALARM, lw=2))
+
+
+def show_numbers(run: Run, picture: np.ndarray, rows: slice, columns: slice) -> Image:
+    """A picture with a frame round a patch, the patch enlarged, and the red channel's numbers in it."""
+    figure, axes = plots.new_figure(1, 3, height=3.1)
+    patch = picture[rows, columns]
+    words = ("the picture", "the framed patch", "its red channel, 0 to 255")
+    for ax, pixels, title in zip(axes, (picture, patch, patch * np.uint8([1, 0, 0])), words, strict=True):
+        ax.imshow(pixels, interpolation="nearest")
+        ax.set_title(title)
+        ax.set_axis_off()
+    add_frame(axes[0], rows, columns)
+    for (y, x), value in np.ndenumerate(patch[..., 0]):
+        axes[2].text(x, y, value, ha="center", va="center", color="white", fontweight="bold")
+    alt = "A photograph with a red frame; what is in the frame, enlarged; its red channel with a number in each pixel."
+    return save(figure, "numbers", run, title="A picture is a table of numbers", alt=alt)
+
+
+def show_axes(run: Run, picture: np.ndarray) -> Image:
+    """One picture in the two orders of its axes: three numbers at each place, or three planes."""
+    figure, (left, right) = plots.new_figure(1, 2, height=3.5, width_ratios=(2, 3))
+    side = len(picture)
+    left.imshow(picture, interpolation="nearest")
+    left.set(xlabel="axis 1: W columns", ylabel="axis 0: H rows", title="array (H, W, 3): one grid")
+    left.grid(visible=False)
+    for channel, name in enumerate(("red", "green", "blue")):
+        plane = picture * np.eye(3, dtype=np.uint8)[channel]
+        x, y = channel * side * 0.6, (2 - channel) * side / 5
+        right.imshow(plane, extent=(x, x + side, y + side, y), zorder=3 - channel, interpolation="nearest")
+        place = {"ha": "right", "va": "bottom", "zorder": 4, "backgroundcolor": plots.INK}
+        right.text(x + side - 1, y + side - 1, f"{channel}: {name}", color="white", **place)
+    right.set(xlim=(-1, 2.25 * side), ylim=(1.45 * side, -1), title="tensor (3, H, W): three planes")
+    right.set_axis_off()
+    alt = "Left one photograph with rows and columns named; right the same as three planes, red, green and blue."
+    return save(figure, "axes", run, title="The same numbers in two orders", alt=alt)
+
+
+def show_classes(run: Run, data: Dataset, *, rows: int = 3, columns: int = 12) -> Image:
+    """Random images of every class with the ids by which their files are found."""
+    rng = np.random.default_rng(run.seed)
+    height = plots.sheet_height(rows * columns, columns, data.images.shape[1:3], data.ids, 8.4)
+    figure, axes = plots.new_figure(len(data.classes), height=len(data.classes) * (height + 0.33))
+    for label, (name, ax) in enumerate(zip(data.classes, axes, strict=True)):
+        of_class = np.flatnonzero(data.labels == label)
+        shown = np.sort(rng.permutation(of_class)[: rows * columns])
+        words = {"captions": [plots.short_id(name) for name in data.ids[shown]], "columns": columns}
+        colours = [plots.class_colour(label)] * len(shown)
+        title = f"{name} ({len(of_class)} images)"
+        plots.show_tiles(ax, data.images[shown], colours=colours, title=title, **words)
+    alt = "A grid of random images for every class, the file number below each, and a bar in the class's colour."
+    return save(figure, "check", run, title="What do the classes look like?", alt=alt)
+
+
+def show_roc(run: Run, names: Sequence[str], values: Sequence, rates: Sequence, *, threshold: float) -> Image:
+    """How one number in [0, 1] is spread in two classes, and its ROC curve.
+
+    values: the number of each image, an array a class; rates: false and true positive rates along the curve.
+    """
+    figure, (left, right) = plots.new_figure(1, 2, height=3.3)
+    for label, found in enumerate(values):
+        options = {"color": plots.class_colour(label), "label": names[label], "alpha": 0.6}
+        left.hist(found, np.linspace(0, 1, 26), **options)
+    left.axvline(threshold, color=plots.INK, linestyle="--")
+    left.set(xlabel="brightness of the picture", ylabel="pictures", title="One threshold ...")
+    left.legend()
+    right.plot(*rates, color=BLUE)
+    right.fill_between(*rates, alpha=0.15, color=BLUE)
+    right.plot([0, 1], [0, 1], ":", color=plots.INK)
+    right.text(0.55, 0.45, "a coin")
+    right.plot((values[1] > threshold).mean(), (values[0] > threshold).mean(), "o", color=plots.INK)
+    right.set(xlabel=f"FPR: {names[1]} called {names[0]}", ylabel=f"TPR: {names[0]} called {names[0]}")
+    right.set_title("... is one point of the ROC curve")
+    alt = (
+        "Left two histograms of brightness and a threshold; right the ROC curve with that threshold's point."
+    )
+    return save(figure, "roc", run, title="One threshold is one point of the ROC curve", alt=alt)
+
+
+def show_lazy(run: Run, data: Dataset, areas: pd.Series, pair: tuple[int, int]) -> Image:
+    """The average picture of each class, and which class of the pair has more of each number. areas: AUROCs."""
+    figure, (left, right) = plots.new_figure(1, 2, height=2.9, width_ratios=(2, 3))
+    colours = [plots.class_colour(label) for label in range(len(data.classes))]
+    means = np.stack([data.images[data.labels == label].mean(0).round() for label in range(len(colours))])
+    options = {"captions": data.classes, "colours": colours, "title": "The average picture", "size": 9}
+    plots.show_tiles(left, means.astype(np.uint8), columns=2, **options)
+    ordered = areas.sort_values()
+    sides = [colours[pair[int(area < 0.5)]] for area in ordered]
+    bars = right.barh(ordered.index, ordered - 0.5, left=0.5, color=sides)
+    right.bar_label(bars, [f"{area:.2f}" for area in ordered], padding=3)
+    right.axvline(0.5, color=plots.INK, linewidth=1)
+    first, second = (data.classes[label] for label in pair)
+    right.set(xlim=(0, 1), xlabel=f"AUROC: below 0.5 {second} has more of it, above 0.5 {first}")
+    right.set_title("How well does one number separate?")
+    alt = "Left the average picture of each class; right a bar for each number, to the side of the class with more."
+    return save(figure, "lazy", run, title="How well does one number separate the classes?", alt=alt)
+
+
+def show_folds(run: Run, data: Dataset) -> Image:
+    """Which folds a model learns from and which it is tested on, in each round."""
+    sizes = np.bincount(data.fold)
+    figure, ax = plots.new_figure(height=2.5)
+    ax.imshow(np.eye(len(sizes)), cmap=ListedColormap([WHITE, BLUE]), aspect="auto")
+    for turn, fold in np.ndindex(len(sizes), len(sizes)):
+        word, colour = ("tested", "white") if turn == fold else ("learned from", plots.INK)
+        ax.text(fold, turn, word, ha="center", va="center", color=colour)
+    ax.set_xticks(range(len(sizes)), [f"fold {fold}\n{size} pictures" for fold, size in enumerate(sizes)])
+    ax.set_yticks(range(len(sizes)), [f"round {turn}" for turn in range(len(sizes))])
+    ax.grid(visible=False)
+    title = "Every picture is tested once, by a model that never saw it"
+    ax.set_title(title)
+    alt = "A table, one row a round, one column a fold: the fold on the diagonal is tested, the others learned from."
+    return save(figure, "folds", run, title=title, alt=alt)
+
+
+def near_duplicates(everything: Dataset) -> pd.DataFrame:
+    """The pairs found, by row number: columns first, second, correlation, hash_bits."""
+    row_of = {name: row for row, name in enumerate(everything.ids)}
+    columns = ["first", "second", "correlation", "hash_bits"]
+    pairs = pd.DataFrame(everything.card["near_duplicates"], columns=columns)
+    return pairs.assign(**{end: pairs[end].map(row_of.get).astype(int) for end in columns[:2]})
+
+
+def show_alignment(run: Run, steps: Sequence[tuple[str, np.ndarray, tuple[slice, slice]]]) -> Image:
+    """Grey pictures in [0, 1], each with words above it and a frame round the part that is compared."""
+    figure, axes = plots.new_figure(1, len(steps), height=2.5)
+    for ax, (words, picture, frame) in zip(axes, steps, strict=True):
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        add_frame(ax, *frame)
+        ax.set_title(words, fontsize=9.5)
+        ax.set_axis_off()
+    alt = "A picture and its darker, mirrored, shifted copy; last, the copy's frame shows what the picture's shows."
+    return save(figure, "shift", run, title="Mirror it back, move the frame: the copy is found", alt=alt)
+
+
+def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: str) -> Image:
+    """A dozen pairs side by side, the first of the table first; a picture beside itself when there are none."""
+    shown = (
+        pairs.head(12) if len(pairs) else pd.DataFrame({"first": [0], "second": [0], "correlation": [1.0]})
+    )
+    title = title if len(pairs) else "No such pair: here is a picture beside itself"
+    gap = np.full((len(shown), data.images.shape[1], 1, 3), 255, np.uint8)
+    both = np.concatenate([data.images[shown["first"]], gap, data.images[shown["second"]]], axis=2)
+    colours = [plots.class_colour(label) for label in data.labels[shown["first"]]]
+    captions = [f"{number + 1}: {value:.3f}" for number, value in enumerate(shown["correlation"])]
+    options = {"captions": captions, "colours": colours, "size": 8}
+    figure = plots.tile_figure(both, columns=6, title=title, **options)
+    alt = "Pairs of images, side by side, the most alike first; number and correlation stand below each pair."
+    return save(figure, name, run, title=title, alt=alt)
+
+
+def show_leak(run: Run, scores: pd.DataFrame) -> Image:
+    """Accuracy on images that have a twin. scores: columns split ("grouped" or "random"), accuracy in [0, 1]."""
+    figure, ax = plots.new_figure(height=1.8)
+    for row, (split, colour) in enumerate({"grouped": BLUE, "random": plots.ALARM}.items()):
+        values = 100 * scores.loc[scores["split"] == split, "accuracy"].to_numpy()
+        ax.barh(row, values.mean(), color=colour, alpha=0.35, height=0.6)
+        ax.plot(values, np.full(len(values), row), "|", color=colour, markersize=14)
+        ax.text(2, row, f"{values.mean():.0f} %", va="center", fontweight="bold")
+    ax.set_yticks([0, 1], ["twins\nkept together", "split at random"])
+    ax.set(xlim=(0, 100), xlabel="accuracy of the nearest neighbour on pictures that have a twin, %")
+    title = "Do twins on both sides of a split inflate the score?"
+    ax.set_title(title)
+    alt = "Two bars: accuracy on pictures with a near-duplicate, with twins kept together and with folds at random."
+    return save(figure, "leak", run, title=title, alt=alt)
+
+
+def show_groups(run: Run, data: Dataset, *, columns: int = 8) -> Image:
+    """For each fold its largest groups, each with all its pictures."""
+    size, rows = np.bincount(data.group)[data.group], []
+    for fold in np.unique(data.fold):
+        order = np.lexsort((data.group, -size))
+        shown = order[data.fold[order] == fold][:columns]
+        here = np.bincount(data.group[shown])[data.group[shown]]
+        shown = shown[(here == size[shown]) | (size[shown] > columns)]  # no half of a group
+        captions = [f"group {number}" for number in data.group[shown]]
+        rows.append(Row(f"fold {fold}", data.images[shown], captions))
+    title = "A group is never divided between folds"
+    alt = "A row of pictures for each fold: its largest groups of twins, with the group's number below."
+    return save(picture_rows(rows, columns=columns, title=title), "groups", run, title=title, alt=alt)
+
+
+def show_augmentations(run: Run, data: Dataset, rows: Sequence[int], *, copies: int = 4) -> Image:
+    """Every augmentation by itself on two images, each first as it is; the last one is wrong for photographs."""
+    originals = [data.rows(np.full(copies, row)).tensor() for row in rows]
+    shares = torch.linspace(0.9, 0.5, copies).view(-1, 1, 1, 1)
+    blends = [torch.lerp(b, a, shares) for a, b in (originals, originals[::-1])]
+    table, wrong = [], "upside down:\nwrong here"
+    for name, change in {**AUGMENTATIONS, "mixup": None, wrong: upside_down}.items():
+        generator = torch.Generator().manual_seed(run.seed)
+        pictures = [change(images, generator) for images in originals] if change else blends
+        parts = [torch.cat([a[:1], b]) for a, b in zip(originals, pictures, strict=True)]
+        colours = [plots.ALARM] * 2 * (copies + 1) if name == wrong else ()
+        table.append(Row(name, as_images(torch.cat(parts)), colours=colours))
+    heads = ["original", "", "changed", *[""] * (copies - 2)] * 2
+    title = "Seven changes that keep the class, one that mixes two, one that is wrong here"
+    figure = picture_rows(table, columns=len(heads), heads=heads, title=title)
+    alt = f"Two pictures, each followed by changed versions, a row for each of: {', '.join(AUGMENTATIONS)}, mixup; "
+    return save(figure, "augmentation", run, title=title, alt=alt + "and, wrong here, upside down.")
+
+
+# --- exercises ------------------------------------------------------------------------------------------------
+
+
+def mean_accuracy(data: Dataset, seen: np.ndarray, model: ClassifierMixin) -> float:
+    """Mean accuracy over the held-out folds. seen: what the model is told of each image, 0 to 255, (N, ...)."""
+    flat, folds = seen.reshape(len(data), -1) / 255, PredefinedSplit(data.fold)
+    return cross_val_score(model, flat, data.labels, cv=folds).mean()
+
+
+def coin_spread(share: float, data: Dataset) -> float:
+    """Standard deviation between folds of the accuracy of a coin that is right with probability `share`."""
+    return np.sqrt(share * (1 - share) / np.bincount(data.fold).mean())
+
+
+def strict_groups(everything: Dataset, least: float) -> int:
+    """How many groups of two or more remain when only pairs with at least this correlation count."""
+    pairs = near_duplicates(everything)
+    group = duplicates.group_by_pairs(len(everything), pairs[pairs["correlation"] >= least])
+    return int((np.bincount(group) > 1).sum())
+
+
+def check_exercise(number: int, answer, everything: Dataset, pair: tuple[int, int] = (0, 1)) -> None:
+    """Print whether the answer to an exercise is right; what is right is computed from the data set."""
+    if answer is None:
+        return check(None, None)
+    data = everything.part("train")
+    images, colours = data.images, make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    block, inside = images.shape[1] // 8, images[:, 1:-1, 1:-1]
+    thumbnails = images.reshape(len(data), 8, block, 8, block, 3).mean((2, 4))
+    ring = (images.sum((1, 2)) - inside.sum((1, 2))) / (images[0, ..., 0].size - inside[0, ..., 0].size)
+    truths = {  # number -> what is right, and how far an answer may be off
+        1: (lambda: images[3, 5, 7, 1] / 255, 0.001),
+        2: (lambda: [(images[data.labels == label].mean((1, 2, 3)) > 127.5).mean() for label in pair], 0.01),
+        3: (lambda: strict_groups(everything, 0.96), 0),
+        4: (lambda: mean_accuracy(data, thumbnails, KNeighborsClassifier(1)), 0.002),
+        5: (lambda: mean_accuracy(data, ring, colours), 0.005),
+        6: (lambda: coin_spread(mean_accuracy(data, images.mean((1, 2)), colours), data), 0.002),
+    }
+    truth, tolerance = truths[number]
+    check(answer, truth(), tolerance=tolerance)
