@@ -79,7 +79,7 @@ def save(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
     return save_figure(figure, name, page.run, notebook="03", title=title, alt=alt)
 
 
-def sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
+def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     """The 24 images with the highest score, (N,)."""
     alt = f"The 24 images with the highest score, each with its id and score. {title}."
     return save(page, figures.ranked_sheet(page.data, score, title=title), name, title, alt)
@@ -129,7 +129,7 @@ def plane(page: Page) -> Image:
 
 def doubles(page: Page) -> Image:
     """Of the 24 most ambiguous images the twelve whose nearest image of the other class is most alike."""
-    nearest = alike(page).iloc[scores.top(page.headline)].query("partner >= 0")
+    nearest = double_of_each(page).iloc[scores.top(page.headline)].query("partner >= 0")
     shown, pairs = set(), []
     for pair in nearest.sort_values("similarity", ascending=False, kind="stable").itertuples():
         if not shown & {pair.row, pair.partner}:  # no picture twice
@@ -142,7 +142,7 @@ def doubles(page: Page) -> Image:
     )  # fmt: skip
 
 
-def alike(page: Page) -> pd.DataFrame:
+def double_of_each(page: Page) -> pd.DataFrame:
     """Every image's double in the other class of the pair, see pairs.nearest_of_others."""
     allowed = np.isin(page.data.labels, page.pair)
     return nearest_of_others(page.judged.features, page.data.labels, allowed=allowed)
@@ -200,7 +200,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
 
     confirmed: shares of the top 24 that two halves of the judge have in common, one for each way to halve it.
     """
-    data, known, double = page.data, page.known, alike(page)
+    data, known, double = page.data, page.known, double_of_each(page)
     reason = [
         describe_evidence(evidence, data.classes, page.pair)
         + (f"; most like {data.ids[row]}" if row >= 0 else "")
