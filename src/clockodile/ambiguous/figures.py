@@ -68,15 +68,8 @@ def drawn_plane(images: np.ndarray, names: tuple[str, str]) -> Figure:
     """
     figure, ax = new_figure(width=6.4, height=5.6)
     ax.plot([0, 1], [0, 1], color=ALARM, linewidth=2.5)
-    ax.text(
-        0.66,
-        0.61,
-        "the diagonal: undecided",
-        rotation=45,
-        transform_rotates_text=True,
-        color=ALARM,
-        ha="center",
-    )
+    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "va": "top"}
+    ax.text(0.68, 0.67, "the diagonal: undecided", color=ALARM, ha="center", **along)
     for (x, y), image in zip(((0.86, 0.15), (0.14, 0.84), (0.14, 0.15)), images, strict=True):
         zoom = 64 / image.shape[0]
         ax.add_artist(AnnotationBbox(OffsetImage(image, zoom=zoom, interpolation="nearest"), (x, y), pad=0.1))

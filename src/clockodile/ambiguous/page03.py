@@ -119,11 +119,11 @@ def plane(page: Page) -> Image:
         judged.scores[:, columns], page.data, page.pair, limit=np.quantile(others, LENIENT, axis=0), others=others,
         shown=scores.top(page.headline, 8),
     )  # fmt: skip
+    count = (page.headline >= LENIENT).sum()
     return save(
-        page, figure, "plane", "The corner 'both' is all but empty",
-        "Scatter plot: score for the first class against score for the second. The classes lie in two corners, other "
-        "things in the third, hardly anything in the corner 'both'. Eight pictures stand outside, with lines to their "
-        "points.",
+        page, figure, "plane", f"{count} of {len(page.data)} images reach the corner 'both'",
+        "Scatter plot: score for the first class against score for the second, other things in grey, the corner 'both' "
+        "at the upper right. Eight pictures stand outside, with lines to their points.",
     )  # fmt: skip
 
 
