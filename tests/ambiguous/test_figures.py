@@ -26,7 +26,13 @@ def words(figure):
 def test_the_plane_shows_every_image_its_corners_and_the_diagonal(data):
     scores = np.random.default_rng(0).normal(size=(len(data), 2))
     figure = evidence_plane(
-        scores, data, (0, 1), limit=np.array([1.0, 2.0]), others=scores[:7], shown=np.arange(3)
+        scores,
+        data,
+        (0, 1),
+        limit=np.array([1.0, 2.0]),
+        others=scores[:7],
+        shown=np.arange(3),
+        title="The plane",
     )
     (ax,) = figure.axes
     points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}

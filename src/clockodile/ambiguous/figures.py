@@ -96,6 +96,7 @@ def evidence_plane(
     limit: np.ndarray,
     others: np.ndarray,
     shown: np.ndarray,
+    title: str,
 ) -> Figure:
     """Score for one class against score for the other, one point an image, with corners, diagonal and limits.
 
@@ -131,6 +132,7 @@ def evidence_plane(
         )
         ax.add_artist(box)
         box.set_in_layout(True)
+    figure.suptitle(title, x=0.01, ha="left")
     ax.set_xlabel(f"score for '{names[0]}' (log-odds against other things)")
     ax.set_ylabel(f"score for '{names[1]}' (log-odds)")
     figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=8.5)

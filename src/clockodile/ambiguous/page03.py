@@ -115,13 +115,13 @@ def plane(page: Page) -> Image:
     """Every image in the plane of its two scores; the eight that are most like both stand outside with a line."""
     columns, judged = list(page.pair), page.judged
     others = judged.scores_background[:, columns]
+    title = f"{(page.headline >= LENIENT).sum()} of {len(page.data)} images reach the corner 'both'"
     figure = figures.evidence_plane(
         judged.scores[:, columns], page.data, page.pair, limit=np.quantile(others, LENIENT, axis=0), others=others,
-        shown=scores.top(page.headline, 8),
+        shown=scores.top(page.headline, 8), title=title,
     )  # fmt: skip
-    count = (page.headline >= LENIENT).sum()
     return save(
-        page, figure, "plane", f"{count} of {len(page.data)} images reach the corner 'both'",
+        page, figure, "plane", title,
         "Scatter plot: score for the first class against score for the second, other things in grey, the corner 'both' "
         "at the upper right. Eight pictures stand outside, with lines to their points.",
     )  # fmt: skip
@@ -179,7 +179,7 @@ def corner_table(page: Page, pictures: dict[str, np.ndarray]) -> pd.DataFrame:
     kinds = {
         name: page.judged.evidence[labels == label] for label, name in zip(page.pair, page.names, strict=True)
     }
-    kinds["other things"] = judge.evidence(page.judged.features_background, page.judged.fold_background)
+    kinds["other things"] = percentiles_of_others(page)
     kinds |= {
         name: judge.evidence(features_of(images)) for name, images in pictures.items() if name not in kinds
     }
