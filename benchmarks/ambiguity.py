@@ -20,11 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from clockodile.ambiguous.embedding import codes_of
 from clockodile.ambiguous.judge import features_of, judge_run
-from clockodile.ambiguous.label_errors import exchange_labels, probe_out_of_fold
+from clockodile.ambiguous.label_errors import exchange_labels
 from clockodile.ambiguous.score_table import SCORES, OutOfFold
 from clockodile.ambiguous.scores import low_normalized_margin
 from clockodile.classify import half_quarter_quarter, own_net
@@ -40,7 +43,7 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
     """What all models say of the stand-in's training images, out of fold, and of its hybrids, which none has seen.
 
     A hybrid carries the label that our net of its fold would give it: with a random one, scores that look for wrong
-    labels would find half of the hybrids for that alone. It is nobody's neighbour. Returns the opinions and which
+    labels would find half of the hybrids for that alone. Returns the opinions and which
     images are hybrids, bool (N,).
     """
     everything = load_dataset(run)
@@ -66,11 +69,8 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
         first[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
     hybrid = np.arange(len(labels)) >= len(train)
     labels = np.where(hybrid, ours[0].argmax(1), labels)
-    codes = codes_of(run, replace(train, images=np.concatenate([train.images, hybrids.images])))
     evidence = judged.judge.evidence(features, fold)
-    opinions = OutOfFold(
-        labels, fold, ours, first, distance, codes, features, evidence, (0, 1), allowed=~hybrid
-    )
+    opinions = OutOfFold(labels, fold, ours, first, distance, evidence, (0, 1))
     return opinions, hybrid
 
 
@@ -80,8 +80,6 @@ def true_hybrids(folder: Path, *, quick: bool = False) -> None:
     opinions, hybrid = opinions_with_hybrids(run, epochs=run.profile.scaled(24))
     print(f"\ntrue hybrids: {hybrid.sum()} among {len(hybrid)} drawn images; chance {hybrid.mean():.2f}")
     for method in SCORES.values():
-        if method.title.startswith("disagreement"):  # of one net with itself
-            continue
         found = average_precision_score(hybrid, method.score(opinions))
         print(f"  {method.title:<40} average precision {found:.3f}")
 
@@ -97,7 +95,9 @@ def planted_label_errors(data: Dataset, features: np.ndarray) -> None:
     rows: dict[str, list[float]] = {}
     for seed in range(PLANTINGS):
         spoiled, exchanged = exchange_labels(data.labels, SHARE, seed=seed)
-        probability = probe_out_of_fold(features, spoiled, data.fold)
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=2000))
+        split = PredefinedSplit(data.fold)
+        probability = cross_val_predict(probe, features, spoiled, cv=split, method="predict_proba")
         scores = {"ours: label quality": low_normalized_margin(probability, spoiled)}
         if get_label_quality_scores is not None:
             for method in ("self_confidence", "normalized_margin"):

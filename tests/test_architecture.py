@@ -20,7 +20,7 @@ ROOMS = (
 # Public names with two meanings: mend one and take it out, add none.
 DEFINED_TWICE = set(
     """
-    Attention Made ResidualBlock Stage UNet blur check_words class_weights codes_of config_of gather grey half
+    Attention Made ResidualBlock Stage UNet blur check_words class_weights config_of gather grey half
     main nearest net_for noise out_of_fold overlap pick picture predict restore sample save shorten summary
     """.split()
 )

@@ -1,8 +1,8 @@
 import numpy as np
 
-from clockodile.ambiguous.describe import describe_evidence, describe_statistics, quadrant_name
+from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 
-NAMES, COLUMNS = ("clock", "crocodile", "cat"), ("brightness", "contrast", "saturation", "edges", "red")
+NAMES = ("clock", "crocodile", "cat")
 
 
 def test_every_corner_has_its_name():
@@ -14,8 +14,3 @@ def test_every_corner_has_its_name():
 def test_the_pair_decides_which_classes_are_told():
     line = describe_evidence(np.array([0.9987, 0.5, 0.25]), NAMES, (0, 2))
     assert "clock: 99.9 %" in line and "cat: 25 %" in line and "crocodile" not in line
-
-
-def test_only_the_unusual_is_worth_a_word():
-    assert describe_statistics(np.array([0.5, 0.5, 0.5, 0.5, 0.99]), COLUMNS) == ""
-    assert describe_statistics(np.array([0.95, 0.01, 0.5, 0.92, 0.5]), COLUMNS) == "pale and bright"

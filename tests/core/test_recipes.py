@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from clockodile.ambiguous.embedding import codes_of
 from clockodile.classify import half_quarter_quarter, own_net
 from clockodile.classify.ablation import fit_variant
 from clockodile.classify.candidates import pick_candidates, table_of_runs
@@ -67,7 +66,7 @@ def test_nobody_asks_a_profile_for_its_name():
 
 def test_a_third_profile_that_runs_in_seconds(photos, tmp_path, monkeypatch):
     smoke = {"folds": 3, "own_net_epochs": 1, "ablation_epochs": 1, "autoencoder_epochs": 25, "seeds": 2}
-    third = replace(PROFILES["quick"], name="smoke", judge_penalties=(1000,), **smoke)
+    third = replace(PROFILES["quick"], name="smoke", **smoke)
     monkeypatch.setitem(PROFILES, "smoke", third)
     monkeypatch.setattr(own_net, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
     run = open_run(recipe="folder", profile="smoke", data_dir=str(photos), run_dir=str(tmp_path))
@@ -78,6 +77,5 @@ def test_a_third_profile_that_runs_in_seconds(photos, tmp_path, monkeypatch):
     assert len(runs) == 2 * 3
     for name in run.profile.ablations:
         fit_variant(run, train, name, folds=[0], epochs=run.profile.ablation_epochs, seed=0)
-    assert codes_of(run, train).shape[:2] == (2, len(train))
     first = half_quarter_quarter.fit_three_block_net(run, train, seed=0)[1]
     assert len(first.metrics["history"]["loss"]) == run.profile.classifier_epochs

@@ -4,139 +4,161 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from scipy.optimize import linear_sum_assignment
 
 from clockodile.data.dataset import Dataset
-from clockodile.show.plots import INK, class_colour, colour_key, new_figure, short_id, tile_figure
+from clockodile.show.plots import ALARM, INK, class_colour, colour_key, new_figure, short_id, tile_figure
+
+EDGES = ((0.1, 0.3, 0.5, 0.7, 0.9), 1.13)  # where pictures stand outside the plane, in shares of its axes
 
 
-def ranked_sheet(
-    data: Dataset,
-    score: np.ndarray,
-    *,
-    title: str,
-    by: np.ndarray | None = None,
-    most: int = 24,
-    columns: int = 12,
-    digits: int = 2,
-    sort: bool = False,
-) -> Figure:
-    """Images with id and score, the highest first. score: (N,) as `data`; by: (N,) sort by this instead.
-
-    sort: show those that `by` chose in the order of their scores.
-    """
-    chosen = np.argsort(-(score if by is None else by), kind="stable")[:most]
-    order = chosen[np.argsort(-score[chosen], kind="stable")] if sort else chosen
+def ranked_sheet(data: Dataset, score: np.ndarray, *, title: str, most: int = 24) -> Figure:
+    """Images with id and score, the highest first. score: (N,) as `data`."""
+    order = np.argsort(-score, kind="stable")[:most]
     return tile_figure(
         data.images[order],
-        columns=columns,
-        captions=[f"{short_id(data.ids[row])}: {score[row]:.{digits}f}" for row in order],
+        columns=8,
+        captions=[f"{short_id(data.ids[row])}: {score[row]:.2f}" for row in order],
         colours=[class_colour(label) for label in data.labels[order]],
         title=f"{title} ({colour_key(data.classes)})",
-        size=5.5,
+        size=8,
     )
+
+
+def share_bars(shares: pd.Series, *, title: str, usual: float) -> Figure:
+    """One bar for each kind of picture. shares: kind -> 0..1; usual: what real images have by construction."""
+    figure, ax = new_figure(height=0.45 * len(shares) + 1.1)
+    bars = ax.barh(shares.index, 100 * shares, color="#0072B2", height=0.6)
+    ax.bar_label(bars, fmt="%.0f %%", padding=4)
+    ax.axvline(100 * usual, color=ALARM, linestyle="--", label="real images")
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.set_xlim(0, 105)
+    ax.set_xlabel("share that is more 'ambiguous' than nine in ten real images, %")
+    ax.set_title(title)
+    ax.legend(loc="lower right")
+    return figure
+
+
+def corner_names(ax: Axes, names: tuple[str, str]) -> None:
+    """Write what lies in each of the four corners of the plane into it."""
+    for words, across, up in (
+        (f"only {names[0]}", 1, 0),
+        (f"only {names[1]}", 0, 1),
+        ("both", 1, 1),
+        ("neither", 0, 0),
+    ):
+        ax.text(
+            *(0.99 if across else 0.01, 0.985 if up else 0.015, words),
+            transform=ax.transAxes,
+            ha="right" if across else "left",
+            va="top" if up else "bottom",
+            fontsize=13,
+            fontweight="bold",
+        )
+
+
+def drawn_plane(images: np.ndarray, names: tuple[str, str]) -> Figure:
+    """The idea of the plane: four corners, and the diagonal that is all a comparing net can see.
+
+    images: uint8 (3, S, S, 3), one of the first class, one of the second, one of neither.
+    """
+    figure, ax = new_figure(width=6.4, height=5.6)
+    ax.plot([0, 1], [0, 1], color=ALARM, linewidth=2.5)
+    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "va": "top"}
+    ax.text(0.68, 0.67, "the diagonal: undecided", color=ALARM, ha="center", **along)
+    for (x, y), image in zip(((0.86, 0.15), (0.14, 0.84), (0.14, 0.15)), images, strict=True):
+        zoom = 64 / image.shape[0]
+        ax.add_artist(AnnotationBbox(OffsetImage(image, zoom=zoom, interpolation="nearest"), (x, y), pad=0.1))
+    ax.text(0.86, 0.83, "?", fontsize=40, ha="center", va="center", backgroundcolor="white")
+    for end, name, at, side in (
+        ((0.72, 0.28), names[0], (0.58, 0.37), "right"),
+        ((0.28, 0.72), names[1], (0.42, 0.63), "left"),
+    ):
+        ax.annotate("", end, (0.5, 0.5), arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.5})
+        ax.text(*at, f"surely {name}", ha=side, va="center")
+    corner_names(ax, names)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+    ax.set_xlabel(f"more and more {names[0]} in the picture")
+    ax.set_ylabel(f"more and more {names[1]} in the picture")
+    ax.set_title("A net that compares sees only the distance to the diagonal")
+    return figure
 
 
 def evidence_plane(
     scores: np.ndarray,
-    labels: np.ndarray,
-    names: tuple[str, str],
-    limits: dict[str, tuple[float, float]],
+    data: Dataset,
+    pair: tuple[int, int],
     *,
-    others: np.ndarray | None = None,
-    pictures: tuple[np.ndarray, np.ndarray] | None = None,
+    limit: np.ndarray,
+    others: np.ndarray,
+    shown: np.ndarray,
+    title: str,
 ) -> Figure:
-    """Evidence for one class against evidence for the other, one point an image, with the four corners named.
+    """Score for one class against score for the other, one point an image, with corners, diagonal and limits.
 
-    scores: log-odds (N, 2); labels: 0, 1 or other, (N,); limits: caption -> scores that this share of other things
-    exceeds; others: (M, 2) of pictures of neither; pictures: images (K, S, S, 3), up to eight, and their row numbers
-    (K,): shown in the upper right, with a line to their points.
+    scores: log-odds (N, 2) of the images in `data`; limit: (2,), from where a class counts as present; others: (M, 2)
+    of pictures of neither; shown: up to ten row numbers of images to draw beside the plane, with a line to their point.
     """
-    figure, ax = new_figure(width=7.6, height=6.6)
-    if others is not None:
-        ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label="other things")
-    for label, name in enumerate(names):
+    figure, ax = new_figure(width=8.2, height=7.4)
+    ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label="other things")
+    for label in pair:
+        points = scores[data.labels == label]
         ax.plot(
-            *scores[labels == label].T, "o", markersize=3, alpha=0.55, color=class_colour(label), label=name
+            *points.T, "o", color=class_colour(label), markersize=3, alpha=0.55, label=data.classes[label]
         )
-    for style, (caption, (x, y)) in zip(("-", ":"), limits.items(), strict=False):
-        ax.axvline(x, color=INK, linewidth=0.8, linestyle=style, label=caption)
-        ax.axhline(y, color=INK, linewidth=0.8, linestyle=style)
-    for corner, (x, y, across, up) in {
-        f"only {names[0]}": (0.99, 0.01, "right", "bottom"),
-        f"only {names[1]}": (0.01, 0.99, "left", "top"),
-        "both": (0.99, 0.99, "right", "top"),
-        "neither": (0.01, 0.01, "left", "bottom"),
-    }.items():
-        ax.text(x, y, corner, transform=ax.transAxes, ha=across, va=up, fontsize=13, color=INK, alpha=0.55)
-    if pictures is not None:
-        images, rows = pictures
-        for number, place in enumerate(label_places(scores[rows])):
-            box = AnnotationBbox(
-                OffsetImage(images[number], zoom=1.0, interpolation="nearest"),
-                scores[rows[number]],
-                xybox=place,
-                boxcoords="axes fraction",
-                frameon=True,
-                pad=0.12,
-                bboxprops={"edgecolor": class_colour(labels[rows[number]]), "linewidth": 1.5},
-                arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.6, "alpha": 0.6},
-            )
-            ax.add_artist(box)
-    ax.set_xlabel(f"evidence for '{names[0]}' (log-odds against other things)")
-    ax.set_ylabel(f"evidence for '{names[1]}' (log-odds)")
-    figure.legend(loc="outside lower center", ncols=3, markerscale=2, frameon=False, fontsize=8)
+    every = np.concatenate([scores, others])
+    low, high = every.min(0) - 0.3, every.max(0) + 0.3
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ends = np.array([low.max(), high.min()])
+    ax.plot(ends, ends, color=ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
+    ax.axvline(limit[0], color=INK, linewidth=0.9, linestyle=":", label="exceeded by one in ten other things")
+    ax.axhline(limit[1], color=INK, linewidth=0.9, linestyle=":")
+    names = tuple(data.classes[label] for label in pair)
+    corner_names(ax, names)
+    for row, place in zip(shown, edge_places((scores[shown] - low) / (high - low)), strict=True):
+        image = OffsetImage(data.images[row], zoom=52 / data.images.shape[1], interpolation="nearest")
+        box = AnnotationBbox(
+            *(image, scores[row]),
+            xybox=place,
+            boxcoords="axes fraction",
+            pad=0.12,
+            annotation_clip=False,
+            bboxprops={"edgecolor": class_colour(data.labels[row]), "linewidth": 2},
+            arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8},
+        )
+        ax.add_artist(box)
+        box.set_in_layout(True)
+    figure.suptitle(title, x=0.01, ha="left")
+    ax.set_xlabel(f"score for '{names[0]}' (log-odds against other things)")
+    ax.set_ylabel(f"score for '{names[1]}' (log-odds)")
+    figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=8.5)
     return figure
 
 
-def label_places(points: np.ndarray) -> np.ndarray:
-    """Where in the upper right to show pictures of up to eight points (K, 2), in shares of the axes (K, 2).
+def edge_places(points: np.ndarray) -> np.ndarray:
+    """Places outside the upper and the right border for pictures of up to ten points (K, 2), in shares of the axes.
 
-    Two lines of four: the higher points in the upper one, each line from left to right, so that few leads cross.
+    Each point gets one, so that all lines together are as short as can be: then no two of them cross.
     """
-    places = np.empty((len(points), 2))
-    high_first = np.argsort(-points[:, 1], kind="stable")
-    for height, line in zip((0.88, 0.74), np.array_split(high_first, 2), strict=True):
-        across = line[np.argsort(points[line, 0], kind="stable")]
-        places[across] = [(0.62 + 0.1 * at, height) for at in range(len(line))]
-    return places
+    along, out = EDGES
+    places = np.array([(share, out) for share in along] + [(out, share) for share in along])
+    gaps = np.linalg.norm(points[:, None] - places, axis=2)
+    return places[linear_sum_assignment(gaps)[1]]
 
 
-def pairs_page(data: Dataset, pairs: pd.DataFrame, *, columns: int = 4) -> Figure:
-    """Ambiguous images, each beside the image of another class most like it. pairs: as from pairs.most_alike."""
-    gap = np.full((1, *data.images.shape[1:]), 255, np.uint8)
-    tiles, captions, colours = [], [], []
-    for row, partner in zip(pairs["row"], pairs["partner"], strict=True):
-        tiles += [data.images[[row]], data.images[[partner]], gap[:, :, : max(1, gap.shape[2])]]
-        captions += [short_id(data.ids[row]), short_id(data.ids[partner]), ""]
-        colours += [class_colour(data.labels[row]), class_colour(data.labels[partner]), "white"]
+def pairs_page(data: Dataset, pairs: pd.DataFrame, *, columns: int = 3) -> Figure:
+    """Ambiguous images, each beside the image of another class most like it. pairs: with row and partner."""
+    left, right = data.images[pairs["row"]], data.images[pairs["partner"]]
+    gap = np.full((len(pairs), left.shape[1], max(1, left.shape[2] // 32), 3), 255, np.uint8)
+    ids = [[short_id(name) for name in data.ids[pairs[part]]] for part in ("row", "partner")]
     return tile_figure(
-        np.concatenate(tiles),
-        columns=3 * columns,
-        captions=captions,
-        colours=colours,
-        title=f"Ambiguous, and its double ({colour_key(data.classes)})",
-        size=6.5,
+        np.concatenate([left, gap, right], axis=2),
+        columns=columns,
+        captions=[f"{one} and {other}" for one, other in zip(*ids, strict=True)],
+        title="Ambiguous (left), and its double in the other class (right)",
+        size=9,
     )
-
-
-def stability_bars(table: pd.DataFrame, *, chance: float) -> Figure:
-    """How much of the top two halves of an ensemble share, a bar a method with its 95 % interval, the best on top.
-
-    table: columns method, overlap, low, high, ours (bool), all but the first and last in [0, 1].
-    """
-    table = table.sort_values("overlap", ignore_index=True)
-    figure, ax = new_figure(height=0.36 * len(table) + 0.8)
-    for row, line in table.iterrows():
-        colour = "#D55E00" if line["ours"] else "#0072B2"
-        ax.barh(row, line["overlap"], color=colour, height=0.6, alpha=0.85)
-        ax.plot([line["low"], line["high"]], [row, row], color=INK, linewidth=1)
-        ax.text(1.01, row, f"{line['overlap']:.2f}", transform=ax.get_yaxis_transform(), va="center")
-    ax.axvline(chance, color="#8A9296", linestyle="--", linewidth=1)
-    ax.text(chance, -0.9, " chance", fontsize=8, color="#5A6266", va="center")
-    ax.set_yticks(range(len(table)), table["method"])
-    ax.set_xlim(0, 1)
-    ax.grid(axis="y", visible=False)
-    ax.set_xlabel("share of the top 24 that both halves put there")
-    return figure

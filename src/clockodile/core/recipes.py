@@ -41,7 +41,6 @@ class Profile:
     adversarial_epochs: int  # and the net that is trained on attacks
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
-    judge_penalties: tuple[float, ...]  # strengths of the judge's penalty that notebook 03 compares
     judge_halvings: int  # ways to halve the images for two judges that should agree
     label_plantings: int  # how often labels are exchanged to be found again
     n_hybrids: int  # pictures made and measured by each method of notebook 04
@@ -113,8 +112,7 @@ PROFILES = {
             adversarial_epochs=6,
             classifier_epochs=100,
             autoencoder_epochs=200,
-            judge_penalties=(300, 1000, 3000),
-            judge_halvings=1,
+            judge_halvings=3,
             label_plantings=2,
             n_hybrids=24,
             n_candidates=3,
@@ -147,7 +145,6 @@ PROFILES = {
             adversarial_epochs=40,
             classifier_epochs=100,
             autoencoder_epochs=600,
-            judge_penalties=(100, 300, 1000, 3000, 10_000),
             judge_halvings=3,
             label_plantings=5,
             n_hybrids=64,

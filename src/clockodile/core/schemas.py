@@ -67,7 +67,6 @@ SCHEMAS = {
         **{"id": "U", "label": "i", "p": "f", "score": "f", "rank": "i", "quadrant": "U"},
         **{"evidence_a": "f", "evidence_b": "f", "reason": "U"},
     ),
-    "codes.npz": Schema({"codes": ("f", 3)}),  # (A, N, D) of A autoencoders
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
     "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
