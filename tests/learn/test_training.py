@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from clockodile.classify.attacks import fgsm
 from clockodile.classify.report_nets import ThreeBlockNet, TwoConvBlockNet
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
@@ -339,7 +338,7 @@ def test_mixup_blends_only_if_asked(sixteen):
         assert bool(grey.any()) == (mixup > 0)
 
 
-# --- an attack on each batch -----------------------------------------------------------------------------------
+# --- a change of each batch -------------------------------------------------------------------------------------
 
 
 def test_what_a_change_returns_is_what_is_learned_from(sixteen):
@@ -358,20 +357,6 @@ def test_what_a_change_returns_is_what_is_learned_from(sixteen):
 def test_a_change_that_changes_nothing_changes_nothing(sixteen):
     watched, _ = train(NET, *sixteen, SHORT, seed=0, batch_hook=Watcher())
     assert equal(watched, train(NET, *sixteen, SHORT, seed=0)[0])
-
-
-def test_adversarial_training_sees_attacked_images(sixteen):
-    seen = []
-
-    def attack(model, images, labels, generator):
-        attacked = fgsm(model, images, labels, epsilon=8)
-        assert model.training, "the attack leaves the net as it was"
-        seen.append((attacked - images).abs().max().item())
-        return attacked
-
-    net, _ = train(NET, *sixteen, replace(SHORT, epochs=8), seed=0, batch_hook=attack)
-    assert len(seen) == 16 and np.allclose(seen, 8 / 255, atol=1e-4)
-    assert not equal(net, train(NET, *sixteen, replace(SHORT, epochs=8), seed=0)[0])
 
 
 # --- asking a trained net --------------------------------------------------------------------------------------

@@ -96,7 +96,16 @@ def fit_net(
     return predict_with(model)
 
 
-def of_report(net, number: str, title: str, published: str, *, repeats: bool = True, **settings) -> Candidate:
+def of_report(
+    net,
+    number: str,
+    title: str,
+    published: str,
+    *,
+    quick: bool = False,
+    repeats: bool = True,
+    **settings,
+) -> Candidate:
     """A net of an earlier report, trained as far as possible as its author did: none of our refinements."""
     plain = {
         "learning_rate": 1e-3,
@@ -112,6 +121,7 @@ def of_report(net, number: str, title: str, published: str, *, repeats: bool = T
         f"report {number}",
         as_tensor,
         partial(fit_net, net, plan),
+        quick=quick,
         published=published,
         repeats=repeats,
         recipe=asdict(plan),
@@ -171,6 +181,7 @@ CANDIDATES: dict[str, Candidate] = {
         "65-75",
         epochs=40,
         augmentations=("flip", "crop"),
+        quick=True,
     ),
     "three_block_net": Candidate(
         "three conv blocks", "report 000", as_tensor, fit_first_report, repeats=False, published="84.4-87.2"
