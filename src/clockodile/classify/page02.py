@@ -17,7 +17,8 @@ from torch import nn
 from clockodile.classify import candidates, figures, half_quarter_quarter, own_net
 from clockodile.classify.calibration import cross_fitted_temperature, fit_temperature, log_mean_probability
 from clockodile.classify.cross_validation import nearest_known
-from clockodile.classify.metrics import expected_calibration_error, reliability_bins
+from clockodile.classify.metrics import expected_calibration_error as calibration_error
+from clockodile.classify.metrics import reliability_bins
 from clockodile.core import results, store
 from clockodile.core.stats import paired_comparison, summary
 from clockodile.core.workspace import Run, someone_is_watching
@@ -163,11 +164,6 @@ def show_errors(run: Run, data: Dataset, nets: list, probability: np.ndarray) ->
     return save(
         figure, "errors", run, "Which pictures does it get wrong, and what do they look like to it?", alt
     )
-
-
-def calibration_error(labels: np.ndarray, probability: np.ndarray) -> float:
-    """Mean gap between confidence and accuracy over bins of pictures, 0..1."""
-    return expected_calibration_error(labels, probability)
 
 
 def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Image:
