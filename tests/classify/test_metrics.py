@@ -5,7 +5,6 @@ import pytest
 from scipy.special import softmax
 
 from clockodile.classify.metrics import (
-    at_threshold,
     classification_metrics,
     expected_calibration_error,
     reliability_bins,
@@ -132,32 +131,3 @@ def test_equal_confidences_share_a_bin():
 
 def test_fewer_images_than_bins():
     assert reliability_bins(LABELS, TWO, bins=10)["count"].sum() == 5
-
-
-def test_a_threshold_by_hand():
-    found = at_threshold(LABELS, SECOND, 0.65)
-    expected = {"true_first": 2, "false_second": 1, "false_first": 1, "true_second": 1}
-    assert found == pytest.approx(expected | {"precision": 0.5, "recall": 0.5, "accuracy": 0.6})
-
-
-def test_the_threshold_itself_counts_as_second():
-    assert at_threshold(LABELS, SECOND, 0.6)["recall"] == 1
-
-
-def test_raising_the_threshold_never_finds_more():
-    found = [at_threshold(LABELS, SECOND, threshold) for threshold in np.linspace(0, 1.01, 12)]
-    assert found[0]["recall"] == 1 and found[0]["true_first"] == 0
-    assert (np.diff([row["recall"] for row in found]) <= 0).all()
-    assert found[-1]["recall"] == 0 and np.isnan(found[-1]["precision"])
-    counts = ("true_first", "false_second", "false_first", "true_second")
-    assert all(sum(row[name] for name in counts) == 5 for row in found)
-
-
-def test_one_half_agrees_with_the_most_probable_class():
-    found, everything = at_threshold(LABELS, SECOND, 0.5), classification_metrics(LABELS, TWO)
-    assert all(found[name] == pytest.approx(everything[name]) for name in ("precision", "recall", "accuracy"))
-
-
-def test_a_threshold_is_for_two_classes():
-    with pytest.raises(UserError, match="two classes"):
-        at_threshold(np.array([0, 1, 2]), np.array([0.1, 0.2, 0.3]), 0.5)

@@ -8,12 +8,11 @@ import torch
 from tiny_nets import Brightness
 from torch import nn
 
-from clockodile.classify import ablation, candidates, own_net, predictor
+from clockodile.classify import candidates, own_net, predictor
 from clockodile.classify.calibration import log_loss_at
 from clockodile.classify.own_net import (
     choose_pair,
     ensemble,
-    fit_adversarially_trained,
     fit_fold,
     official_test_row,
     out_of_fold,
@@ -134,53 +133,6 @@ def test_a_net_is_never_taken_for_one_of_another_training(run, data, monkeypatch
     assert fit_fold(run, data, 1, 0, epochs=1)[1].origin == "trained"
     other = OTHER_TRAININGS[change](data, monkeypatch)
     assert fit_fold(run, other, 1, 0, epochs=1)[1].origin == "trained"
-
-
-# --- a net trained on attacked batches ---------------------------------------------------------------------
-
-
-class Attack:
-    """Makes every batch darker, and counts the batches."""
-
-    def __init__(self):
-        self.batches = 0
-
-    def __call__(self, model, images, labels, generator):
-        self.batches += 1
-        return images / 2
-
-
-def test_an_adversarially_trained_net_is_trained_on_attacked_batches_once(run, data):
-    attack = Attack()
-    net = fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2)
-    assert attack.batches == 2 and not net.training
-    assert (
-        same(net, fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2))
-        and attack.batches == 2
-    )
-    fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=4, epochs=2, retrain=True)
-    assert attack.batches == 4
-    assert not same(net, fit_fold(run, data, 0, 0, epochs=2)[0])
-    assert fit_fold(run, data, 0, 0, epochs=2)[1].origin == "run folder", "one never replaces the other"
-
-
-@pytest.mark.parametrize("change", [{"fold": 1}, {"seed": 1}, {"epsilon": 8}, {"data": dealt_otherwise}])
-def test_an_adversarially_trained_net_is_never_taken_for_another(run, data, change):
-    attack = Attack()
-    asked = {"fold": 0, "seed": 0, "epsilon": 4, "hook": attack, "epochs": 1}
-    fit_adversarially_trained(run, data, **asked)
-    data = change["data"](data) if "data" in change else data
-    fit_adversarially_trained(
-        run, data, **asked | {name: value for name, value in change.items() if name != "data"}
-    )
-    assert attack.batches == 2
-
-
-def test_adversarially_trained_nets_of_several_strengths_are_kept_side_by_side(run, data):
-    attack = Attack()
-    for epsilon in (4, 8, 4):
-        fit_adversarially_trained(run, data, 0, 0, hook=attack, epsilon=epsilon, epochs=1)
-    assert attack.batches == 2
 
 
 # --- what they say of images they never saw ----------------------------------------------------------------
@@ -484,15 +436,14 @@ def test_without_being_asked_it_is_the_recipes_or_the_one_that_is_confused_most(
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """Counts the trainings of our net by every module that trains it: (images, epochs, seed)."""
+    """Counts the trainings of our net: (images, epochs, seed)."""
     seen, real = [], own_net.train
 
     def counting(make, images, labels, plan, *, seed, **rest):
         seen.append((len(images), plan.epochs, seed))
         return real(make, images, labels, plan, seed=seed, **rest)
 
-    for module in (own_net, ablation):
-        monkeypatch.setattr(module, "train", counting)
+    monkeypatch.setattr(own_net, "train", counting)
     return seen
 
 
@@ -503,12 +454,7 @@ def notebook_02(run, data, *, epochs=0, retrain=False):
     for fold in FOLDS:
         fit_fold(run, data, fold, 0, **asked)
     candidates.table_of_runs(run, data, {"compact": candidates.CANDIDATES["compact"]}, seeds=[0, 1], **asked)
-    ablation.fit_variant(
-        run, data, ablation.EVERYTHING, folds=[0], epochs=epochs or 1, seed=0, retrain=retrain
-    )
     out_of_fold(run, data, **asked)
-    fit_fold(run, data, 0, 7, **asked)
-    fit_adversarially_trained(run, data, 0, 0, hook=Attack(), epsilon=4, **asked)
     ensemble(run, data, 0, **asked)
 
 
@@ -517,7 +463,7 @@ def test_retrain_trains_every_net_again_and_each_once(run, data, trainings):
     notebook_02(run, data)
     first = list(trainings)
     notebook_02(run, data)
-    assert trainings == first and len(first) == 3 + 3 + 1 + 1 + 1, "loaded the second time"
+    assert trainings == first and len(first) == 3 + 3, "loaded the second time"
     notebook_02(run, data, retrain=True)
     assert trainings == first + first
 

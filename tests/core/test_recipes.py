@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from clockodile.classify import half_quarter_quarter, own_net
-from clockodile.classify.ablation import fit_variant
 from clockodile.classify.candidates import pick_candidates, table_of_runs
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import PROFILES, RECIPES, get_profile, get_recipe
@@ -42,7 +41,9 @@ def test_effort_shortens_every_training_and_nothing_else():
     short = quick.with_effort(0.01)
     assert (short.own_net_epochs, short.classifier_epochs, short.scaled(500)) == (1, 1, 5)
     assert (short.folds, short.seeds, short.n_hybrids) == (quick.folds, quick.seeds, quick.n_hybrids)
-    assert quick.with_effort(2).ablation_epochs == 2 * quick.ablation_epochs and quick.with_effort(1) == quick
+    assert (
+        quick.with_effort(2).small_net_epochs == 2 * quick.small_net_epochs and quick.with_effort(1) == quick
+    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
@@ -65,7 +66,7 @@ def test_nobody_asks_a_profile_for_its_name():
 
 
 def test_a_third_profile_that_runs_in_seconds(photos, tmp_path, monkeypatch):
-    smoke = {"folds": 3, "own_net_epochs": 1, "ablation_epochs": 1, "autoencoder_epochs": 25, "seeds": 2}
+    smoke = {"folds": 3, "own_net_epochs": 1, "autoencoder_epochs": 25, "seeds": 2}
     third = replace(PROFILES["quick"], name="smoke", **smoke)
     monkeypatch.setitem(PROFILES, "smoke", third)
     monkeypatch.setattr(own_net, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
@@ -75,7 +76,5 @@ def test_a_third_profile_that_runs_in_seconds(photos, tmp_path, monkeypatch):
     chosen = pick_candidates("", slow=run.profile.slow_candidates)
     runs = table_of_runs(run, train, {name: chosen[name] for name in ("majority", "compact")}, seeds=[0])
     assert len(runs) == 2 * 3
-    for name in run.profile.ablations:
-        fit_variant(run, train, name, folds=[0], epochs=run.profile.ablation_epochs, seed=0)
     first = half_quarter_quarter.fit_three_block_net(run, train, seed=0)[1]
     assert len(first.metrics["history"]["loss"]) == run.profile.classifier_epochs

@@ -8,7 +8,6 @@ import torch
 from pretend_gpu import CPU, META, use_pretend_gpu
 from torch import nn
 
-from clockodile.classify import attacks, explanation, robustness
 from clockodile.classify.cross_validation import predict_out_of_fold
 from clockodile.classify.predictor import Predictor
 from clockodile.classify.report_nets import ThreeBlockNet
@@ -44,11 +43,8 @@ def test_the_pretended_device_notices(gpu):
     assert torch.ones(2, device=META).cpu().tolist() == [0, 0]
 
 
-@pytest.mark.parametrize(
-    "hook", [None, partial(attacks.adversarial_batch, epsilon=4)], ids=["plain", "attacked"]
-)
-def test_nets_are_trained_there_and_come_back(gpu, eight, hook):
-    net, history = training.train(NET, *eight, SHORT, seed=0, validation=eight, batch_hook=hook)
+def test_nets_are_trained_there_and_come_back(gpu, eight):
+    net, history = training.train(NET, *eight, SHORT, seed=0, validation=eight)
     assert home(net) and len(history) == 1
     net, _ = training.train_full_batch(
         lambda: ThreeBlockNet(image_size=16), *eight, seed=0, epochs=1, validation=eight
@@ -61,16 +57,8 @@ def test_a_net_is_asked_there_and_comes_back(gpu, eight):
     asked = []
     net.register_forward_hook(lambda module, given, found: asked.append(found.device))
     assert training.predict(net, eight[0], mirrored=True).device == CPU and home(net)
-    attacks.pgd(net, *eight, epsilon=2, steps=1, seed=0)
-    robustness.correct_under_corruptions(partial(training.predict, net), *eight)
     Predictor("net", ("a", "b"), 16, [net]).probabilities(np.zeros((2, 16, 16, 3), np.uint8))
     assert home(net) and set(asked) == {META}
-
-
-@pytest.mark.parametrize("method", ["gradient", "grad_cam"])
-def test_maps_are_made_there(gpu, eight, method):
-    net = NET()
-    assert explanation.saliency_maps(net, *eight, method=method).device == CPU and home(net)
 
 
 def test_a_backbone_stays_there(gpu, eight):

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from clockodile.classify.attacks import fgsm
 from clockodile.classify.report_nets import ThreeBlockNet, TwoConvBlockNet
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
@@ -50,17 +49,24 @@ def equal(first: nn.Module, second: nn.Module) -> bool:
 
 
 class Watcher:
-    """A `change` that changes nothing and remembers what it was given."""
+    """Remembers each step of a training: the net, and the images and labels it learned from."""
 
-    def __init__(self):
+    def __init__(self, monkeypatch):
         self.models, self.images, self.labels = [], [], []
+        step, blend = training.take_step, training.mixup
 
-    def __call__(self, model, images, labels, generator):
-        assert isinstance(generator, torch.Generator)
-        self.models.append(model)
-        self.images.append(images.clone())
-        self.labels.append(labels.clone())
-        return images
+        def watched_step(model, *rest):
+            self.models.append(model)
+            return step(model, *rest)
+
+        def watched_blend(*batch, concentration):
+            images, targets = blend(*batch, concentration=concentration)
+            self.images.append(images.clone())
+            self.labels.append(targets.argmax(1))
+            return images, targets
+
+        monkeypatch.setattr(training, "take_step", watched_step)
+        monkeypatch.setattr(training, "mixup", watched_blend)
 
 
 # --- all images in every step ----------------------------------------------------------------------------------
@@ -161,20 +167,19 @@ def test_statistics_of_batch_norm_are_averaged_too_and_the_model_is_left_alone()
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
 
 
-def test_without_averaging_the_last_weights_are_returned(sixteen):
-    watcher = Watcher()
-    net, _ = train(NET, *sixteen, replace(SHORT, ema_decay=0.0), seed=0, batch_hook=watcher)
+def test_without_averaging_the_last_weights_are_returned(sixteen, monkeypatch):
+    watcher = Watcher(monkeypatch)
+    net, _ = train(NET, *sixteen, replace(SHORT, ema_decay=0.0), seed=0)
     trained = dict(watcher.models[-1].named_parameters())
     assert all(torch.equal(mean, trained[name]) for name, mean in net.named_parameters())
 
 
-def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen):
-    watchers = Watcher(), Watcher()
-    last, mean = (
-        train(NET, *sixteen, replace(SHORT, ema_decay=ema_decay), seed=0, batch_hook=watcher)[0]
-        for ema_decay, watcher in zip((0.0, 0.9), watchers, strict=True)
-    )
-    assert equal(watchers[0].models[-1], watchers[1].models[-1]) and not equal(last, mean)
+def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen, monkeypatch):
+    watcher, returned, trained = Watcher(monkeypatch), [], []
+    for ema_decay in (0.0, 0.9):
+        returned.append(train(NET, *sixteen, replace(SHORT, ema_decay=ema_decay), seed=0)[0])
+        trained.append(watcher.models[-1])
+    assert equal(*trained) and not equal(*returned)
 
 
 # --- batch by batch --------------------------------------------------------------------------------------------
@@ -301,11 +306,11 @@ def numbers(batch: torch.Tensor, images: torch.Tensor) -> list[int]:
     return [next(i for i, image in enumerate(images) if torch.equal(image, one)) for one in batch]
 
 
-def test_what_does_not_fill_a_batch_waits_for_another_epoch(data):
+def test_what_does_not_fill_a_batch_waits_for_another_epoch(data, monkeypatch):
     rows = np.r_[0:20, 60:80]
     images, labels = data.tensor()[rows], torch.from_numpy(data.labels[rows])
-    watcher = Watcher()
-    train(NET, images, labels, replace(BARE, epochs=4), seed=0, batch_hook=watcher)
+    watcher = Watcher(monkeypatch)
+    train(NET, images, labels, replace(BARE, epochs=4), seed=0)
     assert [len(batch) for batch in watcher.images] == [16] * 8
     seen = [numbers(batch, images) for batch in watcher.images]
     epochs = [seen[index] + seen[index + 1] for index in range(0, 8, 2)]
@@ -315,63 +320,28 @@ def test_what_does_not_fill_a_batch_waits_for_another_epoch(data):
     assert torch.equal(torch.cat(watcher.labels), labels[sum(seen, [])]), "labels belong to their images"
 
 
-def test_fewer_images_than_a_batch_are_one_step(sixteen):
-    watcher = Watcher()
-    train(NET, *sixteen, replace(BARE, epochs=2, batch=100), seed=0, batch_hook=watcher)
+def test_fewer_images_than_a_batch_are_one_step(sixteen, monkeypatch):
+    watcher = Watcher(monkeypatch)
+    train(NET, *sixteen, replace(BARE, epochs=2, batch=100), seed=0)
     assert [sorted(numbers(batch, sixteen[0])) for batch in watcher.images] == [list(range(16))] * 2
 
 
-def test_every_epoch_changes_the_images_anew_within_range(sixteen):
+def test_every_epoch_changes_the_images_anew_within_range(sixteen, monkeypatch):
     images, labels = sixteen[0][:1].repeat(8, 1, 1, 1), torch.arange(8) % 2
-    watcher = Watcher()
-    train(NET, images, labels, TrainConfig(epochs=2, batch=8, mixup=0.3), seed=0, batch_hook=watcher)
+    watcher = Watcher(monkeypatch)
+    train(NET, images, labels, TrainConfig(epochs=2, batch=8, mixup=0.3), seed=0)
     seen = torch.cat(watcher.images)
     assert 0 <= seen.min() and seen.max() <= 1
     assert len({tuple(image.flatten().tolist()) for image in seen}) == 16
 
 
-def test_mixup_blends_only_if_asked(sixteen):
+def test_mixup_blends_only_if_asked(sixteen, monkeypatch):
     images = (torch.arange(16) % 2).float().view(-1, 1, 1, 1).expand(16, 3, 32, 32)  # black and white
     for mixup in (0.0, 1.0):
-        watcher = Watcher()
-        train(NET, images, sixteen[1], replace(BARE, mixup=mixup), seed=0, batch_hook=watcher)
+        watcher = Watcher(monkeypatch)
+        train(NET, images, sixteen[1], replace(BARE, mixup=mixup), seed=0)
         grey = (watcher.images[0] > 0.01) & (watcher.images[0] < 0.99)
         assert bool(grey.any()) == (mixup > 0)
-
-
-# --- an attack on each batch -----------------------------------------------------------------------------------
-
-
-def test_what_a_change_returns_is_what_is_learned_from(sixteen):
-    def blacken(model, images, labels, generator):
-        return torch.zeros_like(images)
-
-    images, labels = sixteen
-    make = partial(NET, whitened=False)  # then it depends on the images only by what each step sees
-    black, other = (
-        train(make, some, labels, SHORT, seed=0, batch_hook=blacken)[0] for some in (images, 1 - images)
-    )
-    assert equal(black, other)
-    assert not equal(black, train(make, images, labels, SHORT, seed=0)[0])
-
-
-def test_a_change_that_changes_nothing_changes_nothing(sixteen):
-    watched, _ = train(NET, *sixteen, SHORT, seed=0, batch_hook=Watcher())
-    assert equal(watched, train(NET, *sixteen, SHORT, seed=0)[0])
-
-
-def test_adversarial_training_sees_attacked_images(sixteen):
-    seen = []
-
-    def attack(model, images, labels, generator):
-        attacked = fgsm(model, images, labels, epsilon=8)
-        assert model.training, "the attack leaves the net as it was"
-        seen.append((attacked - images).abs().max().item())
-        return attacked
-
-    net, _ = train(NET, *sixteen, replace(SHORT, epochs=8), seed=0, batch_hook=attack)
-    assert len(seen) == 16 and np.allclose(seen, 8 / 255, atol=1e-4)
-    assert not equal(net, train(NET, *sixteen, replace(SHORT, epochs=8), seed=0)[0])
 
 
 # --- asking a trained net --------------------------------------------------------------------------------------

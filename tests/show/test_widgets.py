@@ -1,7 +1,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from clockodile.classify import widgets as watched
 from clockodile.data import widgets as data_widgets
 from clockodile.show import widgets
 from clockodile.show.plots import tile_figure
@@ -55,32 +54,3 @@ def test_without_a_person_a_widget_is_one_line(capsys, monkeypatch):
     monkeypatch.setenv("CLOCKODILE_HEADLESS", "1")
     widgets.show_widget(widgets.whole_number("n", 1, 4))
     assert capsys.readouterr().out.count("\n") == 1
-
-
-ROWS = [
-    {"epoch": epoch, "learning_rate": 1e-3, "loss": 1 / (1 + epoch), "accuracy": 0.5} for epoch in range(3)
-]
-
-
-def test_training_is_watched_as_a_growing_picture(monkeypatch):
-    shown = []
-    monkeypatch.delenv("CLOCKODILE_HEADLESS", raising=False)
-    monkeypatch.setattr(watched, "display", shown.append)
-    after_epoch = watched.watch_training(len(ROWS))
-    pictures = []
-    for row in ROWS:
-        after_epoch(row)
-        pictures.append(bytes(shown[0].value))
-    assert pictures[0].startswith(b"\x89PNG") and pictures[-1] != pictures[0]
-
-
-def test_training_without_a_person_prints_a_line_an_epoch(monkeypatch, capsys):
-    monkeypatch.setenv("CLOCKODILE_HEADLESS", "1")
-    after_epoch = watched.watch_training(len(ROWS))
-    for row in ROWS:
-        after_epoch(row)
-    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
-        ["epoch", "1:"],
-        ["epoch", "2:"],
-        ["epoch", "3:"],
-    ]

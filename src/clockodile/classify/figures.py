@@ -1,219 +1,114 @@
-"""Figures of learning, of scores and of how far to trust them. Each returns a Figure; plots.save_figure saves it."""
+"""Figures of how a net works, of scores, and of how far to trust them. Each returns a Figure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 
+import matplotlib
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-from matplotlib.ticker import PercentFormatter
-from sklearn.metrics import precision_recall_curve
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from clockodile.classify.explanation import SALIENCY_METHODS
-from clockodile.classify.metrics import at_threshold
-from clockodile.classify.robustness import ORIGINAL
-from clockodile.core.errors import UserError
-from clockodile.show.plots import INK, PALE, class_colour, new_figure
+from clockodile.data.dataset import Dataset, as_images
+from clockodile.show.pictures import Row, picture_rows, shorten
+from clockodile.show.plots import INK, PALE, class_colour, colour_key, new_figure, short_id, tile_figure
 
-BLUE, RED = "#0072B2", "#D55E00"
-PANELS = {  # column of a history -> title of its panel, factor
-    "learning_rate": ("Learning rate, thousandths", 1000),
-    "loss": ("Loss, nats", 1),
-    "accuracy": ("Accuracy, %", 100),
-}
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#56B4E9")  # nets, never classes
+BLUE, RED, QUIET = *LINES[:2], "#5A6266"
 
 
-def training_curves(histories: list[dict], *, epochs: int | None = None) -> Figure:
-    """Learning rate, loss and accuracy by epoch: each net thin, their mean thick.
-
-    histories: one dict of lists a net, as from training.train. epochs: where the axis ends, None for the last one.
-    """
-    figure, axes = new_figure(1, 3, height=2.8)
-    for ax, (name, (title, factor)) in zip(axes, PANELS.items(), strict=True):
-        draw_each_and_mean(ax, factor * np.array([history[name] for history in histories]), colour=BLUE)
-        if epochs:
-            ax.set_xlim(0, epochs)
-        ax.set_title(title)
-        ax.set_xlabel("epoch")
-    return figure
+# --- how a net works ------------------------------------------------------------------------------------------
 
 
-def watched_curves(histories: list[dict]) -> Figure:
-    """Loss and accuracy by epoch, on what nets learned from and on what was only watched: each thin, their mean thick.
-
-    histories: one dict of lists a net, from a training that was given validation images.
-    """
-    figure, axes = new_figure(1, 2, height=2.8)
-    parts = {"learned from": ("", BLUE), "only watched": ("validation_", RED)}
-    for ax, name in zip(axes, ("loss", "accuracy"), strict=True):
-        title, factor = PANELS[name]
-        for part, (prefix, colour) in parts.items():
-            curves = factor * np.array([history[prefix + name] for history in histories])
-            draw_each_and_mean(ax, curves, colour=colour, label=part)
-        ax.set_title(title)
-        ax.set_xlabel("epoch")
-    axes[0].legend()
-    return figure
-
-
-def draw_each_and_mean(ax: Axes, curves: np.ndarray, *, colour: str, label: str | None = None) -> None:
-    """Curves of several nets, (nets, epochs), thin, and their mean."""
-    done = np.arange(1, curves.shape[1] + 1)
-    ax.plot(done, curves.T, color=colour, linewidth=0.6, alpha=0.35)
-    ax.plot(done, curves.mean(0), color=colour, linewidth=2, label=label)
-
-
-def ablation_figure(
-    correct: dict[str, np.ndarray], fold: np.ndarray, *, reference: str = "everything"
+def filter_figure(
+    grey: torch.Tensor, kernel: torch.Tensor, place: tuple[int, int], response: torch.Tensor
 ) -> Figure:
-    """Change of accuracy against `reference`, in points: a dot for each fold, the bar their mean.
+    """One filter at one place, with its numbers; below, what it says of the whole picture.
 
-    correct: variant -> bool (M,), right or wrong on the same M images; fold: int (M,).
+    grey: (S, S) in [0, 1]; kernel: (3, 3); place: row and column of the patch's middle; response: (S - 2, S - 2).
     """
-    names = sorted((name for name in correct if name != reference), key=lambda name: correct[name].mean())
-    figure, ax = new_figure(height=0.36 * len(names) + 0.8)
-    for row, name in enumerate(names):
-        gap = 100 * (correct[name].astype(float) - correct[reference])
-        by_fold = np.array([gap[fold == number].mean() for number in np.unique(fold)])
-        spread = np.linspace(-0.18, 0.18, len(by_fold)) if len(by_fold) > 1 else np.zeros(1)
-        ax.plot(by_fold, row + spread, "o", color=BLUE, markersize=4, alpha=0.35, markeredgewidth=0)
-        ax.plot([by_fold.mean()] * 2, [row - 0.3, row + 0.3], color=BLUE, linewidth=3)
-        ax.text(
-            1.01,
-            row,
-            f"{by_fold.mean():+.1f}".replace("-", "−"),
-            transform=ax.get_yaxis_transform(),
-            va="center",
-        )
-    ax.axvline(0, color=INK, linewidth=1)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.grid(axis="y", visible=False)
-    ax.set_xlabel("change of accuracy on unseen pictures, points (a dot for each fold, the bar their mean)")
+    figure, axes = new_figure(2, 4, height=4.9)
+    y, x = place
+    patch = grey[y - 1 : y + 2, x - 1 : x + 2]
+    total = (patch * kernel).sum()
+    draw_map(axes[0, 0], grey, "the picture, in grey", low=0, high=1)
+    axes[0, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 3, 3, fill=False, edgecolor=RED, linewidth=2.5))
+    draw_numbers(axes[0, 1], patch, "nine values under it", colours="gray", low=0, high=1)
+    draw_numbers(axes[0, 2], kernel, "× the nine weights")
+    draw_numbers(axes[0, 3], patch * kernel, f"products, sum {total:+.2f}".replace("-", "−"))
+    most = response.abs().max()
+    draw_map(axes[1, 0], response, "the sum at every place", colours="RdBu_r", low=-most, high=most)
+    axes[1, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 1, 1, fill=False, edgecolor=INK, linewidth=2))
+    kept = response.clamp(min=0)
+    draw_map(axes[1, 1], kept, "ReLU: no negative ones", low=0, high=most)
+    pooled = torch.nn.functional.max_pool2d(kept[None], 2)[0]
+    draw_map(axes[1, 2], pooled, "pooled: half the side", low=0, high=most)
+    axes[1, 3].set_axis_off()
+    words = "red: positive\n(darker on the left)\nblue: negative\n(darker on the right)\nwhite: no edge"
+    axes[1, 3].text(0, 0.95, words, va="top", transform=axes[1, 3].transAxes)
     return figure
 
 
-# --- calibration ----------------------------------------------------------------------------------------------
+def draw_map(ax: Axes, values: torch.Tensor, title: str, *, colours: str = "gray", low, high) -> None:
+    """Numbers of a plane as shades, without axes."""
+    ax.imshow(values.numpy(), cmap=colours, vmin=float(low), vmax=float(high), interpolation="nearest")
+    ax.set_title(title, fontsize=9.5)
+    ax.set_axis_off()
 
 
-def reliability_figure(
-    bins_before: pd.DataFrame,
-    bins_after: pd.DataFrame,
-    *,
-    labels: tuple[str, str] = ("before", "after temperature scaling"),
-) -> Figure:
-    """Accuracy against confidence, side by side; on the dashed line a net is as often right as it says.
-
-    bins_before, bins_after: as from metrics.reliability_bins; a bar is the 95 % interval of its dot.
-    """
-    figure, axes = new_figure(1, 2, height=3.9, sharex=True, sharey=True)
-    both = pd.concat([bins_before, bins_after])
-    lowest = min(both["confidence"].min(), both["low"].min())
-    start = np.floor(20 * (lowest - 0.01)) / 20
-    panels = zip(axes, (bins_before, bins_after), labels, (RED, BLUE), strict=True)
-    for ax, bins, label, colour in panels:
-        draw_reliability(ax, bins, colour)
-        ax.set_title(label[:1].upper() + label[1:])
-        ax.set_xlabel("confidence (probability of the predicted class)", fontsize=9)
-    axes[0].set(xlim=(start, 1.01), ylim=(start, 1.01), ylabel="accuracy")
-    axes[0].text(
-        start + 0.04,
-        start + 0.05,
-        "as sure as right",
-        rotation=45,
-        rotation_mode="anchor",
-        color=QUIET,
-        fontsize=8.5,
-    )
-    return figure
-
-
-def draw_reliability(ax: Axes, bins: pd.DataFrame, colour: str) -> None:
-    """One panel: the dashed line, a dot with its interval for each bin, and the two means in words."""
-    ax.plot([0, 1], [0, 1], color="#8A9296", linestyle="--", linewidth=1)
-    ax.vlines(bins["confidence"], bins["low"], bins["high"], color=colour, alpha=0.45, linewidth=2)
-    ax.plot(bins["confidence"], bins["accuracy"], "-o", color=colour, linewidth=1, markersize=5)
-    sure, right = (np.average(bins[name], weights=bins["count"]) for name in ("confidence", "accuracy"))
-    words = f"mean confidence {100 * sure:.1f} %\naccuracy {100 * right:.1f} %"
-    ax.text(0.04, 0.96, words, transform=ax.transAxes, va="top", color=colour)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    ax.set_aspect("equal")
-
-
-# --- threshold ------------------------------------------------------------------------------------------------
-
-
-def confusion_figure(
-    labels: np.ndarray, p_second: np.ndarray, classes: Sequence[str], *, threshold: float = 0.5
-) -> Figure:
-    """Confusion matrix at a threshold, and what precision and recall would be at every other one.
-
-    labels: 0 or 1 (N,); p_second: probability of class 1 (N,); classes: the two names. An image is called the second
-    class when p_second >= threshold.
-    """
-    if len(classes) != 2:
-        raise UserError(f"a threshold needs two classes, not {len(classes)}: compare one class with the rest")
-    found = at_threshold(labels, p_second, threshold)
-    figure, axes = new_figure(1, 2, height=3.5, width_ratios=(1, 1.5))
-    draw_confusion(axes[0], found, classes)
-    draw_trade_off(axes[1], labels, p_second, found, threshold)
-    axes[1].set_title(f"Precision and recall of {classes[1]}")
-    return figure
-
-
-def draw_confusion(ax: Axes, found: dict[str, float], classes: Sequence[str]) -> None:
-    """Counts and shares of each true class, as a 2 x 2 table; the larger the share, the stronger the class's colour."""
-    counts = np.array(
-        [[found["true_first"], found["false_second"]], [found["false_first"], found["true_second"]]]
-    )
-    shares = counts / counts.sum(1, keepdims=True).clip(min=1)
-    colours = np.array([to_rgb(class_colour(label)) for label in (0, 1)])[:, None]
-    ax.imshow(1 - (0.08 + 0.77 * shares[..., None]) * (1 - colours), aspect="auto")
-    for row, column in np.ndindex(2, 2):
-        dark = row == 1 and shares[row, column] > 0.5
-        ink = "white" if dark else INK
-        ax.text(column, row - 0.06, counts[row, column], ha="center", va="center", fontsize=17, color=ink)
-        words = f"{100 * shares[row, column]:.1f} %"
-        ax.text(column, row + 0.2, words, ha="center", va="center", fontsize=9, color=ink)
-    names = [fill(name, 16) for name in classes]
-    ax.set_xticks([0, 1], names)
-    ax.set_yticks([0, 1], names, rotation=90, va="center")
-    ax.set(xlabel="called", ylabel="is")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.grid(visible=False)
-    ax.axhline(0.5, color="white", linewidth=3)
-    ax.axvline(0.5, color="white", linewidth=3)
-    ax.set_title(f"{100 * found['accuracy']:.1f} % are right")
-
-
-def draw_trade_off(
-    ax: Axes, labels: np.ndarray, p_second: np.ndarray, found: dict[str, float], threshold: float
+def draw_numbers(
+    ax: Axes, values: torch.Tensor, title: str, *, colours: str = "RdBu_r", low=-3, high=3
 ) -> None:
-    """Precision and recall against the threshold, with the chosen one marked."""
-    precision, load_cached, thresholds = precision_recall_curve(labels, p_second)
-    # above the highest probability nothing is called second: recall is 0 there and precision has no value
-    curves = {"precision": (np.append(precision[:-1], np.nan), BLUE), "recall": (load_cached, RED)}
-    ax.axvline(threshold, color=INK, linewidth=1)
-    for name, (values, colour) in curves.items():
-        known = np.isfinite(found[name])
-        label = f"{name} {100 * found[name]:.1f} %" if known else f"{name}: none called so"
-        places = np.concatenate([[0], thresholds, [1]])
-        ax.step(
-            places, np.insert(values, 0, values[0]), where="pre", color=colour, linewidth=1.8, label=label
-        )
-        ax.plot(
-            threshold, found[name], "o", color=colour, markersize=7, markeredgecolor="white", clip_on=False
-        )
-    ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel=f"threshold for the probability (now {threshold:.2f})")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    ax.legend(loc="lower left", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
+    """A few numbers, each in a square of its shade."""
+    draw_map(ax, values, title, colours=colours, low=low, high=high)
+    for (row, column), value in np.ndenumerate(values.numpy()):
+        dark = colours == "gray" and value < 0.5 * high
+        words = f"{value:.2f}".replace("-", "−")
+        ax.text(column, row, words, ha="center", va="center", color="white" if dark else INK, fontsize=10)
+
+
+def descent_figure(weights: np.ndarray, losses: np.ndarray, path: Sequence[tuple[float, float]]) -> Figure:
+    """Left, the loss of one picture against the probability of its class; right, steps down a loss of one weight.
+
+    weights, losses: (M,), the curve on the right; path: weight and loss at each step.
+    """
+    figure, axes = new_figure(1, 2, height=3.1)
+    p = np.linspace(0.005, 1, 400)
+    axes[0].plot(p, -np.log(p), color=BLUE, linewidth=2)
+    axes[0].plot(0.5, np.log(2), "o", color=RED)
+    axes[0].annotate("no idea: ln 2", (0.5, np.log(2)), (0.56, 1.4), arrowprops={"arrowstyle": "-"})
+    axes[0].set_title("What one picture costs")
+    axes[0].set(xlabel="probability given to the right class", ylabel="loss")
+    axes[1].plot(weights, losses, color=BLUE, linewidth=2)
+    steps = np.array(path)
+    axes[1].plot(*steps.T, "o-", color=RED, markersize=5, linewidth=1)
+    axes[1].annotate("start", steps[0], (0, 8), textcoords="offset points", ha="center")
+    axes[1].set_title("Steps downhill, each against the slope")
+    axes[1].set(xlabel="the one weight", ylabel="mean loss")
+    return figure
+
+
+def learning_figure(curves: Mapping[str, Sequence[tuple[float, float]]], *, epochs: int) -> Figure:
+    """Accuracy on the pictures learned from and on unseen ones by epoch, a panel for each training.
+
+    curves: title -> for each epoch the two accuracies, 0..1; epochs: where the axes end.
+    """
+    figure, axes = new_figure(1, len(curves), width=8.4, height=3.2, sharey=True, squeeze=False)
+    for ax, (title, rows) in zip(axes[0], curves.items(), strict=True):
+        values = 100 * np.array(rows).reshape(-1, 2)
+        for column, (name, colour) in enumerate((("learned from", BLUE), ("unseen", RED))):
+            words = f"{name}: {values[-1, column]:.1f} %" if len(values) else name
+            ax.plot(np.arange(1, len(values) + 1), values[:, column], color=colour, linewidth=2, label=words)
+        ax.set(xlim=(0, epochs + 0.5), xlabel="epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_title(title)
+        ax.legend(loc="lower right")
+    axes[0, 0].set_ylabel("accuracy, %")
+    return figure
 
 
 # --- comparison -----------------------------------------------------------------------------------------------
@@ -233,13 +128,8 @@ def results_figure(table: pd.DataFrame) -> Figure:
         ends = np.clip([100 * model.low, 100 * model.high], 0, 100)
         ax.plot(ends, [row, row], color=BLUE, linewidth=2.5, solid_capstyle="butt")
         ax.plot(100 * model.mean, row, "o", color=BLUE, markersize=8, markeredgecolor="white")
-        ax.annotate(
-            f"{100 * model.mean:.1f}",
-            (1.01, row),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontweight="bold",
-        )
+        words = {"xycoords": ("axes fraction", "data"), "va": "center", "fontweight": "bold"}
+        ax.annotate(f"{100 * model.mean:.1f}", (1.01, row), **words)
     ax.set_yticks(range(len(table)), table["title"])
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
@@ -251,101 +141,114 @@ def results_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#56B4E9")  # nets, never classes
-STRONG, QUIET = LINES[0], "#5A6266"
-ORDERS = {"most salient first": "#D55E00", "another picture's map": "#0072B2", "at random": "#8A9296"}
+def errors_with_neighbours(
+    data: Dataset,
+    rows: np.ndarray,
+    neighbours: np.ndarray,
+    probability: np.ndarray,
+    *,
+    columns: int = 8,
+    most: int = 16,
+) -> Figure:
+    """Wrongly judged images, each above the training images most like it; the bar has the true class's colour.
 
-
-def draw_curve(ax: Axes, x: pd.Series, table: pd.DataFrame, *, colour: str, label: str) -> None:
-    """One curve of accuracies with its interval as a band."""
-    ax.fill_between(x, 100 * table["low"], 100 * table["high"], color=colour, alpha=0.15, linewidth=0)
-    ax.plot(x, 100 * table["accuracy"], "o-", color=colour, markersize=4, linewidth=2, label=label)
-
-
-def epsilon_curves(table: pd.DataFrame, *, chance: float | None = None) -> Figure:
-    """Accuracy against the strength of the attack, one curve a model, from `accuracy_against_epsilon`.
-
-    chance: accuracy (0..1) of guessing, drawn as a line: below it a net is not only helpless but misled.
+    rows: int (M,) in `data`, those to show first; neighbours: int (M, K); probability: (N, C) of all images.
     """
-    figure, ax = new_figure(height=3.6)
-    for (name, part), colour in zip(table.groupby("model", sort=False), LINES * 9, strict=False):
-        draw_curve(ax, part["epsilon"], part, colour=colour, label=name)
-    if chance is not None:
-        ax.axhline(100 * chance, color=QUIET, linestyle="--", linewidth=1)
-        x = ax.get_yaxis_transform()
-        ax.text(0.01, 100 * chance + 1, "guessing", transform=x, va="bottom", fontsize=8, color=QUIET)
-    ax.set_ylim(-2, 102)
-    ax.set_ylabel("accuracy, %")
-    ax.set_xlabel("largest change of any value, in 1/255")
-    strengths = sorted(table["epsilon"].unique())
-    ax.set_xticks(strengths, [f"{strength:g}" for strength in strengths])
+    left_out = f"; the first {most} of {len(rows)}" if len(rows) > most else ""
+    rows, neighbours = rows[:most], neighbours[:most]
+    if not len(rows):
+        return tile_figure(np.full_like(data.images[:1], 255), columns=columns, title="No errors at all")
+    lines = []
+    for start in range(0, len(rows), columns):
+        wrong = rows[start : start + columns]
+        told = [f"{short_id(data.ids[row])}: {100 * probability[row].max():.0f} %" for row in wrong]
+        lines.append(Row("wrong", data.images[wrong], told, bars(data, wrong)))
+        for rank, near in enumerate(neighbours[start : start + columns].T, start=1):
+            lines.append(Row(f"its nearest\n({rank})", data.images[near], colours=bars(data, near)))
+    title = f"The bar is the true class ({colour_key(data.classes)}){left_out}"
+    return picture_rows(lines, columns=columns, title=title)
+
+
+def bars(data: Dataset, rows: np.ndarray) -> list[str]:
+    """The colour of each picture's true class."""
+    return [class_colour(label) for label in data.labels[rows]]
+
+
+# --- trust ----------------------------------------------------------------------------------------------------
+
+
+def reliability_figure(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
+    """How sure and how right, bin by bin, side by side: a gap between the two is a broken promise.
+
+    before, after: as from metrics.reliability_bins, without and with a temperature; a bar is the 95 % interval.
+    """
+    figure, axes = new_figure(1, 2, height=3.4, sharey=True)
+    for ax, bins, title in zip(axes, (before, after), ("Before", "After temperature scaling"), strict=True):
+        place = np.arange(len(bins))
+        ax.vlines(place, bins["low"], bins["high"], color=BLUE, alpha=0.4, linewidth=3)
+        ax.plot(place, bins["accuracy"], "o", color=BLUE, label="how often it was right")
+        ax.plot(place, bins["confidence"], "_", color=RED, markersize=16, markeredgewidth=3, label="how sure")
+        ax.set_title(title)
+        ax.set_xticks(place, ["least\nsure", *[""] * (len(bins) - 2), "most\nsure"][-len(bins) :])
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        ax.grid(axis="x", visible=False)
+    axes[0].legend(loc="lower right")
+    figure.supxlabel("a tenth of all pictures each, sorted by confidence", fontsize=9)
+    return figure
+
+
+def accuracy_curves(
+    curves: Mapping[str, Sequence[float]], places: Sequence[float], *, xlabel: str, chance: float
+) -> Figure:
+    """Accuracy (0..1) of several nets against the strength of a change, and that of guessing."""
+    figure, ax = new_figure(height=3.2)
+    for (name, values), colour in zip(curves.items(), LINES, strict=False):
+        ax.plot(places, 100 * np.array(values), "o-", color=colour, markersize=5, linewidth=2, label=name)
+    ax.axhline(100 * chance, color=QUIET, linestyle="--", linewidth=1)
+    words = {"va": "bottom", "ha": "right", "fontsize": 8.5, "color": QUIET}
+    ax.text(0.99, 100 * chance + 1, "guessing", transform=ax.get_yaxis_transform(), **words)
+    ax.set(ylim=(-2, 102), xlabel=xlabel, ylabel="accuracy on unseen pictures, %")
+    ax.set_xticks(places, [f"{place:g}" for place in places])
     ax.legend(loc="lower left")
     return figure
 
 
-def corruption_bars(
-    table: pd.DataFrame, *, examples: Mapping[str, np.ndarray] | None = None, chance: float | None = None
+def changed_pictures(images: Mapping[str, torch.Tensor]) -> Figure:
+    """Rows of the same pictures, changed more and more. images: name of a row -> (N, 3, S, S) in [0, 1]."""
+    rows = [Row(name, as_images(changed)) for name, changed in images.items()]
+    return picture_rows(rows, columns=len(rows[0].pictures))
+
+
+def attack_grid(
+    images: torch.Tensor, attacked: torch.Tensor, said: torch.Tensor, *, classes: Sequence[str]
 ) -> Figure:
-    """Accuracy under each change with its 95 % interval, and how far it lies from that of the pictures as they are.
+    """Pictures, what was added, enlarged, and the attacked pictures, with what the net says before and after.
 
-    table: from `out_of_fold_under_corruptions`; examples: change -> one changed picture, uint8
-    (S, S, 3), shown beside its name; chance: accuracy (0..1) of guessing.
+    images, attacked: (N, 3, S, S) in [0, 1]; said: probabilities (2, N, C), before and after. A bar has the colour of
+    the class that the net names.
     """
-    row_height = 0.4 if examples else 0.29
-    figure, ax = new_figure(height=row_height * len(table) + 0.6)
-    right = ax.get_yaxis_transform()
-    reference = 100 * table.loc[table["change"] == ORIGINAL, "accuracy"].item()
-    for row, values in enumerate(table.itertuples()):
-        accuracy, original = 100 * values.accuracy, values.change == ORIGINAL
-        colour = INK if original else STRONG
-        ax.plot([reference, accuracy], [row, row], color=PALE, linewidth=7, solid_capstyle="butt", zorder=1)
-        ax.plot([100 * values.low, 100 * values.high], [row, row], color=colour, linewidth=1.6)
-        ax.plot(accuracy, row, "o", color=colour, markersize=6)
-        ax.text(1.01, row, values_in_words(values), transform=right, va="center", fontsize=8.5)
-    ax.axvline(reference, color=INK, linewidth=1, zorder=0)
-    if chance is not None:
-        ax.axvline(100 * chance, color=QUIET, linestyle="--", linewidth=1, zorder=0)
-        ax.text(100 * chance, -0.7, "guessing", ha="center", va="bottom", fontsize=8, color=QUIET)
-    ax.text(1.01, -0.7, "%    (paired difference)", transform=right, va="bottom", fontsize=8, color=QUIET)
-    ax.set_yticks(range(len(table)), table["change"])
-    ax.set_ylim(len(table) - 0.4, -0.6)
-    ax.grid(axis="y", visible=False)
-    ax.set_xlabel("accuracy, %")
-    if examples:
-        show_examples(ax, [examples.get(name) for name in table["change"]], size=row_height * 72 * 0.88)
-    return figure
+    noise = attacked - images
+    most = noise.abs().max().clamp_min(1e-6)
+    named, sure = said.argmax(2).numpy(), said.amax(2).numpy()
+    words = [
+        [f"{shorten(classes[name])} {100 * share:.0f} %" for name, share in zip(*row, strict=True)]
+        for row in zip(named, sure, strict=True)
+    ]
+    colours = [[class_colour(name) for name in row] for row in named]
+    rows = [
+        Row("original", as_images(images), words[0], colours[0]),
+        Row(f"change\n× {0.5 / most:.0f}", as_images(0.5 + 0.5 * noise / most)),
+        Row("attacked", as_images(attacked), words[1], colours[1]),
+    ]
+    title = f"No value moved by more than {most * 255:.0f} of 255 (bar and words: what the net says)"
+    return picture_rows(rows, columns=len(images), title=title)
 
 
-def values_in_words(values) -> str:
-    """A row of the table of changes as text: accuracy, then the paired difference in points."""
-    if values.change == ORIGINAL:
-        return f"{100 * values.accuracy:.1f}"
-    half = 50 * (values.difference_high - values.difference_low)
-    return f"{100 * values.accuracy:.1f}   ({100 * values.difference:+.1f} ± {half:.1f})".replace("-", "−")
-
-
-def show_examples(ax: Axes, pictures: Sequence[np.ndarray | None], *, size: float) -> None:
-    """Put picture i between the label and the axis at height i; size: points a side."""
-    ax.tick_params(axis="y", length=0, pad=size + 8)
-    place = {"xycoords": ax.get_yaxis_transform(), "boxcoords": "offset points", "frameon": False, "pad": 0}
-    for row, picture in enumerate(pictures):
-        if picture is not None:
-            tile = OffsetImage(picture, zoom=size / len(picture), interpolation="nearest")
-            ax.add_artist(AnnotationBbox(tile, (0, row), xybox=(-size / 2 - 4, 0), **place))
-
-
-def deletion_figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
-    """Share of pictures still given the same class while pixels are hidden; a panel for each method.
-
-    curves: method -> the table of `deletion_curve`.
-    """
-    figure, axes = new_figure(1, len(curves), height=3.3, sharey=True, squeeze=False)
-    for ax, (method, table) in zip(axes[0], curves.items(), strict=True):
-        for order, part in table.groupby("order", sort=False):
-            draw_curve(ax, 100 * part["hidden"], part, colour=ORDERS[order], label=order)
-        ax.set_title(SALIENCY_METHODS.get(method, method))
-        ax.set_xlabel("pixels hidden, %")
-        ax.set_xticks(range(0, 101, 25))
-    axes[0, 0].set_ylabel("still given the same class, %")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    return figure
+def saliency_grid(images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Figure:
+    """Pictures, and below each the maps of several nets. images: (N, 3, S, S) in [0, 1]; maps: (N, S, S), >= 0."""
+    rows = [Row("picture", as_images(images))]
+    for name, values in maps.items():
+        highest = values.flatten(1).quantile(0.99, dim=1)[:, None, None].clamp_min(1e-12)
+        glow = matplotlib.colormaps["inferno"]((values / highest).clamp(0, 1).numpy())[..., :3]
+        rows.append(Row(name, (255 * glow).round().astype(np.uint8)))
+    return picture_rows(rows, columns=len(images))

@@ -108,25 +108,3 @@ def reliability_bins(labels: np.ndarray, probability: np.ndarray, *, bins: int =
     shares = zip(table.pop("correct") / table["count"], table["count"], strict=True)
     table[["low", "high"]] = [wilson_interval(share, count) for share, count in shares]
     return table
-
-
-# --- threshold ------------------------------------------------------------------------------------------------
-
-
-def at_threshold(labels: np.ndarray, p_second: np.ndarray, threshold: float) -> dict[str, float]:
-    """The confusion matrix of two classes when an image is called "second" from p_second >= threshold on.
-
-    labels: 0 or 1 (N,); p_second: probability of class 1 (N,). Returns counts true_first, false_second (a first taken
-    for a second), false_first, true_second; and precision and recall of the second class and accuracy, in [0, 1]:
-    precision is nan when no image is called second, recall when none is.
-    """
-    labels, called = np.asarray(labels), np.asarray(p_second) >= threshold
-    if not np.isin(labels, (0, 1)).all():
-        raise UserError("a threshold needs two classes, with labels 0 and 1: compare one class with the rest")
-    counts = metrics.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
-    names = ("true_first", "false_second", "false_first", "true_second")
-    return dict(zip(names, counts, strict=True)) | {
-        "precision": float(metrics.precision_score(labels, called, zero_division=np.nan)),
-        "recall": float(metrics.recall_score(labels, called, zero_division=np.nan)),
-        "accuracy": float(metrics.accuracy_score(labels, called)),
-    }

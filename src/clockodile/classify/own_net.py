@@ -24,7 +24,7 @@ from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.learn.models import CompactResNet, count_parameters
-from clockodile.learn.training import BatchHook, TrainConfig, evaluate, predict, train
+from clockodile.learn.training import TrainConfig, evaluate, predict, train
 
 SHIPPED = "predictor-compact.safetensors"  # among the package's weights
 FILE = "oof_predictions.npz"  # out of fold, for notebook 03
@@ -236,42 +236,6 @@ def predictions(
         "seconds": np.array([record.seconds for record in records]),
         "parameters": np.array([count_parameters(net_for(data)())]),
     }
-
-
-def fit_adversarially_trained(
-    run: Run,
-    data: Dataset,
-    fold: int,
-    seed: int,
-    *,
-    hook: BatchHook,
-    epsilon: float,
-    epochs: int = 0,
-    retrain: bool = False,
-) -> CompactResNet:
-    """The net of fit_fold trained on attacked batches, kept in the run folder; epochs: 0 for the profile's.
-
-    hook: changes each batch (see training.train); epsilon: its strength, which names the file.
-    """
-    known = torch.from_numpy(data.fold != fold)
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-    plan = plan_for(run, epochs=epochs or run.profile.adversarial_epochs)
-    config = {"net": "adversarially_trained", "seed": seed, "plan": asdict(plan), "epsilon": epsilon}
-    attack = getattr(hook, "func", hook)  # of a partial, what it calls
-    config["hook"] = getattr(attack, "__name__", type(attack).__name__)
-    config["known"] = known_key(data, fold)
-
-    def fit() -> tuple[dict, dict]:
-        model, history = train(net_for(data), images[known], labels[known], plan, seed=seed, batch_hook=hook)
-        return model.state_dict(), {"history": history.to_dict("list")}
-
-    name = f"classifier/adversarial-fold{fold}-seed{seed}-epochs{plan.epochs}-epsilon{epsilon:g}"
-    fitted = store.fit_or_load(
-        name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, depends=(attack,)
-    )
-    model = net_for(data)()
-    model.load_state_dict(fitted.state)
-    return model.eval()
 
 
 def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False) -> Predictor:

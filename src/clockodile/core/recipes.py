@@ -34,11 +34,8 @@ class Profile:
     seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
     oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
     own_net_epochs: int  # how often our own net sees each image
-    ablation_folds: int  # folds on which notebook 02 trains without one ingredient at a time
-    ablation_epochs: int  # how often each of those nets sees each image
-    ablations: tuple[str, ...]  # keys of ablation.VARIANTS; () = all
+    small_net_epochs: int  # the same of the net that notebook 02 trains while one watches
     slow_candidates: bool  # whether notebook 02 compares nets that take minutes too
-    adversarial_epochs: int  # and the net that is trained on attacks
     classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
     judge_halvings: int  # ways to halve the images for two judges that should agree
@@ -105,11 +102,8 @@ PROFILES = {
             seeds=2,
             oof_seeds=1,
             own_net_epochs=24,
-            ablation_folds=1,
-            ablation_epochs=8,
-            ablations=("everything", "no augmentation"),
+            small_net_epochs=20,
             slow_candidates=False,
-            adversarial_epochs=6,
             classifier_epochs=100,
             autoencoder_epochs=200,
             judge_halvings=3,
@@ -138,11 +132,8 @@ PROFILES = {
             seeds=10,
             oof_seeds=3,
             own_net_epochs=80,
-            ablation_folds=2,
-            ablation_epochs=24,
-            ablations=(),
+            small_net_epochs=20,
             slow_candidates=True,
-            adversarial_epochs=40,
             classifier_epochs=100,
             autoencoder_epochs=600,
             judge_halvings=3,

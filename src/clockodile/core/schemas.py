@@ -53,7 +53,6 @@ SCHEMAS = {
         }
     ),
     "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
-    "ablation/": Schema({"rows": ("i", 1), "logits": ("f", 2), "mirrored": ("f", 2)}),  # (M,), (M, C), (M, C)
     "classifier_runs.csv": columns(
         **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
         **dict.fromkeys(

@@ -81,11 +81,6 @@ class CompactResNet(nn.Module):
         filters = (directions / torch.sqrt(variances + FLOOR)).T.reshape(PATTERNS, 3, PATCH, PATCH)
         self.stem.weight.copy_(torch.cat([filters, -filters]))
 
-    @property
-    def last_maps(self) -> nn.Module:
-        """The module whose output Grad-CAM weighs: the last maps that still know where."""
-        return self.stages[-1]
-
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """The strongest response of each last map, (N, widths[-1]), >= 0. images: (N, 3, S, S) in [0, 1]."""
         return self.stages(torch.relu(self.stem(scaled(images)))).amax((2, 3))
@@ -98,8 +93,3 @@ class CompactResNet(nn.Module):
 def count_parameters(model: nn.Module) -> int:
     """Number of trained values in a model."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def megabytes(model: nn.Module) -> float:
-    """Size of the weights on disk at four bytes each, as the reports state it (MB = 10^6 bytes)."""
-    return 4 * count_parameters(model) / 1e6

@@ -15,8 +15,6 @@ from torch import nn
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import augment, mixup
 
-BatchHook = Callable[[nn.Module, torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
-
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -140,13 +138,11 @@ def train(
     *,
     seed: int,
     validation: tuple[torch.Tensor, torch.Tensor] | None = None,
-    batch_hook: BatchHook | None = None,
     after_epoch: Callable[[dict], None] | None = None,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Fit a classifier by AdamW on random batches, each augmented anew.
 
-    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,); batch_hook(model, images, labels, generator): an attack
-    on each batch, for adversarial training; after_epoch: is given each row of the history, to draw or print it.
+    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,); after_epoch: is given each row of the history.
     Validation images are watched, never used. Returns the averaged model on the CPU in evaluation mode, and one row an
     epoch: epoch, learning_rate, loss and accuracy on the augmented batches (and validation_loss, validation_accuracy).
     """
@@ -179,9 +175,7 @@ def train(
                 for group in optimiser.param_groups:
                     group["lr"] = plan.learning_rate * share
                 chosen = order[index * plan.batch : (index + 1) * plan.batch].to(device)
-                sums += take_step(
-                    model, optimiser, images[chosen], targets[chosen], plan, generator, batch_hook
-                )
+                sums += take_step(model, optimiser, images[chosen], targets[chosen], plan, generator)
                 averaged.update()
             row = {"epoch": epoch, "learning_rate": plan.learning_rate * share}
             row |= dict(zip(("loss", "accuracy"), (sums / per_epoch).tolist(), strict=True))
@@ -194,14 +188,10 @@ def train(
     return averaged.model.cpu().eval(), pd.DataFrame(history)
 
 
-def take_step(
-    model, optimiser, images, targets, plan: TrainConfig, generator, batch_hook: BatchHook | None
-) -> torch.Tensor:
+def take_step(model, optimiser, images, targets, plan: TrainConfig, generator) -> torch.Tensor:
     """One step of training on a batch; targets: class probabilities (B, C). Returns loss and accuracy, (2,)."""
     images = augment(images, plan.augmentations, generator)
     images, targets = mixup(images, targets, generator, concentration=plan.mixup)
-    if batch_hook is not None:
-        images = batch_hook(model, images, targets.argmax(1), generator)
     images = images.contiguous(memory_format=torch.channels_last)
     # products of 16-bit numbers, sums in 32: three times faster where the processor has them, no less accurate
     with torch.autocast(images.device.type, torch.bfloat16, enabled=fast_bfloat16(images.device)):

@@ -1,0 +1,288 @@
+"""What notebook 02 shows, stores and checks, so that its cells hold only what a reader is to learn.
+
+Functions that draw write the figure into the run folder and return it for display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import Image, display
+from torch import nn
+
+from clockodile.classify import candidates, figures, half_quarter_quarter, own_net
+from clockodile.classify.calibration import cross_fitted_temperature, fit_temperature, log_mean_probability
+from clockodile.classify.cross_validation import nearest_known
+from clockodile.classify.metrics import expected_calibration_error as calibration_error
+from clockodile.classify.metrics import reliability_bins
+from clockodile.core import results, store
+from clockodile.core.stats import paired_comparison, summary
+from clockodile.core.workspace import Run, someone_is_watching
+from clockodile.data.dataset import Dataset, load_dataset
+from clockodile.learn.training import predict
+from clockodile.show import exercise, plots
+from clockodile.show.widgets import picture
+
+HARD = ("majority", "nearest_neighbour")  # candidates that give only a class: their log-loss says nothing
+
+
+def save(figure, name: str, run: Run, title: str, alt: str) -> Image:
+    """plots.save_figure for this notebook."""
+    return plots.save_figure(figure, name, run, notebook="02", title=title, alt=alt)
+
+
+# --- from pixels to a net -------------------------------------------------------------------------------------
+
+
+def row_of(data: Dataset, name: str) -> int:
+    """The row of the picture called `name`, or 0 when there is none."""
+    found = np.flatnonzero(data.ids == name)
+    return int(found[0]) if len(found) else 0
+
+
+def show_filter(run: Run, *parts) -> Image:
+    """See figures.filter_figure, whose arguments follow `run`."""
+    alt = "A grey picture, nine of its values, nine weights, their products and sum; below, the sums at every place, "
+    alt += "the same after ReLU, and after pooling."
+    return save(figures.filter_figure(*parts), "filter", run, "What does one filter see?", alt)
+
+
+def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]]) -> Image:
+    """The loss of one picture, and `path`, steps (weight, loss) down the curve of `loss_of` (weight -> loss)."""
+    reach = max(abs(weight) for weight, _ in path) + 0.5
+    weights = np.linspace(-reach, reach, 101)
+    losses = np.array([float(loss_of(torch.tensor(weight))) for weight in weights])
+    alt = "Left, the loss falls from infinity to zero as the probability of the right class rises; right, a "
+    alt += "bowl-shaped curve of the loss against one weight, with steps that get shorter towards its bottom."
+    return save(
+        figures.descent_figure(weights, losses, path), "descent", run, "What does a gradient step do?", alt
+    )
+
+
+class LiveCurves:
+    """Accuracies after each epoch: curves that grow while a person watches, else they are only kept, in `rows`."""
+
+    def __init__(self, title: str, epochs: int):
+        self.title, self.epochs, self.rows = title, epochs, []
+        self.screen = ipywidgets.Image(format="png") if someone_is_watching() else None
+        if self.screen is not None:
+            display(self.screen)
+
+    def __call__(self, learned: float, unseen: float) -> None:
+        """Add an epoch. learned, unseen: accuracies, 0..1."""
+        self.rows.append((learned, unseen))
+        if self.screen is not None:
+            self.screen.value = picture(figures.learning_figure({self.title: self.rows}, epochs=self.epochs))
+
+
+def show_learning(run: Run, *curves: LiveCurves) -> Image:
+    """The finished curves side by side."""
+    figure = figures.learning_figure({one.title: one.rows for one in curves}, epochs=curves[0].epochs)
+    alt = (
+        "Accuracy by epoch on the pictures learned from and on unseen ones, without and with changed copies: "
+    )
+    alt += "without, the first curve reaches the top and the second stays below."
+    return save(figure, "learning", run, "Learned by heart, or understood?", alt)
+
+
+# --- who tells them apart best? -------------------------------------------------------------------------------
+
+
+def compare(run: Run, data: Dataset, chosen: Mapping, *, seed: int, seeds: int, epochs: int, retrain: bool):
+    """Fit every row of `chosen` on every fold. Returns what each scored, sorted, and the stored classifier_runs.csv.
+
+    The first table has columns model, title, scores, mean, std, low, high, count.
+    """
+    repeats = list(range(seed, seed + run.profile.oof_seeds))
+    runs = candidates.table_of_runs(run, data, chosen, seeds=repeats, epochs=epochs, retrain=retrain)
+    config = {
+        "data": data.fingerprint,
+        "seed": seed,
+        "seeds": seeds,
+        "epochs": epochs,
+        "models": list(chosen),
+    }
+    store.save(run.dir, "classifier_runs.csv", runs, config)
+    scores = {name: candidates.scores(runs, name) for name in chosen}
+    rows = [
+        {"model": name, "title": row.title, "scores": scores[name], **summary(scores[name])}
+        for name, row in chosen.items()
+    ]
+    return pd.DataFrame(rows).sort_values("mean", ignore_index=True, kind="stable"), runs
+
+
+def show_results(run: Run, table: pd.DataFrame) -> Image:
+    """See figures.results_figure."""
+    alt = "Accuracy on unseen images of each classifier: mean, 95 % interval, and every fold as a faint dot."
+    return save(figures.results_figure(table), "results", run, "Who tells them apart best?", alt)
+
+
+def results_table(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The comparison in words, best row last."""
+    mean = runs.groupby("model").mean(numeric_only=True).loc[table["model"]]
+    low, high = (100 * table[end].clip(upper=1) for end in ("low", "high"))
+    return pd.DataFrame(
+        {
+            "accuracy, %": (100 * table["mean"]).map("{:.1f}".format).to_numpy(),
+            "95 % interval": [f"{a:.1f} to {b:.1f}" for a, b in zip(low, high, strict=True)],
+            "on what it learned from, %": (100 * mean["train_accuracy"]).map("{:.1f}".format).to_numpy(),
+            "loss": ["–" if name in HARD else f"{value:.2f}" for name, value in mean["log_loss"].items()],
+            "trained weights": mean["parameters"].map("{:,.0f}".format).to_numpy(),
+            "from": runs.groupby("model")["source"].first().loc[table["model"]].to_numpy(),
+        },
+        index=table["title"].rename(""),
+    )
+
+
+def print_lead(table: pd.DataFrame, over: str) -> None:
+    """One line: by how much our net is ahead of another row, fold by fold."""
+    scores = table.set_index("model")["scores"]
+    if over not in scores or over == "compact":
+        return
+    gap = paired_comparison(scores["compact"], scores[over])
+    title = table.set_index("model")["title"][over]
+    words = "{difference:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
+    print(f"ours minus {title}: " + words.format(**{name: 100 * value for name, value in gap.items()}))
+
+
+# --- may we trust it? -----------------------------------------------------------------------------------------
+
+
+def show_errors(run: Run, data: Dataset, nets: list, probability: np.ndarray) -> Image:
+    """The wrongly judged pictures, most confident first. probability: (N, C), of nets that have not seen them."""
+    wrong = np.flatnonzero(probability.argmax(1) != data.labels)
+    wrong = wrong[np.argsort(-probability[wrong].max(1), kind="stable")]
+    figure = figures.errors_with_neighbours(
+        data, wrong, nearest_known(nets, data, wrong, count=2), probability
+    )
+    alt = "Wrongly judged images, most confident first, each above the two training images nearest to it in the net's "
+    alt += "features."
+    return save(
+        figure, "errors", run, "Which pictures does it get wrong, and what do they look like to it?", alt
+    )
+
+
+def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Image:
+    """Confidence and accuracy bin by bin. before, after: probabilities (N, C)."""
+    figure = figures.reliability_figure(*(reliability_bins(labels, p) for p in (before, after)))
+    alt = "For ten groups of pictures sorted by confidence: how sure the net was and how often it was right, before "
+    alt += "and after temperature scaling."
+    return save(figure, "reliability", run, "Is it as sure as it is right?", alt)
+
+
+def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], examples: Mapping, chance: float):
+    """Display pictures with more and more noise, then return the accuracies. curves: net -> accuracies, 0..1."""
+    alt = "Four pictures as they are and with more and more noise; the eye reads all of them."
+    display(save(figures.changed_pictures(examples), "grain", run, "How much is a little noise?", alt))
+    percent = [100 * amount for amount in amounts]
+    figure = figures.accuracy_curves(
+        curves, percent, xlabel="noise, % of the way from black to white", chance=chance
+    )
+    alt = "Accuracy on unseen pictures against the amount of noise, for three nets."
+    return save(figure, "noise", run, "What does a grain of noise do?", alt)
+
+
+def show_maps(run: Run, images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Image:
+    """See figures.saliency_grid."""
+    alt = "Unseen pictures, and below each the maps of a trained net, of another trained net and of one that knows "
+    alt += "nothing; all three trace the outlines."
+    return save(figures.saliency_grid(images, maps), "saliency", run, "Can you tell which net knows?", alt)
+
+
+def rank_correlation(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Mean over pictures of the rank correlation of two maps, -1..1. Both (N, S, S)."""
+    ranks = [torch.argsort(torch.argsort(maps.flatten(1))).double() for maps in (first, second)]
+    return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(*ranks, strict=True)]))
+
+
+def show_attacks(run: Run, curves: Mapping, strengths: Sequence[float], chance: float) -> Image:
+    """Accuracy under attack against its strength. curves: name -> accuracies, 0..1."""
+    figure = figures.accuracy_curves(
+        curves, strengths, xlabel="largest change of any value, of 255", chance=chance
+    )
+    alt = "Accuracy on the first fold's unseen pictures against the strength of three changes: random signs hardly "
+    alt += "matter, one step along the gradient costs much, ten small steps most."
+    return save(figure, "attacks", run, "How much noise, placed by an enemy, does it stand?", alt)
+
+
+def show_fooled(
+    run: Run, net: nn.Module, images: torch.Tensor, attacked: torch.Tensor, classes: Sequence[str]
+) -> Image:
+    """Pictures before and after an attack, with what the net says."""
+    said = torch.stack([predict(net, images), predict(net, attacked)]).softmax(2)
+    alt = "Pictures, the enlarged change and the attacked pictures, each with the net's answer and its probability."
+    figure = figures.attack_grid(images, attacked, said, classes=classes)
+    return save(figure, "fooled", run, "What does a fooling picture look like?", alt)
+
+
+# --- stored and checked ---------------------------------------------------------------------------------------
+
+
+def first_report(run: Run, data: Dataset, *, seed: int, seeds: int, retrain: bool) -> np.ndarray:
+    """Accuracy of report 000's net on its two unseen quarters, (seeds, 2), each with another split."""
+    fitted = (
+        half_quarter_quarter.fit_three_block_net(run, data, seed=number, retrain=retrain)[1].metrics
+        for number in range(seed, seed + seeds)
+    )
+    return np.array([[found[part]["accuracy"] for part in ("validation", "test")] for found in fitted])
+
+
+def record(
+    run: Run, data: Dataset, table: pd.DataFrame, nets: list, oof: Mapping, quarters: np.ndarray, small: float
+) -> None:
+    """Write this notebook's rows of metrics.json, after checking that what is stored is what was shown."""
+    stored, kept = store.load(run.dir, "classifier_runs.csv"), store.load(run.dir, own_net.FILE)
+    assert np.array_equal(kept["logits"], oof["logits"]), "stored predictions are the ones shown"
+    again, images = candidates.scores(stored, "compact"), data.tensor()
+    for fold, net in enumerate(nets):
+        unseen = data.fold == fold
+        judged = predict(net, images[unseen], mirrored=True).argmax(1).numpy() == data.labels[unseen]
+        assert np.isclose(judged.mean(), again[0, fold]), "the stored scores are those of the stored nets"
+    raw = log_mean_probability(oof["logits"])
+    scaled = cross_fitted_temperature(raw, data.labels, data.fold)
+    right = scaled.argmax(1) == data.labels
+    per_fold = [right[data.fold == fold].mean() for fold in range(len(nets))]
+    rows = [
+        results.metric(row.title, np.ravel(row.scores), unit="%") for row in table.iloc[::-1].itertuples()
+    ]
+    rows += [
+        results.metric(f"ours, {len(oof['logits'])} net(s) a fold averaged", per_fold, unit="%"),
+        results.metric(
+            "ours, calibration error after scaling", calibration_error(data.labels, scaled), unit="%"
+        ),
+        results.metric("report 000's net, both unseen quarters", quarters.mean(1), unit="%"),
+        results.metric("the small net trained on the page, one fold", small, unit="%"),
+    ]
+    rows += own_net.official_test_row(nets, load_dataset(run))  # asked once, at the very end
+    results.record_metrics(run.dir, "02", rows)
+
+
+def refusing(labels: np.ndarray, probability: np.ndarray, share: float) -> float:
+    """Accuracy in % on the pictures left when that share of the least sure is refused."""
+    kept = probability.max(1) >= np.quantile(probability.max(1), share)
+    return 100 * float((probability.argmax(1) == labels)[kept].mean())
+
+
+def agreement(net: nn.Module, images: torch.Tensor, others: torch.Tensor) -> float:
+    """Share of pictures to which a net gives the same class in two versions."""
+    return float((predict(net, images).argmax(1) == predict(net, others).argmax(1)).double().mean())
+
+
+TRUTHS: dict[int, tuple[Callable, float]] = {  # exercise -> what is right, and how far off an answer may be
+    1: (lambda net: sum(p.numel() for p in next(net.children()).parameters()), 0),
+    2: (lambda: np.exp(-1), 0.01),
+    3: (lambda grey, kernel, y, x: float((grey[y - 1 : y + 2, x - 1 : x + 2] * kernel.T).sum()), 0.01),
+    4: (refusing, 0.2),
+    5: (fit_temperature, 0.05),
+    6: (agreement, 0.001),
+}
+
+
+def check_exercise(number: int, answer, *given) -> None:
+    """Say whether an answer is right. given: what the truth is computed from (see TRUTHS)."""
+    truth, tolerance = TRUTHS[number]
+    exercise.check(answer, truth(*given), tolerance=tolerance)

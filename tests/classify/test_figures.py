@@ -1,0 +1,120 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made_photos import striped_dataset
+
+from clockodile.classify import figures
+from clockodile.classify.metrics import reliability_bins
+from clockodile.core.stats import summary
+from clockodile.show.plots import class_colour
+
+pytestmark = pytest.mark.usefixtures("drawn_and_closed")
+RNG = np.random.default_rng(0)
+
+
+def words(figure) -> list[str]:
+    """Everything that is written in a figure."""
+    figure.canvas.draw()
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    legends = [text.get_text() for ax in figure.axes if ax.get_legend() for text in ax.get_legend().texts]
+    return [figure.get_suptitle(), *texts, *titles, *legends]
+
+
+def pictures(count=6):
+    return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_filter_shows_its_numbers_and_their_sum():
+    grey, kernel = torch.zeros(16, 16), torch.tensor([[-1.0, 0.0, 1.0]] * 3)
+    grey[:, 5] = 0.5  # a bright line right of the place
+    figure = figures.filter_figure(grey, kernel, (8, 4), torch.rand(14, 14) - 0.5)
+    said = words(figure)
+    assert "products, sum +1.50" in said and said.count("0.50") == 6 and said.count("−1.00") == 3
+
+
+def test_every_step_downhill_is_marked():
+    weights = np.linspace(-2, 2, 9)
+    figure = figures.descent_figure(weights, weights**2, [(-2, 4), (-1, 1), (0, 0)])
+    assert figure.axes[1].lines[1].get_xdata().tolist() == [-2, -1, 0]
+
+
+def test_learning_is_drawn_from_its_first_epoch_on():
+    rows = [(0.5, 0.6), (0.9, 0.7)]
+    figure = figures.learning_figure({"plain": rows, "not yet": []}, epochs=5)
+    assert {"plain", "learned from: 90.0 %", "unseen: 70.0 %", "unseen"} <= set(words(figure))
+    assert figure.axes[0].lines[1].get_ydata().tolist() == [60, 70] and figure.axes[0].get_xlim()[1] > 5
+
+
+def test_results_are_written_beside_their_row():
+    rows = [(f"model {mean}", np.clip(RNG.normal(mean, 0.02, (2, 5)), 0, 1)) for mean in (0.5, 0.99)]
+    table = pd.DataFrame([{"title": t, "scores": scores, **summary(scores)} for t, scores in rows])
+    figure = figures.results_figure(table)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["model 0.5", "model 0.99"]
+    assert {f"{100 * mean:.1f}" for mean in table["mean"]} <= set(words(figure))
+    assert max(max(line.get_xdata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2) <= 100
+
+
+def errors(count, **options):
+    """The figure of `count` errors with two neighbours each, and the data."""
+    data = striped_dataset()
+    rows = np.arange(count)
+    near = np.stack([rows + 1, rows + 2], 1)
+    probability = np.full((len(data), 2), [0.25, 0.75])
+    return figures.errors_with_neighbours(data, rows, near, probability, **options), data
+
+
+def test_every_error_has_its_name_its_probability_and_its_neighbours():
+    figure, data = errors(5, columns=3)
+    said = words(figure)
+    assert {f"{name.rsplit('/', 1)[-1]}: 75 %" for name in data.ids[:5]} <= set(said)
+    assert said.count("wrong") == 2 and said.count("its nearest\n(2)") == 2
+    bars = [line.get_color() for line in figure.axes[1].lines]
+    assert bars == [class_colour(label) for label in data.labels[1:4]], "of the nearest, in its true colour"
+
+
+def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too():
+    assert errors(5, most=4)[0].get_suptitle().endswith("the first 4 of 5")
+    assert errors(0)[0].axes[0].get_title(loc="left") == "No errors at all"
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_reliability_sets_the_promise_beside_what_was_kept(count):
+    second = RNG.uniform(0.01, 0.99, count)
+    bins = reliability_bins(np.arange(count) % 2, np.stack([1 - second, second], 1))
+    for ax in figures.reliability_figure(bins, bins).axes:
+        right, sure = (line.get_ydata() for line in ax.lines)
+        assert np.array_equal(right, bins["accuracy"]) and np.array_equal(sure, bins["confidence"])
+
+
+def test_a_curve_for_every_net_and_the_line_of_guessing():
+    figure = figures.accuracy_curves({"one": [0.9, 0.5], "other": [0.8, 0.7]}, [0, 4], xlabel="x", chance=0.5)
+    assert {"one", "other", "guessing"} <= set(words(figure))
+    assert figure.axes[0].lines[0].get_ydata().tolist() == [90, 50]
+
+
+def test_the_attack_grid_says_what_was_done_and_what_came_of_it():
+    images = pictures()
+    attacked = (images + 4 / 255 * (pictures().flip(0) - 0.5).sign()).clamp(0, 1)
+    said = torch.tensor([[0.75, 0.25], [0.25, 0.75]])[:, None].expand(2, 6, 2)
+    told = words(figures.attack_grid(images, attacked, said, classes=("$5_a", "a class with a long name")))
+    assert {"original", "change\n× 32", "attacked", "$5_a 75 %", "a class wi… 75 %"} <= set(told)
+    assert any("more than 4 of 255" in text for text in told)
+
+
+def test_an_attack_that_changed_nothing_can_be_shown():
+    figures.attack_grid(pictures(2), pictures(2), torch.full((2, 2, 2), 0.5), classes="xy")
+
+
+def test_maps_and_changed_pictures_have_a_row_each():
+    assert {"picture", "net", "blank"} <= set(
+        words(
+            figures.saliency_grid(pictures(), {"net": torch.rand(6, 16, 16), "blank": torch.zeros(6, 16, 16)})
+        )
+    )
+    assert {"as it is", "noisy"} <= set(
+        words(figures.changed_pictures({"as it is": pictures(), "noisy": pictures()}))
+    )
+    assert plt.get_fignums()
