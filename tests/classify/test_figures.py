@@ -43,7 +43,7 @@ def test_every_step_downhill_is_marked():
 
 def test_learning_is_drawn_from_its_first_epoch_on():
     rows = [(0.5, 0.6), (0.9, 0.7)]
-    figure = figures.learning_figure({"plain": rows, "not yet": []}, epochs=5)
+    figure = figures.accuracy_by_epoch({"plain": rows, "not yet": []}, epochs=5)
     assert {"plain", "learned from: 90.0 %", "unseen: 70.0 %", "unseen"} <= set(words(figure))
     assert figure.axes[0].lines[1].get_ydata().tolist() == [60, 70] and figure.axes[0].get_xlim()[1] > 5
 

@@ -92,7 +92,7 @@ def descent_figure(weights: np.ndarray, losses: np.ndarray, path: Sequence[tuple
     return figure
 
 
-def learning_figure(curves: Mapping[str, Sequence[tuple[float, float]]], *, epochs: int) -> Figure:
+def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, epochs: int) -> Figure:
     """Accuracy on the pictures learned from and on unseen ones by epoch, a panel for each training.
 
     curves: title -> for each epoch the two accuracies, 0..1; epochs: where the axes end.

@@ -76,12 +76,14 @@ class LiveCurves:
         """Add an epoch. learned, unseen: accuracies, 0..1."""
         self.rows.append((learned, unseen))
         if self.screen is not None:
-            self.screen.value = picture(figures.learning_figure({self.title: self.rows}, epochs=self.epochs))
+            self.screen.value = picture(
+                figures.accuracy_by_epoch({self.title: self.rows}, epochs=self.epochs)
+            )
 
 
 def show_learning(run: Run, *curves: LiveCurves) -> Image:
     """The finished curves side by side."""
-    figure = figures.learning_figure({one.title: one.rows for one in curves}, epochs=curves[0].epochs)
+    figure = figures.accuracy_by_epoch({one.title: one.rows for one in curves}, epochs=curves[0].epochs)
     alt = (
         "Accuracy by epoch on the pictures learned from and on unseen ones, without and with changed copies: "
     )
@@ -92,7 +94,9 @@ def show_learning(run: Run, *curves: LiveCurves) -> Image:
 # --- who tells them apart best? -------------------------------------------------------------------------------
 
 
-def compare(run: Run, data: Dataset, chosen: Mapping, *, seed: int, seeds: int, epochs: int, retrain: bool):
+def compare_classifiers(
+    run: Run, data: Dataset, chosen: Mapping, *, seed: int, seeds: int, epochs: int, retrain: bool
+):
     """Fit every row of `chosen` on every fold. Returns what each scored, sorted, and the stored classifier_runs.csv.
 
     The first table has columns model, title, scores, mean, std, low, high, count.
