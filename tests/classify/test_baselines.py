@@ -4,29 +4,8 @@ from made_photos import striped_and_dotted
 
 from clockodile.classify.baselines import (
     hog_features,
-    image_statistics,
     make_hog_svm,
 )
-
-
-def test_statistics_of_plain_pictures():
-    images = np.zeros((2, 32, 32, 3), np.uint8)
-    images[1, ..., 0] = 255
-    table = image_statistics(images)
-    assert table.loc[0].eq(0).all()
-    assert table.loc[1, ["red", "green", "saturation", "contrast", "edges"]].tolist() == [1, 0, 1, 0, 0]
-
-
-def test_statistics_stay_in_their_range(data):
-    table = image_statistics(data.images)
-    assert len(table) == 120 and table.min(axis=None) >= 0 and table.max(axis=None) <= 1
-
-
-def test_the_border_is_only_the_border():
-    images = np.zeros((1, 32, 32, 3), np.uint8)
-    images[:, 4:-4, 4:-4] = 255
-    assert image_statistics(images)["border"][0] == 0
-
 
 pytestmark = pytest.mark.filterwarnings("error")
 

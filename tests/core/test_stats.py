@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from clockodile.core.errors import UserError
-from clockodile.core.stats import mcnemar, paired_comparison, summary, wilson_interval
+from clockodile.core.stats import paired_comparison, summary, wilson_interval
 
 pytestmark = pytest.mark.filterwarnings("error")
 FIRST = np.array([[0.91, 0.94, 0.90, 0.95, 0.93], [0.92, 0.93, 0.91, 0.97, 0.92]])
@@ -124,17 +124,3 @@ def test_wilson_is_symmetric_and_narrows_with_images():
 def test_intervals_are_those_of_scipy(right, count):
     expected = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
     assert wilson_interval(right / count, count) == pytest.approx(tuple(expected), abs=1e-4)
-
-
-def test_mcnemar_by_hand():
-    first = np.array([True] * 8 + [False] * 2 + [True] * 50 + [False] * 5)
-    second = np.array([False] * 8 + [True] * 2 + [True] * 50 + [False] * 5)
-    found = mcnemar(first, second)
-    assert found == {"only_first": 8, "only_second": 2, "p_value": pytest.approx(2 * (1 + 10 + 45) / 1024)}
-    assert mcnemar(second, first)["p_value"] == found["p_value"]
-
-
-def test_mcnemar_without_any_difference():
-    assert mcnemar(np.ones(9), np.ones(9)) == {"only_first": 0, "only_second": 0, "p_value": 1}
-    with pytest.raises(UserError, match="same images"):
-        mcnemar(np.ones(9), np.ones(8))

@@ -5,14 +5,14 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from clockodile.core import atomic_files
 from clockodile.show import plots
 
 
 def contrast(colour: str) -> float:
-    red, green, blue = plots.colour_values(colour)
+    red, green, blue = ImageColor.getrgb(colour)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
@@ -102,7 +102,7 @@ def test_figures_of_drawn_images_carry_their_stamp(run):
     plain = Image.open(io.BytesIO(save(run).data)).convert("RGB")
     atomic_files.write_json(run.dir / "data_card.json", {"source": {"stamp": "drawn stand-in"}})
     stamped = Image.open(io.BytesIO(save(run).data)).convert("RGB")
-    red = plots.colour_values(plots.ALARM)
+    red = ImageColor.getrgb(plots.ALARM)
     count = [sum(n for n, c in image.getcolors(1 << 20) if c == red) for image in (plain, stamped)]
     assert count[0] == 0 and count[1] > 200
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from skimage.feature import hog
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
@@ -13,33 +12,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-
-
-def image_statistics(images: np.ndarray) -> pd.DataFrame:
-    """Numbers that describe an image without its shapes, all in [0, 1]. images: uint8 (N, H, W, 3); returns N rows.
-
-    red, green, blue: mean; brightness: mean of the three; contrast: standard deviation of the grey values; saturation:
-    mean of maximum minus minimum channel; border: brightness of the outer eighth, where the background is; edges: mean
-    step between neighbouring grey values.
-    """
-    pixels = images.astype(np.float32) / 255
-    grey = pixels.mean(3)
-    rim = max(1, images.shape[1] // 8)
-    outside = np.ones(grey.shape[1:], bool)
-    outside[rim:-rim, rim:-rim] = False
-    return pd.DataFrame(
-        {
-            "red": pixels[..., 0].mean((1, 2)),
-            "green": pixels[..., 1].mean((1, 2)),
-            "blue": pixels[..., 2].mean((1, 2)),
-            "brightness": grey.mean((1, 2)),
-            "contrast": grey.std((1, 2)),
-            "saturation": (pixels.max(3) - pixels.min(3)).mean((1, 2)),
-            "border": grey[:, outside].mean(1),
-            "edges": (np.abs(np.diff(grey, axis=1)).mean((1, 2)) + np.abs(np.diff(grey, axis=2)).mean((1, 2)))
-            / 2,
-        }
-    )
 
 
 def mean_colours(images: np.ndarray) -> np.ndarray:

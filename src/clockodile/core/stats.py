@@ -92,21 +92,3 @@ def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
     inner = share * (1 - share) * squared / count + (squared / (2 * count)) ** 2
     half = np.sqrt(np.maximum(inner, 0)) / (1 + squared / count)
     return middle - half, middle + half
-
-
-def mcnemar(first_correct: np.ndarray, second_correct: np.ndarray) -> dict[str, float]:
-    """Do two trained classifiers differ on one set of test images? Exact McNemar test (McNemar 1947).
-
-    first_correct, second_correct: bool (N,), the same images. Only images that one of them gets wrong tell. Returns
-    only_first and only_second (images that only this one gets right) and the two-sided p_value.
-    """
-    first_correct, second_correct = np.asarray(first_correct, bool), np.asarray(second_correct, bool)
-    if first_correct.shape != second_correct.shape:
-        raise UserError(
-            f"{first_correct.size} images against {second_correct.size}: compare on the same images"
-        )
-    only_first = int((first_correct & ~second_correct).sum())
-    only_second = int((second_correct & ~first_correct).sum())
-    told = only_first + only_second
-    p_value = float(stats.binomtest(only_first, told).pvalue) if told else 1.0
-    return {"only_first": only_first, "only_second": only_second, "p_value": p_value}

@@ -67,11 +67,6 @@ def colour_key(classes: Sequence[str]) -> str:
     return ", ".join(f"{word}: {name}" for word, name in zip(words, classes, strict=True))
 
 
-def colour_values(name: str) -> tuple[int, int, int]:
-    """Red, green and blue (0..255) of a colour written as #rrggbb."""
-    return tuple(int(name[start : start + 2], 16) for start in (1, 3, 5))
-
-
 # --- one look, and nobody else's settings touched -------------------------------------------------------------
 
 
