@@ -100,4 +100,4 @@ def test_known_hybrids_are_ranked_by_every_method(tmp_path):
     found = {title.strip(): float(value) for title, value in lines}
     chance = float(done.stdout.split("chance ")[1].split()[0])
     assert len(found) == len(SCORES)
-    assert found["evidence for both (headline)"] > 3 * chance
+    assert found[SCORES["evidence"].title] > 3 * chance
