@@ -24,5 +24,10 @@ from clockodile.show.exercise import check
     ],
 )
 def test_what_is_said(capsys, answer, truth, tolerance, said):
-    check(answer, truth, tolerance=tolerance)
+    check(answer, lambda: truth, tolerance=tolerance)
     assert capsys.readouterr().out == said + "\n"
+
+
+def test_nothing_is_computed_for_an_open_exercise(capsys):
+    check(None, lambda: 1 / 0)
+    assert capsys.readouterr().out == "Not answered yet.\n"

@@ -9,15 +9,25 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from scipy.optimize import linear_sum_assignment
 
+from clockodile.ambiguous.scores import top
 from clockodile.data.dataset import Dataset
-from clockodile.show.plots import ALARM, INK, class_colour, colour_key, new_figure, short_id, tile_figure
+from clockodile.show.plots import (
+    ALARM,
+    BLUE,
+    INK,
+    class_colour,
+    colour_key,
+    new_figure,
+    short_id,
+    tile_figure,
+)
 
 EDGES = ((0.1, 0.3, 0.5, 0.7, 0.9), 1.13)  # where pictures stand outside the plane, in shares of its axes
 
 
 def ranked_sheet(data: Dataset, score: np.ndarray, *, title: str, most: int = 24) -> Figure:
     """Images with id and score, the highest first. score: (N,) as `data`."""
-    order = np.argsort(-score, kind="stable")[:most]
+    order = top(score, most)
     return tile_figure(
         data.images[order],
         columns=8,
@@ -31,7 +41,7 @@ def ranked_sheet(data: Dataset, score: np.ndarray, *, title: str, most: int = 24
 def share_bars(shares: pd.Series, *, title: str, usual: float) -> Figure:
     """One bar for each kind of picture. shares: kind -> 0..1; usual: what real images have by construction."""
     figure, ax = new_figure(height=0.45 * len(shares) + 1.1)
-    bars = ax.barh(shares.index, 100 * shares, color="#0072B2", height=0.6)
+    bars = ax.barh(shares.index, 100 * shares, color=BLUE, height=0.6)
     ax.bar_label(bars, fmt="%.0f %%", padding=4)
     ax.axvline(100 * usual, color=ALARM, linestyle="--", label="real images")
     ax.invert_yaxis()

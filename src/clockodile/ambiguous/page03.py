@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 
 import ipywidgets
 import numpy as np
@@ -54,6 +55,12 @@ class Page:
     def headline(self) -> np.ndarray:
         """How much each image is both: the smaller of its evidences, (N,) in [0, 1]."""
         return scores.both(self.known.evidence, self.pair)
+
+    @cached_property
+    def doubles(self) -> pd.DataFrame:
+        """Every image's double in the other class of the pair, see pairs.nearest_of_others."""
+        allowed = np.isin(self.data.labels, self.pair)
+        return nearest_of_others(self.judged.features, self.data.labels, allowed=allowed)
 
 
 def open_page(*, retrain: bool, **settings) -> Page:
@@ -129,7 +136,7 @@ def plane(page: Page) -> Image:
 
 def doubles(page: Page) -> Image:
     """Of the 24 most ambiguous images the twelve whose nearest image of the other class is most alike."""
-    nearest = double_of_each(page).iloc[scores.top(page.headline)].query("partner >= 0")
+    nearest = page.doubles.iloc[scores.top(page.headline)].query("partner >= 0")
     shown, pairs = set(), []
     for pair in nearest.sort_values("similarity", ascending=False, kind="stable").itertuples():
         if not shown & {pair.row, pair.partner}:  # no picture twice
@@ -140,12 +147,6 @@ def doubles(page: Page) -> Image:
         page, figures.pairs_page(page.data, pairs), "pairs", "Chihuahua or muffin?",
         "Twelve pairs of pictures: an ambiguous image and beside it the image of the other class most like it.",
     )  # fmt: skip
-
-
-def double_of_each(page: Page) -> pd.DataFrame:
-    """Every image's double in the other class of the pair, see pairs.nearest_of_others."""
-    allowed = np.isin(page.data.labels, page.pair)
-    return nearest_of_others(page.judged.features, page.data.labels, allowed=allowed)
 
 
 def browse_corners(page: Page) -> ipywidgets.VBox:
@@ -200,7 +201,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
 
     confirmed: shares of the top 24 that two halves of the judge have in common, one for each way to halve it.
     """
-    data, known, double = page.data, page.known, double_of_each(page)
+    data, known, double = page.data, page.known, page.doubles
     reason = [
         describe_evidence(evidence, data.classes, page.pair)
         + (f"; most like {data.ids[row]}" if row >= 0 else "")
@@ -209,7 +210,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     table = ambiguity_table(data, known, reason)
     config = {"data": data.fingerprint, "folds": data.folds_key, "pair": list(page.pair)}
     store.save(page.run.dir, "ambiguous.csv", table, config)
-    double = double.iloc[np.argsort(-page.headline, kind="stable")].query("partner >= 0")
+    double = double.iloc[scores.top(page.headline, len(data))].query("partner >= 0")
     pairs = {"id": data.ids[double["row"]], "partner": data.ids[double["partner"]]}
     store.save(page.run.dir, "pairs.csv", pd.DataFrame(pairs | {"similarity": double["similarity"]}), config)
     wrong = known.first_probability.argmax(1) != data.labels
@@ -244,7 +245,7 @@ def check_exercise(number: int, answer, page: Page, **given) -> None:
         5: lambda: margin_share(given["noise"], given["unseen"]),
         6: lambda: int((scores.both(percentiles_of_others(page), page.pair) >= LENIENT).sum()),
     }
-    check(answer, truths[number](), tolerance=0.01 if number == 5 else 0)
+    check(answer, truths[number], tolerance=0.01 if number == 5 else 0)
 
 
 def margin_share(noise: np.ndarray, unseen: np.ndarray) -> float:

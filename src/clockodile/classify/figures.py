@@ -15,11 +15,19 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.show.pictures import Row, picture_rows, shorten
-from clockodile.show.plots import INK, PALE, class_colour, colour_key, new_figure, short_id, tile_figure
-
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#56B4E9")  # nets, never classes
-BLUE, RED, QUIET = *LINES[:2], "#5A6266"
-
+from clockodile.show.plots import (
+    BLUE,
+    INK,
+    LINE_COLOURS,
+    PALE,
+    QUIET,
+    VERMILION,
+    class_colour,
+    colour_key,
+    new_figure,
+    short_id,
+    tile_figure,
+)
 
 # --- how a net works ------------------------------------------------------------------------------------------
 
@@ -36,7 +44,7 @@ def filter_figure(
     patch = grey[y - 1 : y + 2, x - 1 : x + 2]
     total = (patch * kernel).sum()
     draw_map(axes[0, 0], grey, "the picture, in grey", low=0, high=1)
-    axes[0, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 3, 3, fill=False, edgecolor=RED, linewidth=2.5))
+    axes[0, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 3, 3, fill=False, edgecolor=VERMILION, linewidth=2.5))
     draw_numbers(axes[0, 1], patch, "nine values under it", colours="gray", low=0, high=1)
     draw_numbers(axes[0, 2], kernel, "× the nine weights")
     draw_numbers(axes[0, 3], patch * kernel, f"products, sum {total:+.2f}".replace("-", "−"))
@@ -79,13 +87,13 @@ def descent_figure(weights: np.ndarray, losses: np.ndarray, path: Sequence[tuple
     figure, axes = new_figure(1, 2, height=3.1)
     p = np.linspace(0.005, 1, 400)
     axes[0].plot(p, -np.log(p), color=BLUE, linewidth=2)
-    axes[0].plot(0.5, np.log(2), "o", color=RED)
+    axes[0].plot(0.5, np.log(2), "o", color=VERMILION)
     axes[0].annotate("no idea: ln 2", (0.5, np.log(2)), (0.56, 1.4), arrowprops={"arrowstyle": "-"})
     axes[0].set_title("What one picture costs")
     axes[0].set(xlabel="probability given to the right class", ylabel="loss")
     axes[1].plot(weights, losses, color=BLUE, linewidth=2)
     steps = np.array(path)
-    axes[1].plot(*steps.T, "o-", color=RED, markersize=5, linewidth=1)
+    axes[1].plot(*steps.T, "o-", color=VERMILION, markersize=5, linewidth=1)
     axes[1].annotate("start", steps[0], (0, 8), textcoords="offset points", ha="center")
     axes[1].set_title("Steps downhill, each against the slope")
     axes[1].set(xlabel="the one weight", ylabel="mean loss")
@@ -100,7 +108,7 @@ def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, ep
     figure, axes = new_figure(1, len(curves), width=8.4, height=3.2, sharey=True, squeeze=False)
     for ax, (title, rows) in zip(axes[0], curves.items(), strict=True):
         values = 100 * np.array(rows).reshape(-1, 2)
-        for column, (name, colour) in enumerate((("learned from", BLUE), ("unseen", RED))):
+        for column, (name, colour) in enumerate((("learned from", BLUE), ("unseen", VERMILION))):
             words = f"{name}: {values[-1, column]:.1f} %" if len(values) else name
             ax.plot(np.arange(1, len(values) + 1), values[:, column], color=colour, linewidth=2, label=words)
         ax.set(xlim=(0, epochs + 0.5), xlabel="epoch")
@@ -187,7 +195,15 @@ def reliability_figure(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
         place = np.arange(len(bins))
         ax.vlines(place, bins["low"], bins["high"], color=BLUE, alpha=0.4, linewidth=3)
         ax.plot(place, bins["accuracy"], "o", color=BLUE, label="how often it was right")
-        ax.plot(place, bins["confidence"], "_", color=RED, markersize=16, markeredgewidth=3, label="how sure")
+        ax.plot(
+            place,
+            bins["confidence"],
+            "_",
+            color=VERMILION,
+            markersize=16,
+            markeredgewidth=3,
+            label="how sure",
+        )
         ax.set_title(title)
         ax.set_xticks(place, ["least\nsure", *[""] * (len(bins) - 2), "most\nsure"][-len(bins) :])
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -202,7 +218,7 @@ def accuracy_curves(
 ) -> Figure:
     """Accuracy (0..1) of several nets against the strength of a change, and that of guessing."""
     figure, ax = new_figure(height=3.2)
-    for (name, values), colour in zip(curves.items(), LINES, strict=False):
+    for (name, values), colour in zip(curves.items(), LINE_COLOURS, strict=False):
         ax.plot(places, 100 * np.array(values), "o-", color=colour, markersize=5, linewidth=2, label=name)
     ax.axhline(100 * chance, color=QUIET, linestyle="--", linewidth=1)
     words = {"va": "bottom", "ha": "right", "fontsize": 8.5, "color": QUIET}

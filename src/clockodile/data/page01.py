@@ -26,7 +26,7 @@ from clockodile.show import plots
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
 
-BLUE, WHITE = "#0072B2", "#E4E8EA"
+WHITE = "#E4E8EA"
 CLEAR = ("clock/2251", "crocodile/32474")  # bright, and not the same upside down
 save = partial(plots.save_figure, notebook="01")
 
@@ -108,8 +108,8 @@ def show_roc(run: Run, names: Sequence[str], values: Sequence, rates: Sequence, 
     left.axvline(threshold, color=plots.INK, linestyle="--")
     left.set(xlabel="brightness of the picture", ylabel="pictures", title="One threshold ...")
     left.legend()
-    right.plot(*rates, color=BLUE)
-    right.fill_between(*rates, alpha=0.15, color=BLUE)
+    right.plot(*rates, color=plots.BLUE)
+    right.fill_between(*rates, alpha=0.15, color=plots.BLUE)
     right.plot([0, 1], [0, 1], ":", color=plots.INK)
     right.text(0.55, 0.45, "a coin")
     right.plot((values[1] > threshold).mean(), (values[0] > threshold).mean(), "o", color=plots.INK)
@@ -144,7 +144,7 @@ def show_folds(run: Run, data: Dataset) -> Image:
     """Which folds a model learns from and which it is tested on, in each round."""
     sizes = np.bincount(data.fold)
     figure, ax = plots.new_figure(height=2.5)
-    ax.imshow(np.eye(len(sizes)), cmap=ListedColormap([WHITE, BLUE]), aspect="auto")
+    ax.imshow(np.eye(len(sizes)), cmap=ListedColormap([WHITE, plots.BLUE]), aspect="auto")
     for turn, fold in np.ndindex(len(sizes), len(sizes)):
         word, colour = ("tested", "white") if turn == fold else ("learned from", plots.INK)
         ax.text(fold, turn, word, ha="center", va="center", color=colour)
@@ -196,7 +196,7 @@ def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: s
 def show_leak(run: Run, scores: pd.DataFrame) -> Image:
     """Accuracy on images that have a twin. scores: columns split ("grouped" or "random"), accuracy in [0, 1]."""
     figure, ax = plots.new_figure(height=1.8)
-    for row, (split, colour) in enumerate({"grouped": BLUE, "random": plots.ALARM}.items()):
+    for row, (split, colour) in enumerate({"grouped": plots.BLUE, "random": plots.ALARM}.items()):
         values = 100 * scores.loc[scores["split"] == split, "accuracy"].to_numpy()
         ax.barh(row, values.mean(), color=colour, alpha=0.35, height=0.6)
         ax.plot(values, np.full(len(values), row), "|", color=colour, markersize=14)
@@ -252,6 +252,19 @@ def mean_accuracy(data: Dataset, seen: np.ndarray, model: ClassifierMixin) -> fl
     return cross_val_score(model, flat, data.labels, cv=folds).mean()
 
 
+def thumbnails(images: np.ndarray) -> np.ndarray:
+    """Images (N, S, S, 3) shrunk to means of blocks, (N, 8, 8, 3)."""
+    block = images.shape[1] // 8
+    return images.reshape(len(images), 8, block, 8, block, 3).mean((2, 4))
+
+
+def ring_means(images: np.ndarray) -> np.ndarray:
+    """Mean colour of the outermost ring of pixels, (N, 3). images: (N, S, S, 3)."""
+    inside = images[:, 1:-1, 1:-1]
+    pixels = images[0, ..., 0].size - inside[0, ..., 0].size
+    return (images.sum((1, 2)) - inside.sum((1, 2))) / pixels
+
+
 def coin_spread(share: float, data: Dataset) -> float:
     """Standard deviation between folds of the accuracy of a coin that is right with probability `share`."""
     return np.sqrt(share * (1 - share) / np.bincount(data.fold).mean())
@@ -266,20 +279,15 @@ def strict_groups(everything: Dataset, least: float) -> int:
 
 def check_exercise(number: int, answer, everything: Dataset, pair: tuple[int, int] = (0, 1)) -> None:
     """Print whether the answer to an exercise is right; what is right is computed from the data set."""
-    if answer is None:
-        return check(None, None)
     data = everything.part("train")
     images, colours = data.images, make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    block, inside = images.shape[1] // 8, images[:, 1:-1, 1:-1]
-    thumbnails = images.reshape(len(data), 8, block, 8, block, 3).mean((2, 4))
-    ring = (images.sum((1, 2)) - inside.sum((1, 2))) / (images[0, ..., 0].size - inside[0, ..., 0].size)
     truths = {  # number -> what is right, and how far an answer may be off
         1: (lambda: images[3, 5, 7, 1] / 255, 0.001),
         2: (lambda: [(images[data.labels == label].mean((1, 2, 3)) > 127.5).mean() for label in pair], 0.01),
         3: (lambda: strict_groups(everything, 0.96), 0),
-        4: (lambda: mean_accuracy(data, thumbnails, KNeighborsClassifier(1)), 0.002),
-        5: (lambda: mean_accuracy(data, ring, colours), 0.005),
+        4: (lambda: mean_accuracy(data, thumbnails(images), KNeighborsClassifier(1)), 0.002),
+        5: (lambda: mean_accuracy(data, ring_means(images), colours), 0.005),
         6: (lambda: coin_spread(mean_accuracy(data, images.mean((1, 2)), colours), data), 0.002),
     }
     truth, tolerance = truths[number]
-    check(answer, truth(), tolerance=tolerance)
+    check(answer, truth, tolerance=tolerance)

@@ -9,11 +9,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clockodile.classify.figures import LINES, QUIET
 from clockodile.hybrids.psychometrics import Psychometric
 from clockodile.hybrids.quiz import RatingSession
 from clockodile.show.pictures import Row, picture_rows, shorten
-from clockodile.show.plots import PALE, class_colour, new_figure, short_id, tile_figure
+from clockodile.show.plots import (
+    BLUE,
+    LINE_COLOURS,
+    PALE,
+    QUIET,
+    VERMILION,
+    class_colour,
+    new_figure,
+    short_id,
+    tile_figure,
+)
 
 MARKERS = "os^Dv"
 SHOWN = ("both_lenient", "kid", "c2st_accuracy", "novelty")  # of BARS, by default
@@ -65,7 +74,7 @@ def both_figure(curves: Mapping[str, Psychometric], names: tuple[str, str]) -> F
 
 def _points(ax: Axes, found: Psychometric, share: str, place: int, of: int) -> str:
     """A share at each mix with its interval, a little beside those of the `of` other methods; returns its colour."""
-    colour, aside = LINES[place % len(LINES)], DODGE * (place - (of - 1) / 2)
+    colour, aside = LINE_COLOURS[place % len(LINE_COLOURS)], DODGE * (place - (of - 1) / 2)
     value, low, high = (100 * found.shares[column] for column in (share, f"{share}_low", f"{share}_high"))
     ends = np.maximum([value - low, high - value], 0)  # rounding
     ax.errorbar(
@@ -101,10 +110,10 @@ def quality_figure(table: pd.DataFrame, *, columns: Sequence[str] = SHOWN) -> Fi
         unit = 100 if "%" in caption else 1
         value, low, high = (unit * table[name] for name in (column, f"{column}_low", f"{column}_high"))
         rows = np.arange(len(table))
-        ax.hlines(rows, low, high, color=LINES[0], linewidth=1.6)
-        ax.plot(value, rows, "o", color=LINES[0], markersize=5)
+        ax.hlines(rows, low, high, color=BLUE, linewidth=1.6)
+        ax.plot(value, rows, "o", color=BLUE, markersize=5)
         if ideal is not None:
-            ax.axvline(ideal, color=LINES[1], linestyle="--", linewidth=1.2)
+            ax.axvline(ideal, color=VERMILION, linestyle="--", linewidth=1.2)
         ax.set_xlabel(caption, fontsize=8.5)
         if ideal is None:
             ax.set_xlim(min(0, low.min()))
@@ -166,7 +175,7 @@ def rating_curve_figure(session: RatingSession) -> Figure:
     table, names = session.curve(), session.questions.names
     figure, ax = new_figure(height=3.2)
     for who, label, colour, marker in zip(
-        ("rater", "judge"), ("you", "the judge"), LINES, MARKERS, strict=False
+        ("rater", "judge"), ("you", "the judge"), LINE_COLOURS, MARKERS, strict=False
     ):
         ax.plot(table["mix"], 100 * table[who], f"{marker}-", color=colour, markersize=6, label=label)
     ax.axhline(50, color=QUIET, linestyle="--", linewidth=1)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 
-def check(answer, truth, *, tolerance: float = 0.0) -> None:
+def check(answer, truth: Callable[[], Any], *, tolerance: float = 0.0) -> None:
     """Print one line about `answer`.
 
-    answer: None while the exercise is open. truth: a number, a bool, a string, or an array or list of these that the
-    answer must equal. tolerance: how far each number may be off, 0 for exactly.
+    answer: None while the exercise is open. truth: is asked only once there is an answer; returns a number, a bool, a
+    string, or an array or list of these that the answer must equal. tolerance: how far each number may be off, 0 for
+    exactly.
     """
     if answer is None:
         print("Not answered yet.")
         return
-    answer, truth = np.asarray(answer), np.asarray(truth)
+    answer, truth = np.asarray(answer), np.asarray(truth())
     if answer.shape != truth.shape:
         print(f"Not yet: the shape is {answer.shape}, it should be {truth.shape}.")
     elif not issubclass(truth.dtype.type, np.number):

@@ -27,6 +27,16 @@ from clockodile.core.workspace import Run
 
 CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F")
 COLOUR_WORDS = ("orange", "green", "light blue", "pink", "blue", "brown")  # the same, as people say them
+LINE_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#8C6D1F",
+    "#56B4E9",
+)  # nets, methods: never classes
+BLUE, VERMILION = LINE_COLOURS[:2]
+QUIET = "#5A6266"  # what is there for comparison
 INK, PALE, ALARM = "#22282B", "#C9CFD1", "#B3261E"
 DPI = 96  # dots per inch, a browser's own: on a page no pixel is smoothed, and notebooks stay under their size limit
 OTHER_SCRIPTS = set(  # fonts that draw what DejaVu Sans cannot, such as Chinese class names
