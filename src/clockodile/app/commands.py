@@ -228,9 +228,9 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
     add("--n", metavar="N", type=at_least(1), default=24, help="how many pictures (default 24, most 100000)")
     add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
     methods = (
-        "flow_guided_best (default), flow_guided, flow_best, flow; with a RUN also pixel_blend and its like"
+        "flow_best (default), flow_placed, flow_both; with a RUN also vae, pixel_blend and its like"
     )
-    add("--method", metavar="M", default="flow_guided_best", help=methods)
+    add("--method", metavar="M", default="flow_best", help=methods)
     add("--seed", metavar="S", type=int, default=0, help="of the first picture (default 0)")
     add("--out", metavar="DIR", required=True, help="folder for the pictures; made when it is not there")
     add("--grid", action="store_true", help="also grid.png: rows are seeds, columns go from class to class")

@@ -25,10 +25,7 @@ from clockodile.core.workspace import open_run, project_root
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 RESULTS = re.compile(r"(<!-- table:results -->\n).*?(<!-- /table:results -->)", re.DOTALL)
-SHIPPED = (  # weights of a full run that come with the package: predictors, judge, flow, guide and other judges
-    *("classifier/predictor-*", "judge", "generators/flow", "generators/guidance_classifier"),
-    *("generators/selector", "generators/independent_judge"),
-)
+SHIPPED = ("classifier/predictor-*", "judge", "generators/vae")  # weights of a full run that come with the package
 
 
 class Watch(Progress):

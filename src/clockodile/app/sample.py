@@ -8,7 +8,6 @@ import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -17,25 +16,18 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from clockodile.ambiguous import judge
 from clockodile.app.out_folder import make_writable, only_writer
 from clockodile.app.picture_folder import PictureFolder
 from clockodile.app.predict import is_run
 from clockodile.app.progress import print_stderr
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import get_profile, get_recipe
+from clockodile.core.recipes import DEFAULT_RECIPE, get_profile, get_recipe
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, assemble
-from clockodile.hybrids.entries import ComparisonRow, rows
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
-from clockodile.hybrids.generators.flow_of_run import flow_from
-from clockodile.hybrids.generators.table import Draw, HybridGenerator
-from clockodile.hybrids.guidance import NAME as GUIDES
-from clockodile.hybrids.guidance import guidance_classifier_from
-from clockodile.hybrids.mixing import FLOW as FLOW_FILE
-from clockodile.hybrids.mixing import N_CANDIDATES, HybridSampler, best_of_n
-from clockodile.hybrids.selection import NAMES, SELECTOR, NetworkJudge
+from clockodile.hybrids.generators.flow_of_run import fit_flow, flow_from, package_flow
+from clockodile.hybrids.generators.table import GENERATORS, HybridGenerator
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import DPI, tile_figure
 
@@ -124,53 +116,39 @@ def png(picture: np.ndarray | Figure) -> bytes:
 
 def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     """What makes pictures from seeds and a mix, and the names of the pair's classes."""
-    if method not in methods():
-        raise UserError(f"--method '{method}' is unknown; known: {', '.join(methods())}")
+    if method not in GENERATORS:
+        raise UserError(f"--method '{method}' is unknown; known: {', '.join(GENERATORS)}")
     if run is not None and not is_run(run):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
-    row = methods()[method]
-    if needs_the_flow(row.generator):
+    generator = GENERATORS[method]
+    if generator.fit is fit_flow:
+        opened = Run(Path(), get_recipe(DEFAULT_RECIPE), get_profile("quick"), 0, "", None)
         if run is None:
-            sampler = load_sampler(store.shipped_weights(), "install clockodile again")
+            flow = flow_from(package_flow(), opened.recipe.classes)
         else:
-            sampler = load_sampler(Path(run, "generators"), mend(Path(run)))
-            sampler = replace(sampler, pair=noted_pair(Path(run), sampler.classes) or sampler.pair)
-        names = [sampler.classes[label] for label in sampler.pair]
-        if row.best:
-            judge.backbones(SELECTOR)  # a network that cannot be loaded is named before anything is drawn
-        return partial(flow_pictures, row, sampler), names
+            opened, data = reopened(Path(run))
+            flow = flow_from(
+                load_part(Path(run), FLOW), [data.classes[label] for label in opened.recipe.pair]
+            )
+        names = [flow.classes[label] for label in flow.pair]
+        return drawing(generator, flow, opened, None), names
     if run is None:
-        needs = "the net of a run" if row.generator.trained else "photographs of both classes"
+        needs = "the net of a run" if generator.fit else "photographs of both classes"
         raise UserError(f"--method {method} needs {needs}: give a run folder in place of --pretrained")
     opened, data = reopened(Path(run))
-    draw = draw_of_run(row.generator, opened, data)
     names = [data.classes[label] for label in opened.recipe.pair]
-    return lambda seeds, mixes: torch.stack([draw(seeds, mix=mix) for mix in mixes]), names
+    net = None
+    if generator.fit:
+        load_part(Path(run), f"generators/{method}")  # what is not there would be trained
+        net = generator.fit(opened, data)
+    return drawing(generator, net, opened, data), names
 
 
-def needs_the_flow(generator: HybridGenerator) -> bool:
-    """Whether a generator draws with the flow, which comes with the package."""
-    return FLOW_FILE in generator.files
-
-
-def methods() -> dict[str, ComparisonRow]:
-    """What can be asked for, by name: every generator, and the best of several candidates of those with the flow."""
-    return {
-        name: row for name, row in rows(N_CANDIDATES).items() if not row.best or needs_the_flow(row.generator)
-    }
-
-
-def flow_pictures(
-    row: ComparisonRow, sampler: HybridSampler, seeds: range, mixes: Sequence[float]
-) -> torch.Tensor:
-    """Pictures (M, N, 3, S, S) of N seeds at M mixes: the best of several at one mix, first candidates at several.
-
-    Where only one class is wanted, the first candidate is as good as any.
-    """
-    draw = row.generator.drawing(sampler, None, None)
-    if row.best and len(mixes) == 1 and 0 < mixes[0] < 1:
-        return best_of_n(draw, sampler.selector, sampler.pair, seeds, mix=mixes[0]).images[None]
-    return torch.stack([draw(seeds, mix=mix) for mix in mixes])
+def drawing(generator: HybridGenerator, nets, run: Run, data: Dataset | None) -> Make:
+    """Pictures (M, N, 3, S, S) of N seeds at M mixes."""
+    return lambda seeds, mixes: torch.stack(
+        [generator.draw(nets, run, data, list(seeds), mix) for mix in mixes]
+    )
 
 
 def reopened(folder: Path) -> tuple[Run, Dataset]:
@@ -190,8 +168,10 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
             raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
     recipe = get_recipe(asked["recipe"])
     recipe = replace(recipe, pair=noted_pair(folder, card["classes"]) or recipe.pair)
-    # no drawing depends on the profile
-    run = Run(folder, recipe, get_profile("quick"), asked["seed"], asked["source"], None)
+    noted = (atomic_files.read_json(folder / "run.json") or {}).get("settings", {})
+    run = Run(
+        folder, recipe, get_profile(noted.get("profile") or "quick"), asked["seed"], asked["source"], None
+    )
     return run, assemble(*stored, card)
 
 
@@ -218,62 +198,13 @@ def mend(folder: Path) -> str:
     return f"run notebook 04 (`{shlex.join(words)}`)"
 
 
-def draw_of_run(generator: HybridGenerator, run: Run, data: Dataset) -> Draw:
-    """How a generator draws with the nets in the run folder, however long they were trained.
-
-    Nothing is trained and nothing written. Raises UserError when a net is missing, damaged or learned from other
-    photographs. data: all splits.
-    """
-    net = generator.trained
-    if net is None:
-        return generator.prepare(run, data)
-    fitted = load_part(run.dir / "generators", net.name, net.wanted(run, data), mend(run.dir))
-    return generator.drawing(net.load(fitted, data), run, data)
-
-
-def load_sampler(folder: Path, cure: str) -> HybridSampler:
-    """Flow, guidance classifier and selector in a folder.
-
-    Raises UserError for what is missing, damaged or of another version, and when they learned from different data.
-    """
-    flow = load_part(folder, FLOW, {"net": "flow"}, cure)
-    guidance_classifier = load_part(folder, GUIDES, {"net": "guides"}, cure)
-    seen = {"judge": SELECTOR, "sides": judge.SIDES}
-    selector = load_part(folder, NAMES[SELECTOR], seen, cure)
-    for name, part in {GUIDES: guidance_classifier, NAMES[SELECTOR]: selector}.items():
-        if (part.data, part.metrics["classes"]) != (flow.data, flow.metrics["classes"]):
-            raise UserError(
-                f"{part_path(folder, name)} learned from other data than the flow beside it; {cure}"
-            )
-    made = flow.metrics
-    return HybridSampler(
-        flow_from(flow),
-        guidance_classifier_from(guidance_classifier),
-        NetworkJudge(SELECTOR, judge.judge_from(selector)),
-        tuple(made["classes"]),
-        tuple(made["pair"]),
-        made["image_size"],
-    )
-
-
-def part_path(folder: Path, name: str) -> Path:
-    """Where weights called `name` in a run lie in a folder of weights."""
-    return folder / f"{Path(name).name}.safetensors"
-
-
-def load_part(folder: Path, name: str, wanted: dict, cure: str) -> store.Checkpoint:
-    """Weights of this name in a folder, if their configuration agrees with every entry of `wanted`.
-
-    cure: how the UserError's line ends otherwise.
-    """
-    path = part_path(folder, name)
+def load_part(folder: Path, name: str) -> store.Checkpoint:
+    """Weights of a run. Raises UserError for what is missing or damaged."""
+    path = folder / f"{name}.safetensors"
     try:
-        found = store.read_checkpoint(path)
+        return store.read_checkpoint(path)
     except UserError:
-        raise UserError(f"{path} is missing or damaged; {cure}") from None
-    if not store.matches(found.config, wanted):
-        raise UserError(f"{path} is of another version or other data; {cure}")
-    return found
+        raise UserError(f"{path} is missing or damaged; {mend(folder)}") from None
 
 
 def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:

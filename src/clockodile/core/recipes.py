@@ -43,25 +43,12 @@ class Profile:
     n_hybrids: int  # pictures made and measured by each method of notebook 04
     n_candidates: int  # pictures the flow makes for each one it keeps
     n_per_class: int  # new pictures of each class alone
-    n_interpolations: int  # seeds followed from one class to the other
     effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
     _: KW_ONLY
     # notebook 04
-    n_mixes: int  # steps from one class to the other, both ends included
-    conv_autoencoder_epochs: int
     vae_steps: int  # batches of 32
-    gan_steps: int  # batches of 32, each used by both nets
-    generator_width: int  # channels of the VAE and the GAN where the picture is largest
-    guidance_nets: int  # nets of the guidance classifier; together they are harder to fool than one
-    guidance_epochs: int
-    flow_trainings: (
-        int  # one after the other; all but the first see pictures of anything beside the run's own
-    )
-    flow_steps: int  # batches in each of them
-    flow_batch: int  # pictures a step
-    flow_widths: tuple[int, int]  # channels at half and at a quarter of the side
-    flow_depth: int  # residual blocks a level
-    finetune_steps: int  # batches in which the package's flow learns classes of its user
+    flow_batch: int  # pictures a step when the package's flow learns classes of its user
+    finetune_steps: int  # batches of that
 
     def scaled(self, usual: int) -> int:
         """So many epochs or steps as the effort allows, at least one."""
@@ -108,22 +95,11 @@ PROFILES = {
             autoencoder_epochs=200,
             judge_halvings=3,
             label_plantings=2,
-            n_hybrids=24,
-            n_candidates=3,
-            n_per_class=8,
-            n_interpolations=8,
-            n_mixes=5,
-            conv_autoencoder_epochs=8,
+            n_hybrids=48,
+            n_candidates=4,
+            n_per_class=48,
             vae_steps=160,
-            gan_steps=160,
-            generator_width=16,
-            guidance_nets=1,
-            guidance_epochs=6,
-            flow_trainings=1,
-            flow_steps=500,
             flow_batch=32,
-            flow_widths=(48, 96),
-            flow_depth=1,
             finetune_steps=100,
         ),
         Profile(
@@ -141,19 +117,8 @@ PROFILES = {
             n_hybrids=64,
             n_candidates=16,
             n_per_class=1000,
-            n_interpolations=48,
-            n_mixes=7,
-            conv_autoencoder_epochs=60,
             vae_steps=4000,
-            gan_steps=6000,
-            generator_width=32,
-            guidance_nets=2,
-            guidance_epochs=20,
-            flow_trainings=2,
-            flow_steps=2400,
             flow_batch=64,
-            flow_widths=(96, 176),
-            flow_depth=2,
             finetune_steps=1200,
         ),
     )

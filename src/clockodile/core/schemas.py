@@ -68,23 +68,15 @@ SCHEMAS = {
     ),
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
-    "generators/": Schema({"steps": ("i", 1), "images": ("u", 6)}),  # (T,), (T, C, M, H, W, 3) while training
-    "hybrids.npz": Schema(  # M pictures by E entries, whose names and seconds a picture stand apart
-        {
-            **{"images": ("u", 4), "method": ("U", 1), "mix": ("f", 1), "seed": ("i", 1)},
-            **{"entries": ("U", 1), "seconds": ("f", 1)},
-        }
+    "hybrids.npz": Schema(  # M pictures; seconds to make one, a number a generator in the order of the table
+        {"images": ("u", 4), "method": ("U", 1), "seconds": ("f", 1)}
     ),
-    "hybrids.csv": columns(  # shares in [0, 1]; <name>_low and _high are the ends of a 95 % interval
-        **{"method": "U", "images": "i", "evidence_a": "f", "evidence_b": "f"},
-        **{f"both_{part}{end}": "f" for part in ("strict", "lenient") for end in ("", "_low", "_high")},
-        **{
-            f"{part}{end}": "f"
-            for part in ("kid", "c2st_accuracy", "novelty")
-            for end in ("", "_low", "_high")
-        },
-        **{"kid_null_95": "f", "copies": "f", "memorised": "f", "diversity": "f"},
-        **{"sharpness": "f", "seconds": "f"},
+    "hybrids.csv": columns(  # shares in [0, 1]; both_low and both_high are the ends of a 95 % interval
+        **{"method": "U", "images": "i"},
+        **dict.fromkeys(
+            ("first", "second", "both", "both_low", "both_high", "kid", "told_apart", "memorised", "seconds"),
+            "f",
+        ),
     ),
     "answers/": columns(question="i", kind="U", answer="U"),  # a rater's, a file for each set of questions
 }

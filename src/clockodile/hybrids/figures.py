@@ -6,56 +6,72 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from clockodile.show.pictures import Row, picture_rows, shorten
-from clockodile.show.plots import INK, new_figure, show_tiles, tile_gaps
+from clockodile.show.pictures import Row, picture_rows
+from clockodile.show.plots import ALARM, BLUE, QUIET, VERMILION, new_figure
 
-MOMENTS = 3  # of learning that are shown
-PAPER = np.uint8(255)
 FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 14  # letters in a line beside pictures
+PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 
 
-def rows_of_tiles(rows: dict[str, np.ndarray]) -> Figure:
-    """One labelled line of pictures for each entry. rows: label -> uint8 (M, H, W, 3)."""
+def rows_of_tiles(rows: dict[str, np.ndarray], *, heads: Sequence[str] = (), title: str = "") -> Figure:
+    """One labelled line of pictures for each entry. rows: label -> uint8 (M, H, W, 3); heads: above the columns."""
     lines = [Row(textwrap.fill(label, LABEL), images) for label, images in rows.items()]
-    return picture_rows(lines, columns=max(FEWEST, *(len(images) for images in rows.values())))
+    columns = max(FEWEST, *(len(images) for images in rows.values()))
+    return picture_rows(lines, columns=columns, heads=heads, title=title)
 
 
-def learning_figure(
-    losses: Sequence[float], sheets: dict[int, np.ndarray], *, names: tuple[str, str]
-) -> Figure:
-    """How a flow learned: its loss, and what it drew from the same noise after more and more steps.
+def straight_way(mixtures: np.ndarray, others: np.ndarray) -> Figure:
+    """Draw one straight way from noise to a photograph, and where others end that pass nearby.
 
-    losses: means of equally many steps; sheets: step -> uint8 (2, N, H, W, 3), see `generator.sheets_of`; names: of the
-    two classes, which stand side by side.
+    mixtures: uint8 (5, S, S, 3) at the times PATHS; others: uint8 (2, S, S, 3), further photographs.
     """
-    figure, (curve, grid) = new_figure(1, 2, height=2.2, width_ratios=(2, 5))
-    last = max(sheets)
-    curve.plot(np.linspace(last / len(losses), last, len(losses)), losses, ".-", color=INK)
-    curve.set_xlim(0, last * 1.05)
-    curve.set(title="Loss (squared error)", xlabel="steps")
-    steps = list(sheets)
-    steps = [steps[place] for place in np.unique(np.linspace(0, len(steps) - 1, MOMENTS).round().astype(int))]
-    drawn = [
-        np.concatenate([first, PAPER + 0 * first[:1], second]) for first, second in map(sheets.get, steps)
-    ]
-    show_tiles(grid, np.concatenate(drawn), columns=len(drawn[0]))
-    grid.set_title("The same noise after so many steps", pad=16)
-    wide = grid.images[0].get_array().shape[1]
-    for place, name in zip((0.25, 0.75), names, strict=True):
-        grid.text(place * wide, -3, shorten(name), ha="center", va="bottom", color=INK)
-    height = drawn[0].shape[1] + tile_gaps(drawn[0].shape[1], ())[0]
-    for line, step in enumerate(steps):
-        grid.text(-3, (line + 0.5) * height, f"{step}", ha="right", va="center", color=INK)
+    figure, ax = new_figure(height=3.0)
+    ax.set(xlim=(-0.07, 1.3), ylim=(-0.75, 0.75), xlabel="time t: 0 = pure noise, 1 = the photograph")
+    ax.set_yticks([])
+    ax.set_xticks(PATHS)
+    ax.grid(False)
+    ax.spines["left"].set_visible(False)
+    for height in (0.5, -0.5):  # the other photographs that this noise could lead to
+        ax.plot([0.1, 1.1], [0, height], color=QUIET, linestyle=":", linewidth=1.2)
+    ax.annotate("", (1.0, 0), (0.0, 0), arrowprops={"arrowstyle": "-|>", "color": VERMILION, "linewidth": 2})
+    places = [(time, 0.0) for time in PATHS] + [(1.2, 0.5), (1.2, -0.5)]
+    for picture, place in zip([*mixtures, *others], places, strict=True):
+        box = OffsetImage(picture, zoom=1.7, interpolation="nearest")
+        ax.add_artist(AnnotationBbox(box, place, frameon=False))
+    ax.text(0.5, 0.38, "velocity = photograph - noise", color=VERMILION, ha="center", fontweight="bold")
+    ax.text(1.2, 0.16, "could have\nbeen these", color=QUIET, ha="center", va="center", fontsize=8.5)
+    ax.set_title("From noise to a photograph in a straight line: this is what the net learns to guess")
     return figure
 
 
-def mix_sheet(lines: np.ndarray, mixes: Sequence[float]) -> Figure:
-    """From one class to the other: a row for each seed, a column for each mix. lines: uint8 (N, M, H, W, 3)."""
-    rows = [Row(f"seed {seed}", line) for seed, line in enumerate(lines)]
-    heads = [f"{mix:.2g}" for mix in mixes]
-    return picture_rows(
-        rows, columns=len(mixes), heads=heads, title="The same noise, mixes from 0 to 1", width=6.4
-    )
+def shares(table: pd.DataFrame, columns: dict[str, tuple[str, str]], *, title: str) -> Figure:
+    """Who calls a method's pictures "both": a dot for each voice, a line a method.
+
+    table: a row a method (its index), shares in [0, 1]; columns: column -> what it is, and its colour.
+    """
+    figure, ax = new_figure(height=0.36 * len(table) + 1.1)
+    rows = np.arange(len(table))
+    for place, (column, (words, colour)) in enumerate(columns.items()):
+        ax.plot(
+            100 * table[column],
+            rows + 0.12 * (place - (len(columns) - 1) / 2),
+            "osD^"[place],
+            color=colour,
+            label=words,
+            markersize=7,
+        )
+    ax.set_yticks(rows, table.index)
+    ax.invert_yaxis()
+    ax.set_xlim(-2, 102)
+    ax.set_xlabel('share of the pictures called "both", %')
+    ax.set_title(title)
+    figure.legend(loc="outside lower center", ncols=len(columns))
+    return figure
+
+
+VOICES = {"both": ("the judge of notebook 03", ALARM), "viewers": ("outside viewers", BLUE)}

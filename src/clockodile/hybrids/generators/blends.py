@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 
@@ -26,41 +24,19 @@ def pixel_blend(first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5) 
     return torch.lerp(first, second, mix)
 
 
-# --- coarse of the one, fine of the other -----------------------------------------------------------------------
-
-
-def frequency_hybrid(
-    first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5, cutoff: float = 5.0
+def half_and_half(
+    first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5, seam: float = 0.2
 ) -> torch.Tensor:
-    """From afar the first picture, from near the second (Oliva, Torralba & Schyns, 2006).
+    """The first picture on the left, the second from `1 - mix` of the width on; seam: its width, picture = 1.
 
-    first, second: float (N, 3, H, W) in [0, 1]. cutoff: waves a picture, above 0, where coarse ends and fine begins.
-    mix: up to 0.5 the fine parts go over from first to second, from there on the coarse ones follow; 0 is exactly the
-    first picture, 1 exactly the second. Returns the same shape and range; a sum beyond black or white is cut off.
+    first, second: float (N, 3, H, W) in [0, 1]; returns the same shape and range.
     """
     check_pictures(first, second)
-    if mix <= 0.5:
-        fine = (second - low_pass(second, cutoff)) - (first - low_pass(first, cutoff))
-        return (first + 2 * mix * fine).clamp(0, 1)
-    coarse = low_pass(first, cutoff) - low_pass(second, cutoff)
-    return (second + 2 * (1 - mix) * coarse).clamp(0, 1)
-
-
-def low_pass(images: torch.Tensor, cutoff: float) -> torch.Tensor:
-    """Blur (N, 3, H, W) so that `cutoff` waves a picture keep half their height, faster ones less. Keeps the range."""
-    if not cutoff > 0:
-        raise ValueError(f"cutoff is {cutoff}; give a number of waves a picture above 0")
-    rows, columns = (blur_matrix(side, cutoff).to(images) for side in images.shape[2:])
-    return rows @ images @ columns.T
-
-
-def blur_matrix(side: int, cutoff: float) -> torch.Tensor:
-    """(side, side): row i holds the weights of all places for place i, a Gaussian that sums to 1 even at the rim."""
-    # the transform of exp(-d^2 / 2 s^2) is exp(-2 pi^2 s^2 f^2): one half where f = sqrt(log(2) / 2) / (pi s)
-    deviation = side * math.sqrt(math.log(2) / 2) / (math.pi * cutoff)
-    place = torch.arange(side, dtype=torch.float64)
-    weights = torch.exp(-((place[:, None] - place).square()) / (2 * deviation**2))
-    return weights / weights.sum(1, keepdim=True)
+    width = first.shape[-1]
+    place = (torch.arange(width) + 0.5) / width
+    edge = (1 - mix) * (1 + seam) - seam / 2  # 0 and 1 leave one picture alone
+    share = ((place - edge) / seam + 0.5).clamp(0, 1).to(first)
+    return torch.lerp(first, second, share)
 
 
 # --- a piece of the one in the other ----------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from clockodile.learn.autoencoders import Autoencoder
+from clockodile.learn.autoencoders import DenseAutoencoder
 
 
 @torch.no_grad()
 def code_blend(
-    model: Autoencoder, first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
+    model: DenseAutoencoder, first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
 ) -> torch.Tensor:
     """Decode the average of two images' codes; for class means pass all images of a class and use `class_mean_blend`.
 
@@ -20,7 +20,7 @@ def code_blend(
 
 @torch.no_grad()
 def class_mean_blend(
-    model: Autoencoder, first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
+    model: DenseAutoencoder, first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
 ) -> torch.Tensor:
     """Decode the point between the mean codes of two classes (report 000). Returns one image (1, 3, S, S)."""
     means = [model.encode(images).mean(0, keepdim=True) for images in (first, second)]

@@ -1,115 +1,113 @@
-"""The flow on the data of a run: trained on four folds of five, kept, and shipped for the clocks and crocodiles."""
+"""The flow on the data of a run: the package's own, or that one trained further on a user's classes."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
 from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
-from clockodile.core.download import SourceUnavailable
+from clockodile.core.errors import UserError
 from clockodile.core.recipes import Profile
-from clockodile.core.workspace import Run
-from clockodile.data.auxiliary import cifar10_photographs
-from clockodile.data.dataset import Dataset, as_images, as_tensor
-from clockodile.hybrids.generators.flow import FlowConfig, train_flow
-from clockodile.hybrids.generators.sampling import sample
-from clockodile.hybrids.generators.unet import UNet, learn_classes
+from clockodile.core.workspace import Run, pick_device
+from clockodile.data.dataset import Dataset
+from clockodile.hybrids.generators.flow import (
+    BATCH,
+    GUIDANCE_SCALE,
+    STEPS,
+    adams_bashforth2,
+    composed_velocity,
+    noise_of,
+    to_unit,
+)
+from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training
+from clockodile.hybrids.generators.layouts import island
+from clockodile.hybrids.generators.unet import Layout, UNet
 
 LOG = logging.getLogger("clockodile").info
-NAME, SHEETS_FILE = "generators/flow", "generators/flow_sheets.npz"  # the latter until training has ended
-DRAWN, SEEN = "drawn", "seen"  # beside the weights: pictures drawn on the way, marks of known photographs
+NAME = "generators/flow"
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
-ENOUGH_OF_A_KIND = 5  # pictures of other things that are learned as a kind of their own
-SHEETS = 5  # pictures of each class drawn while training, always from the same noise
-MEANS = 20  # that are kept of a training's losses, more of a long one
-FORGOTTEN = 7 * 24 * 3600  # seconds after which a checkpoint of a killed training is not waited for any more
-LOOKS = 8  # times that each training is looked at and kept on the way
+SEEN = "seen"  # in the file: hashes of the photographs that were learned from
+ISLAND = 0.55  # side of a clock that is set into a crocodile, half-way from one class to the other
+INSIDE = 0.5  # guidance scale of the island, as a share of that around it
+CORNER = 0.4  # how far its centre lies from the picture's, to the right and down
 
 
 @dataclass(frozen=True)
-class TrainingSet:
-    """What a generator may learn from."""
+class Flow:
+    """A trained flow and what its labels mean."""
 
-    images: torch.Tensor  # float32 (N, 3, S, S) in [0, 1]: known photographs, then other things
-    labels: torch.Tensor  # int64 (N,), C for other things
-    kind: torch.Tensor  # int64 (N,) 0..K-1 which kind of other things; 0 for photographs of a class
-    known: np.ndarray  # bool (M,) which photographs of the data set those are
+    net: UNet  # in evaluation mode
+    classes: tuple[str, ...]  # name of each label; the null class comes after them
+    pair: tuple[int, int]  # labels of the two classes that are mixed
+    image_size: int  # pixels a side
 
-    @property
-    def kinds(self) -> int:
-        """How many kinds of other things, at least 1."""
-        return int(self.kind.max()) + 1
+    @torch.no_grad()
+    def sample(
+        self,
+        layouts: Sequence[Layout],
+        weights: Sequence[float | torch.Tensor],
+        seeds: Sequence[int],
+        *,
+        steps: int = STEPS,
+    ) -> torch.Tensor:
+        """Pictures (N, 3, S, S) in [0, 1], one a seed, by `flow.composed_velocity`; layouts for one picture or N."""
+        device = pick_device()
+        self.net.to(device)
+        found = []
+        for start in range(0, len(seeds), BATCH):
+            part = seeds[start : start + BATCH]
+            here = [rows_of(layout, start, len(part)).to(device) for layout in layouts]
+            weights = [weight.to(device) if torch.is_tensor(weight) else weight for weight in weights]
+            noise = noise_of(part, self.image_size).to(device)
+            x = adams_bashforth2(composed_velocity(self.net, here, weights), noise, steps=steps)
+            found.append(to_unit(x).cpu())
+        return torch.cat(found) if found else torch.zeros(0, 3, self.image_size, self.image_size)
 
-    @property
-    def key(self) -> str:
-        """Changes with any picture, label or kind."""
-        return store.fingerprint(as_images(self.images), (self.labels + self.kind).numpy())
+    def one(self, label: int, seeds: Sequence[int], *, guidance: float = GUIDANCE_SCALE) -> torch.Tensor:
+        """New pictures of one class."""
+        return self.sample([plain(label)], [guidance], seeds)
 
+    def both(
+        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE
+    ) -> torch.Tensor:
+        """One walk that heads for both classes everywhere; mix: 0 = only the first, 1 = only the second."""
+        weights = [guidance * min(1.0, 2 * (1 - mix)), guidance * min(1.0, 2 * mix)]
+        return self.sample([plain(label) for label in self.pair], weights, seeds)
 
-def training_set_of(data: Dataset, *, seed: int) -> TrainingSet:
-    """The labelled photographs outside the held-out fold, and pictures of neither. data: all splits."""
-    train, background = data.part("train"), background_pictures(data, seed=seed)
-    known = train.fold != HELD_OUT
-    free = (background.origin < 0) | known[background.origin]  # no pieces of photographs that are held out
-    images = np.concatenate([train.images[known], background.images[free]])
-    labels = np.concatenate([train.labels[known], np.full(free.sum(), len(data.classes))])
-    kind = np.concatenate([np.zeros(known.sum(), np.int64), numbered_kinds(background.kinds[free])])
-    return TrainingSet(as_tensor(images), torch.from_numpy(labels), torch.from_numpy(kind), known)
-
-
-def numbered_kinds(names: np.ndarray) -> np.ndarray:
-    """A number for each name, 0..K-1, int64 (M,); what there are fewer than ENOUGH_OF_A_KIND of shares one number."""
-    _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
-    few = counts < ENOUGH_OF_A_KIND
-    number = np.where(few, (~few).sum(), np.cumsum(~few) - 1)
-    return number[which].astype(np.int64)
-
-
-def auxiliary_photographs(run: Run, data: Dataset) -> np.ndarray:
-    """Photographs of anything to learn from beside the run's own, uint8 (N, S, S, 3); none where they cannot be had.
-
-    Drawings get none either: photographs would only teach how drawings do not look.
-    """
-    size = data.images.shape[1]
-    if not data.stamp:
-        try:
-            return cifar10_photographs(run, size=size)
-        except SourceUnavailable as reason:
-            LOG(f"no photographs of anything to learn from: {reason}")
-    return np.zeros((0, size, size, 3), np.uint8)
-
-
-def configs_of(profile: Profile, *, finetune: bool) -> tuple[FlowConfig, ...]:
-    """How a flow is trained, one training after the other; finetune: from the package's flow, for other photographs."""
-    steps = profile.finetune_steps if finetune else profile.flow_steps
-    # of few steps the average must be short, or it remembers the start
-    usual = FlowConfig(steps, batch=profile.flow_batch, ema_decay=min(0.999, 1 - 2.4 / max(steps, 3)))
-    if finetune:  # a net as wide as the shipped one; the fewer steps, the faster new labels have to catch up
-        return (replace(usual, label_lr_factor=min(40.0, 12_000 / steps)),)
-    usual = replace(usual, widths=profile.flow_widths, depth=profile.flow_depth)
-    return (usual, *[replace(usual, wide=0.8)] * (profile.flow_trainings - 1))
+    def placed(
+        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE
+    ) -> torch.Tensor:
+        """The first class, small, set into the second; mix: 0 = it fills the picture, 1 = it is gone."""
+        if mix in (0, 1):
+            return self.one(self.pair[mix == 1], seeds, guidance=guidance)
+        scale = 2 * ISLAND * (1 - mix)
+        reach = min(CORNER, max(0.0, 1 - scale))  # it stays inside the picture
+        first, second = self.pair
+        layout = island(self.image_size, second, first, scale=min(scale, 1.0), x=reach, y=reach)
+        # the island is asked for less: what is small and clear turns white under more
+        weight = guidance * (1 - (1 - INSIDE) * layout.masks[:, 1:])
+        return self.sample([layout], [weight], seeds)
 
 
-def package_flow(photographs: np.ndarray, classes: tuple[str, ...]) -> UNet | None:
-    """A flow that knows how pictures look; the C `classes` are still to be learned and as yet mean "anything".
+def plain(label: int) -> Layout:
+    """One class, everywhere."""
+    return Layout(torch.tensor([[label]]))
 
-    It was trained on photographs of anything beside clocks and crocodiles. photographs: all of a run, uint8
-    (N, S, S, 3). None when one of them is a clock or crocodile that it has seen, for that could be held out here; when
-    one may be, which at another size only the name of a class can tell; or when it is not there.
-    """
-    found = store.load_shipped(NAME, {"net": "flow"})
-    if found is None or np.isin(image_hashes(photographs), found.state[SEEN].numpy()).any():
-        return None
-    same_size = photographs.shape[1] == found.metrics["image_size"]
-    if not same_size and set(classes) & set(found.metrics["classes"]):
-        return None
-    return learn_classes(flow_from(found), len(classes))
+
+def rows_of(layout: Layout, start: int, count: int) -> Layout:
+    """Rows of a layout; one of a single row is the same for all pictures."""
+    parts = []
+    for part in (layout.labels, layout.masks, layout.coords):
+        if part is not None:
+            part = part.expand(count, *part.shape[1:]) if len(part) == 1 else part[start : start + count]
+        parts.append(part)
+    return Layout(*parts)
 
 
 def image_hashes(photographs: np.ndarray) -> np.ndarray:
@@ -118,117 +116,87 @@ def image_hashes(photographs: np.ndarray) -> np.ndarray:
     return np.frombuffer(bytearray(b"".join(marks)), np.int64)
 
 
-def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> tuple[UNet, store.Checkpoint]:
-    """The trained flow: from the run folder, else from the package, else trained now (resumable).
+def known_photographs(data: Dataset) -> Dataset:
+    """The training photographs outside the held-out fold: all that a generator may learn from. data: all splits."""
+    train = data.part("train")
+    return train.rows(train.fold != HELD_OUT)
 
-    Where the package's flow has seen none of the pictures, training goes on from it; elsewhere it starts from nothing.
-    data: all splits. Returns the net in evaluation mode and its record, whose metrics hold "losses" (means of equally
-    many steps) and "beside" (how many photographs of anything were learned from); for what it drew on the way see
-    `sheets_of`.
+
+def package_flow() -> store.Checkpoint:
+    """The flow that comes with the package. Raises UserError when its file is missing or damaged."""
+    return store.read_checkpoint(store.shipped_weights() / "flow.safetensors", "shipped")
+
+
+def config_of(profile: Profile) -> FlowConfig:
+    """How a user's classes are learned: few pictures, the learning rate falling to nothing."""
+    pictures = profile.finetune_steps * profile.flow_batch
+    return FlowConfig(pictures, profile.flow_batch, 1e-3, warm_up=pictures // 20, finish=pictures, focus=0.8)
+
+
+def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
+    """The flow for a run: the package's where it learned from just these photographs, else trained further from it.
+
+    data: all splits. Where some of the held-out photographs are among those that the package's flow learned from, a
+    line says so: how new its pictures are cannot be measured then.
     """
-    train, background, classes = data.part("train"), data.part("background"), len(data.classes)
-    known = train.fold != HELD_OUT
-    config = {
-        "net": "flow",
-        "seed": run.seed,
-        "known": store.fingerprint(train.images[known], train.labels[known]),
-    }
-    start = package_flow(train.images, data.classes)
-    plans = configs_of(run.profile, finetune=start is not None)
-    made_with = {
-        "plans": [asdict(plan) for plan in plans],
-        "start": "package" if start else "nothing",
-        # all that other things come from beside the photographs; a key of the material itself would take a second
-        "others": store.fingerprint(background.images, background.labels),
-    }
-    size, places = train.images.shape[1], []
+    known, package = known_photographs(data), package_flow()
+    learned = {"net": "flow", "known": store.fingerprint(known.images, known.labels)}
+    background = background_pictures(data, seed=run.seed)
+    plan = config_of(run.profile)
 
     def fit() -> tuple[dict, dict]:
-        training_set = training_set_of(data, seed=run.seed)
-        beside = auxiliary_photographs(run, data) if any(plan.wide for plan in plans) else train.images[:0]
-        images = torch.cat([training_set.images, as_tensor(beside)])
-        labels = torch.cat([training_set.labels, torch.full((len(beside),), classes + 1)])
-        learned = {
-            "material": training_set.key,
-            "beside": store.fingerprint(beside, np.zeros(len(beside))),
-        }
-        now = config | made_with | learned
-        kept = store.load_cached(run.dir, SHEETS_FILE, now) or {"steps": np.array([], int), "images": []}
-        sheets = dict(zip(kept["steps"].tolist(), kept["images"], strict=True))
-        net, losses = start, []
-
-        def watch(step: int, latest: list[float], net: UNet) -> None:
-            sheets[len(losses) + step] = draw_sheet(net, run.recipe.pair, size)
-            arrays = {"steps": np.array(list(sheets)), "images": np.stack(list(sheets.values()))}
-            store.save(run.dir, SHEETS_FILE, arrays, now)
-
-        for number, plan in enumerate(plans):
-            places.append(run.dir / f"{NAME}-{store.key_of(now)}-{number}.checkpoint")
-            net, latest = train_flow(
-                images,
-                labels,
-                plan,
-                classes=classes,
-                seed=run.seed + number,
-                start=net,
-                checkpoint=places[-1],
-                every=-(-plan.steps // LOOKS),
-                after=watch,
-            )
-            losses += latest
-        if len(losses) not in sheets:  # trained to the end, but another training's sheets were kept since
-            sheets[len(losses)] = draw_sheet(net, run.recipe.pair, size)
-        beyond = {
-            DRAWN: torch.from_numpy(np.stack(list(sheets.values()))),
-            SEEN: torch.from_numpy(image_hashes(train.images[known])),
-        }
-        return {name: part.half() for name, part in net.state_dict().items()} | beyond, {
-            "losses": means_of(losses),
-            "drawn_after": list(sheets),
-            "beside": len(beside),
-            "classes": list(data.classes),
-            "pair": list(run.recipe.pair),
-            "image_size": int(size),
-        }
+        images = np.concatenate([known.images, background.images])
+        others = len(data.classes)
+        labels = np.concatenate([known.labels, np.full(len(background.images), others)])
+        device = pick_device()
+        net = with_classes(flow_net(package), others + 1)
+        training = Training(net, plan, device, seed=run.seed)
+        photographs = Photographs(images, labels, tuple(range(others)), device)
+        while training.seen < plan.pictures:
+            training.step(photographs)
+        state = {name: part.cpu().half() for name, part in training.net.state_dict().items()}
+        state[SEEN] = torch.from_numpy(image_hashes(images))
+        return state, {"classes": [*data.classes, "other things"], "image_size": int(images.shape[1])}
 
     fitted = store.fit_or_load(
         NAME,
-        config | made_with,
+        learned | {"seed": run.seed, "plan": asdict(plan), "start": package.config},
         data.fingerprint,
         fit,
         run_dir=run.dir,
         retrain=retrain,
-        accept_shipped_if=config,
+        accept_shipped_if=learned,
+        depends=(Training,),
     )
-    for place in run.dir.glob(f"{NAME}-*.checkpoint"):  # not before the weights are stored
-        if place in places or time.time() - place.stat().st_mtime > FORGOTTEN:
-            place.unlink(missing_ok=True)
-    store.invalidate(run.dir, SHEETS_FILE)
-    return flow_from(fitted), fitted
+    held_out = data.part("train")
+    held_out = held_out.images[held_out.fold == HELD_OUT]
+    if np.isin(image_hashes(held_out), package.state[SEEN].numpy()).any():
+        LOG(
+            "NOTE: the flow has learned from photographs that are held out here: how new its pictures are is unknown"
+        )
+    return flow_from(fitted, [data.classes[label] for label in run.recipe.pair])
 
 
-def means_of(losses: list[float]) -> list[float]:
-    """Means of equally many steps, at most about a hundred, in their order; of a short training still MEANS of them."""
-    parts = min(len(losses), max(MEANS, len(losses) // 100))
-    return [float(part.mean()) for part in np.array_split(losses, parts)]
+def with_classes(net: UNet, classes: int) -> UNet:
+    """A net that has yet to learn its `classes`: as yet each of them means "anything"."""
+    new = UNet(classes=classes)
+    state = net.state_dict()
+    anything = state["class_embed.weight"][-1:]
+    new.load_state_dict(state | {"class_embed.weight": anything.repeat(classes + 1, 1)})
+    return new
 
 
-def draw_sheet(net: UNet, pair: tuple[int, int], size: int) -> np.ndarray:
-    """A line of pictures of each class of a pair, always from the same noise: uint8 (2, SHEETS, S, S, 3)."""
-    lines = [sample(net, {label: 1.0}, range(SHEETS), size=size) for label in pair]
-    return np.stack([as_images(line) for line in lines])
-
-
-def flow_from(fitted: store.Checkpoint) -> UNet:
+def flow_net(fitted: store.Checkpoint) -> UNet:
     """The net in a stored file, in evaluation mode."""
-    plan = fitted.config["plans"][0]
-    net = UNet(classes=len(fitted.metrics["classes"]), widths=tuple(plan["widths"]), depth=plan["depth"])
-    net.load_state_dict(
-        {name: part.float() for name, part in fitted.state.items() if name not in (DRAWN, SEEN)}
-    )
-    return net.eval()
+    net = UNet(classes=len(fitted.metrics["classes"]))
+    net.load_state_dict({name: part.float() for name, part in fitted.state.items() if name != SEEN})
+    return net.to(memory_format=torch.channels_last).eval()
 
 
-def sheets_of(fitted: store.Checkpoint) -> dict[int, np.ndarray]:
-    """What a flow drew on its way: after how many steps -> uint8 (2, SHEETS, S, S, 3), a line a class of the pair."""
-    return dict(zip(fitted.metrics["drawn_after"], fitted.state[DRAWN].numpy(), strict=True))
+def flow_from(fitted: store.Checkpoint, names: Sequence[str]) -> Flow:
+    """The flow in a stored file, for two of its classes. Raises UserError for a class that it does not know."""
+    classes = tuple(fitted.metrics["classes"])
+    for name in names:
+        if name not in classes:
+            raise UserError(f"the flow does not know '{name}'; it knows {', '.join(classes[:3])} ...")
+    return Flow(flow_net(fitted), classes, tuple(map(classes.index, names)), fitted.metrics["image_size"])

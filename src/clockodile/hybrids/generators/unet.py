@@ -1,16 +1,45 @@
-"""The net that learns in which direction a noisy picture becomes a photograph of a wanted class."""
+"""A U-Net that guesses the velocity of a noisy picture, told for every place what is to be there.
+
+Ronneberger et al. (2015) for the shape, Dhariwal & Nichol (2021) for how time and class scale and shift the features,
+Peebles & Xie (2023) for layer norms and gates that start at nothing.
+"""
 
 from __future__ import annotations
 
-import copy
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-SQUEEZE = 2  # neighbouring pixels put into one place: a quarter of the places, no detail lost
-WARPS = 4  # numbers that say how a training picture was moved: scale, turn, right, down
+PATCH = 2  # pixels a side that share one place: a quarter of the places, no detail lost
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which class each place of a canvas shows, and which part of that class's photograph.
+
+    R regions cover the canvas. A plain picture has one region, whose frame is the canvas itself; "a clock, half size,
+    lower right, on a crocodile" has two.
+    """
+
+    labels: torch.Tensor  # int64 (N, R) the class of each region
+    masks: torch.Tensor | None = None  # float32 (N, R, S, S) in [0, 1], summing to 1 over R; None: one region
+    coords: torch.Tensor | None = (
+        None  # float32 (N, 2, S, S): x, y in the region's own photograph, -1..1; None: plain
+    )
+
+    def to(self, device: torch.device) -> Layout:
+        """The same on another device."""
+        return Layout(*(part if part is None else part.to(device) for part in vars(self).values()))
+
+
+def plain_coords(count: int, size: int, *, device: torch.device | None = None) -> torch.Tensor:
+    """Coordinates of a photograph that fills the canvas: float32 (count, 2, size, size), pixel centres in -1..1."""
+    line = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
+    x, y = torch.meshgrid(line, line, indexing="xy")
+    return torch.stack([x, y]).expand(count, 2, size, size)
 
 
 def timestep_embedding(time: torch.Tensor, width: int) -> torch.Tensor:
@@ -20,117 +49,136 @@ def timestep_embedding(time: torch.Tensor, width: int) -> torch.Tensor:
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
+class LayerNorm2d(nn.LayerNorm):
+    """Layer norm over the channels of each place, (N, C, H, W); much cheaper on a CPU than group norm."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut; time and class scale and shift what lies between them."""
+    """Two convolutions beside a shortcut; the condition scales and shifts the features before each place's second."""
 
-    def __init__(self, inputs: int, outputs: int, cond: int, *, dropout: float = 0.1):
+    def __init__(self, channels: int, cond: int, *, dropout: float):
         super().__init__()
-        self.conv1 = nn.Sequential(
-            nn.GroupNorm(8, inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1)
-        )
-        self.cond = nn.Linear(cond, 2 * outputs)
-        self.norm = nn.GroupNorm(8, outputs)
-        self.conv2 = nn.Sequential(nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(outputs, outputs, 3, padding=1))
-        self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        for parameter in self.conv2[-1].parameters():
-            nn.init.zeros_(parameter)  # every block starts as "change nothing"
+        self.norm1, self.conv1 = LayerNorm2d(channels), nn.Conv2d(channels, channels, 3, padding=1)
+        self.cond = nn.Linear(cond, 2 * channels)
+        self.norm2 = LayerNorm2d(channels, elementwise_affine=False)
+        self.dropout, self.conv2 = nn.Dropout2d(dropout), nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)  # every block starts as "change nothing"
+        nn.init.zeros_(self.conv2.bias)
 
-    def forward(self, x: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.cond(cond)[..., None, None].chunk(2, 1)
-        return self.shortcut(x) + self.conv2(self.norm(self.conv1(x)) * (1 + scale) + shift)
+    def forward(self, x: torch.Tensor, cond: torch.Tensor, masks: torch.Tensor | None) -> torch.Tensor:
+        scale, shift = spread(self.cond(cond), masks).chunk(2, 1)
+        hidden = self.norm2(self.conv1(F.silu(self.norm1(x)))) * (1 + scale) + shift
+        return x + self.conv2(self.dropout(F.silu(hidden)))
+
+
+def spread(values: torch.Tensor, masks: torch.Tensor | None) -> torch.Tensor:
+    """Values of regions (N, R, C) at each place, (N, C, H, W).
+
+    masks: (N, R, H, W), or None for one region; then (N, C, 1, 1).
+    """
+    if masks is None:
+        return values[:, 0, :, None, None]
+    return torch.einsum("nrc,nrhw->nhwc", values, masks.to(values.dtype)).permute(0, 3, 1, 2)
 
 
 class Attention(nn.Module):
-    """Every place looks at every other: the left edge of a dial must match the right."""
+    """Self-attention over all places (Vaswani et al., 2017): the left edge of a dial must match the right."""
 
-    def __init__(self, width: int, *, heads: int = 4):
+    def __init__(self, channels: int, *, heads: int = 3):
         super().__init__()
-        self.heads, self.norm = heads, nn.GroupNorm(8, width)
-        self.qkv, self.proj = nn.Conv2d(width, 3 * width, 1), nn.Conv2d(width, width, 1)
-        for parameter in self.proj.parameters():
-            nn.init.zeros_(parameter)
+        self.heads, self.norm = heads, LayerNorm2d(channels)
+        self.qkv, self.proj = nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.proj.weight)
+        nn.init.zeros_(self.proj.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        count, _, height, width = x.shape
-        qkv = self.qkv(self.norm(x)).reshape(count, 3, self.heads, -1, height * width).transpose(3, 4)
-        attended = F.scaled_dot_product_attention(*qkv.unbind(1))
-        return x + self.proj(attended.transpose(2, 3).reshape(x.shape))
+        count, channels, height, width = x.shape
+        tokens = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(count, height * width, 3, self.heads, -1)
+        query, key, value = tokens.permute(2, 0, 3, 1, 4)  # each (N, heads, places, channels a head)
+        # written out: of so few places a CPU does it several times as fast as scaled_dot_product_attention
+        weights = torch.softmax(query @ key.transpose(2, 3) * query.shape[-1] ** -0.5, -1)
+        mixed = (weights @ value).transpose(1, 2)
+        return x + self.proj(mixed.reshape(count, height, width, channels).permute(0, 3, 1, 2))
 
 
 class Stage(nn.Module):
-    """A residual block, followed by attention where places are few."""
+    """A residual block, after skipped features were merged in (decoder), before attention (where places are few)."""
 
-    def __init__(self, inputs: int, outputs: int, cond: int, *, attend: bool):
+    def __init__(self, channels: int, cond: int, *, dropout: float, attention: bool, skip: bool):
         super().__init__()
-        self.block = ResidualBlock(inputs, outputs, cond)
-        self.attention = Attention(outputs) if attend else nn.Identity()
+        self.merge = nn.Conv2d(2 * channels, channels, 1) if skip else None
+        self.block = ResidualBlock(channels, cond, dropout=dropout)
+        self.attention = Attention(channels) if attention else nn.Identity()
 
-    def forward(self, x: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
-        return self.attention(self.block(x, cond))
+    def forward(self, x, cond, masks, skip=None):
+        if self.merge is not None:
+            x = self.merge(torch.cat([x, skip], 1))
+        return self.attention(self.block(x, cond, masks))
 
 
 class UNet(nn.Module):
-    """Velocity of noisy pictures: down to half the places, through the middle, and up again past what was seen before.
+    """Velocity of noisy pictures for wanted classes, down to a quarter of the side and up again.
 
-    labels: 0..C-1 a class, C background, C + 1 (`null_class`) any. Ronneberger et al. (2015) for the shape;
-    time and class as in Dhariwal & Nichol (2021); pictures are told how they were moved (Karras et al., 2022).
+    Labels are 0..C-1 for a class and C, `null_class`, for "any picture" (classifier-free guidance).
     """
 
-    def __init__(self, *, classes: int, widths: tuple[int, int] = (96, 176), cond: int = 256, depth: int = 2):
+    def __init__(
+        self,
+        *,
+        classes: int,
+        widths: tuple[int, int] = (64, 192),  # channels at half and at a quarter of the side
+        depths: tuple[int, int] = (1, 2),  # encoder stages at each, and as many decoder stages
+        cond: int = 256,
+        dropout: float = 0.1,
+    ):
         super().__init__()
-        self.null_class = classes + 1
-        self.cond = cond
+        self.null_class, self.cond_width = classes, cond
         self.time_embed = nn.Sequential(nn.Linear(cond, cond), nn.SiLU(), nn.Linear(cond, cond))
-        self.class_embed = nn.Embedding(classes + 2, cond)
-        self.aug_embed = nn.Linear(WARPS, cond, bias=False)
+        self.class_embed = nn.Embedding(classes + 1, cond)
         wide, deep = widths
-        self.conv_in = nn.Conv2d(3 * SQUEEZE**2, wide, 3, padding=1)
-        self.encoder1 = nn.ModuleList(Stage(wide, wide, cond, attend=False) for _ in range(depth))
-        self.downsample = nn.Conv2d(wide, deep, 3, stride=2, padding=1)
-        self.encoder2 = nn.ModuleList(Stage(deep, deep, cond, attend=True) for _ in range(depth))
-        self.middle = nn.ModuleList(Stage(deep, deep, cond, attend=True) for _ in range(depth))
-        self.decoder2 = nn.ModuleList(Stage(2 * deep, deep, cond, attend=True) for _ in range(depth))
-        self.upsample = nn.Conv2d(deep, wide, 3, padding=1)
-        self.decoder1 = nn.ModuleList(Stage(2 * wide, wide, cond, attend=False) for _ in range(depth))
-        self.conv_out = nn.Sequential(
-            nn.GroupNorm(8, wide), nn.SiLU(), nn.Conv2d(wide, 3 * SQUEEZE**2, 3, padding=1)
-        )
-        for parameter in self.conv_out[-1].parameters():
-            nn.init.zeros_(parameter)
+        few, many = depths
 
-    def forward(
-        self, x: torch.Tensor, time: torch.Tensor, labels: torch.Tensor, warp: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Velocity (N, 3, S, S) at x (N, 3, S, S), S a multiple of 4; time (N,) in [0, 1]; labels int64 (N,).
+        def stages(channels: int, count: int, **options) -> nn.ModuleList:
+            return nn.ModuleList(Stage(channels, cond, dropout=dropout, **options) for _ in range(count))
 
-        warp: (N, WARPS) how training pictures were moved; None = not at all.
-        """
-        cond = self.time_embed(timestep_embedding(time, self.cond)) + self.class_embed(labels)
-        if warp is not None:
-            cond = cond + self.aug_embed(warp)
-        cond = F.silu(cond)
-        x = self.conv_in(F.pixel_unshuffle(x, SQUEEZE).contiguous(memory_format=torch.channels_last))
+        self.conv_in = nn.Conv2d(5 * PATCH**2, wide, 3, padding=1)
+        self.encoder1 = stages(wide, few, attention=False, skip=False)
+        self.downsample = nn.Conv2d(4 * wide, deep, 1)
+        self.encoder2 = stages(deep, many, attention=True, skip=False)
+        self.middle = stages(deep, 1, attention=True, skip=False)
+        self.decoder2 = stages(deep, many, attention=True, skip=True)
+        self.upsample = nn.Conv2d(deep, 4 * wide, 1)
+        self.decoder1 = stages(wide, few, attention=False, skip=True)
+        self.norm_out, self.conv_out = LayerNorm2d(wide), nn.Conv2d(wide, 3 * PATCH**2, 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)
+
+    def forward(self, x: torch.Tensor, time: torch.Tensor, layout: Layout) -> torch.Tensor:
+        """Velocity (N, 3, S, S) at x (N, 3, S, S), S a multiple of 4; time (N,) in [0, 1], 0 = noise."""
+        size = x.shape[-1]
+        coords = layout.coords if layout.coords is not None else plain_coords(len(x), size, device=x.device)
+        cond = self.time_embed(timestep_embedding(time, self.cond_width))[:, None]
+        cond = F.silu(cond + self.class_embed(layout.labels))  # (N, R, cond)
+        fine = coarse = None
+        if layout.masks is not None:
+            fine = F.avg_pool2d(layout.masks, PATCH)
+            coarse = F.avg_pool2d(fine, 2)
+        patches = F.pixel_unshuffle(torch.cat([x, coords.to(x)], 1), PATCH)
+        x = self.conv_in(patches.contiguous(memory_format=torch.channels_last))
         skips = []
         for stage in self.encoder1:
-            skips.append(x := stage(x, cond))
-        x = self.downsample(x)
+            skips.append(x := stage(x, cond, fine))
+        x = self.downsample(F.pixel_unshuffle(x, 2))
         for stage in self.encoder2:
-            skips.append(x := stage(x, cond))
+            skips.append(x := stage(x, cond, coarse))
         for stage in self.middle:
-            x = stage(x, cond)
+            x = stage(x, cond, coarse)
         for stage in self.decoder2:
-            x = stage(torch.cat([x, skips.pop()], 1), cond)
-        x = self.upsample(F.interpolate(x, scale_factor=2.0))
+            x = stage(x, cond, coarse, skips.pop())
+        x = F.pixel_shuffle(self.upsample(x), 2)
         for stage in self.decoder1:
-            x = stage(torch.cat([x, skips.pop()], 1), cond)
-        return F.pixel_shuffle(self.conv_out(x), SQUEEZE)
-
-
-def learn_classes(net: UNet, classes: int) -> UNet:
-    """A copy with `classes` classes in place of those it knows, which as yet mean "any picture"."""
-    background, null_class = net.class_embed.weight.detach()[-2:]
-    net = copy.deepcopy(net)
-    labels = torch.stack([*[null_class] * classes, background, null_class])
-    net.class_embed = nn.Embedding.from_pretrained(labels, freeze=False)
-    net.null_class = classes + 1
-    return net
+            x = stage(x, cond, fine, skips.pop())
+        return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(x))), PATCH)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from clockodile.hybrids.generators.layout_unet import Layout, plain_coords
+from clockodile.hybrids.generators.unet import Layout, plain_coords
 from clockodile.learn.augmentation import flip, uniform
 
 MOVED = 0.5  # share of single photographs that are turned, scaled and shifted
@@ -88,3 +88,15 @@ def pasted(
     return pictures, Layout(
         torch.stack([labels_below, labels_above], 1), torch.cat([1 - mask, mask], 1), told
     )
+
+
+def island(size: int, below: int, above: int, *, scale: float, x: float, y: float) -> Layout:
+    """The layout of one picture: class `above` in a disc on class `below`.
+
+    scale: side of the disc's photograph, canvas = 1; x, y: its centre, the canvas is -1..1.
+    """
+    given = (torch.tensor([value]) for value in (scale, 0.0, x, y))
+    coords = frame_coords(size, *given)
+    mask = torch.sigmoid(-4 * (coords.square().sum(1, keepdim=True).sqrt() - 0.95) / 0.1)
+    told = torch.where(mask > 0.5, coords, plain_coords(1, size))
+    return Layout(torch.tensor([[below, above]]), torch.cat([1 - mask, mask], 1), told)

@@ -1,0 +1,178 @@
+"""Training a flow on photographs with told layouts: days on all of CIFAR-100, minutes on a user's classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from clockodile.core import atomic_files
+from clockodile.hybrids.generators.flow import flow_loss
+from clockodile.hybrids.generators.layouts import pasted, single
+from clockodile.hybrids.generators.unet import Layout, UNet
+from clockodile.learn.muon import MuonWithAdamW
+from clockodile.learn.training import seeded
+
+SPANS = (0.05, 0.15)  # relative widths of the two averages of the weights (Karras et al., 2024)
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """How a flow is trained. Lengths are in pictures, so that another batch size means the same."""
+
+    pictures: int = 10_000_000  # seen in all
+    batch: int = 64  # pictures a step
+    learning_rate: float = 2e-3  # the highest, for Muon and AdamW
+    warm_up: int = 50_000  # pictures in which it rises
+    steady: int = 1_500_000  # pictures after which it falls with the inverse square root of what was seen
+    finish: int = 0  # pictures over which it falls to nothing in a straight line instead, the last ones
+    weight_decay: float = 0.01  # share of every weight taken away a step, times the learning rate
+    focus: float = 0.2  # share of photographs that are of the classes in the end asked for
+    pasted: float = 0.25  # share of steps whose pictures are composites
+    p_uncond: float = 0.1  # share of labels replaced by the null class
+    clip: float = 1.0  # largest norm of a gradient
+
+
+class Photographs:
+    """What is learned from, on the training device: all classes alike often, some more often.
+
+    images: uint8 (N, S, S, 3); labels: int (N,) 0..C-1; focus: the classes that are asked for in the end.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, focus: tuple[int, ...], device: torch.device):
+        self.images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
+        self.labels = torch.from_numpy(np.asarray(labels, np.int64)).to(device)
+        self.order = torch.argsort(self.labels, stable=True)
+        present, counts = torch.unique(self.labels, return_counts=True)
+        self.counts, self.starts = counts, counts.cumsum(0) - counts
+        self.focus = torch.tensor([present.tolist().index(label) for label in focus], device=device)
+
+    def draw(self, count: int, share: float, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Random photographs, `share` of them of the focus classes, all classes alike among themselves.
+
+        Returns float32 (count, 3, S, S) in [-1, 1] and int64 (count,).
+        """
+        device = generator.device
+        pick = lambda n: torch.randint(n, (count,), generator=generator, device=device)  # noqa: E731
+        focused = torch.rand(count, generator=generator, device=device) < share
+        classes = torch.where(focused, self.focus[pick(len(self.focus))], pick(len(self.counts)))
+        place = torch.rand(count, generator=generator, device=device)
+        chosen = self.order[self.starts[classes] + (place * self.counts[classes]).long()]
+        return self.images[chosen].float() / 127.5 - 1, self.labels[chosen]
+
+
+def random_times(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Logit-normal (Esser et al., 2024): most where it is decided what a picture shows."""
+    return torch.randn(count, generator=generator, device=generator.device).sigmoid()
+
+
+@cache
+def power_of(span: float) -> float:
+    """The exponent by which an average always reaches back over the share `span` of all steps.
+
+    Power-function averages of Karras et al. (2024), equation 5: their length grows with training.
+    """
+    roots = np.roots([1, 7, 16 - span**-2, 12 - span**-2])
+    return float(max(root.real for root in roots if abs(root.imag) < 1e-9))
+
+
+def power_decay(step: int, span: float) -> float:
+    """How much of an average with this relative width is kept at a step, 0, 1, ..."""
+    return (1 - 1 / (step + 1)) ** (power_of(span) + 1)
+
+
+class Training:
+    """Net, averages, optimiser and random state: all that a checkpoint holds."""
+
+    def __init__(self, net: UNet, config: FlowConfig, device: torch.device, *, seed: int = 0):
+        self.config, self.device = config, device
+        self.net = net.to(device, memory_format=torch.channels_last)
+        self.optimiser = MuonWithAdamW(
+            self.net,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            outer=("embed", "conv_in", "conv_out"),
+        )
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.seen, self.steps, self.recent = 0, 0, []
+        self.begin_averages()
+
+    def begin_averages(self) -> None:
+        """Averages of the weights, from now on."""
+        self.averages = {span: [part.detach().clone() for part in self.net.parameters()] for span in SPANS}
+
+    def learning_rate(self) -> float:
+        """Up, level, then down: with the inverse square root of the pictures seen, or in a line to nothing."""
+        config = self.config
+        rate = config.learning_rate * min(1.0, (self.seen + config.batch) / max(config.warm_up, 1))
+        if config.finish:
+            return rate * min(1.0, (config.pictures - self.seen) / config.finish)
+        return rate / max(1.0, self.seen / config.steady) ** 0.5
+
+    def batch(self, photographs: Photographs) -> tuple[torch.Tensor, Layout]:
+        """Pictures of one step, some steps composites; some labels are withheld."""
+        config, draw = self.config, self.generator
+        if torch.rand(1, generator=draw, device=self.device).item() < config.pasted:
+            share = max(0.5, config.focus)
+            below, below_labels = photographs.draw(config.batch, share, draw)
+            above, above_labels = photographs.draw(config.batch, share, draw)
+            pictures, layout = pasted(below, above, below_labels, above_labels, draw)
+        else:
+            pictures, layout = single(*photographs.draw(config.batch, config.focus, draw), draw)
+        withheld = torch.rand(layout.labels.shape, generator=draw, device=self.device) < config.p_uncond
+        labels = torch.where(withheld, self.net.null_class, layout.labels)
+        return pictures, Layout(labels, layout.masks, layout.coords)
+
+    def step(self, photographs: Photographs) -> None:
+        """One step of the optimiser, and of the averages."""
+        pictures, layout = self.batch(photographs)
+        self.optimiser.set_lr(self.learning_rate())
+        noise = torch.randn(pictures.shape, generator=self.generator, device=self.device)
+        times = random_times(len(pictures), self.generator)
+        with seeded(int(torch.randint(2**31, (1,), generator=self.generator, device=self.device))):
+            loss = flow_loss(self.net.train(), pictures, layout, noise, times)  # dropout draws inside
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
+        self.optimiser.step()
+        now = [part.detach() for part in self.net.parameters()]
+        for span, mean in self.averages.items():
+            torch._foreach_lerp_(mean, now, 1 - power_decay(self.steps, span))
+        self.steps, self.seen = self.steps + 1, self.seen + len(pictures)
+        self.recent.append(loss.item())
+
+    def averaged(self, span: float) -> UNet:
+        """A copy of the net with averaged weights, in evaluation mode."""
+        net = UNet(classes=self.net.null_class)
+        net.load_state_dict(dict(zip(net.state_dict(), self.averages[span], strict=True)))
+        return net.to(self.device, memory_format=torch.channels_last).eval()
+
+    def save(self, path: Path) -> None:
+        """Write everything that is needed to go on."""
+        content = {
+            "net": self.net.state_dict(),
+            "averages": {str(span): mean for span, mean in self.averages.items()},
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "device": self.device.type,
+            "seen": self.seen,
+            "steps": self.steps,
+        }
+        with atomic_files.atomic(path) as temporary:
+            torch.save(content, temporary)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint, perhaps of another device (whose random state then starts anew)."""
+        kept = torch.load(path, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(kept["net"])
+        self.averages = {span: kept["averages"][str(span)] for span in SPANS}
+        self.optimiser.load_state_dict(kept["optimiser"])
+        if kept["device"] == self.device.type:
+            self.generator.set_state(kept["generator"].cpu())
+        else:
+            self.generator.manual_seed(kept["seen"])
+        self.seen, self.steps = kept["seen"], kept["steps"]

@@ -1,0 +1,283 @@
+"""What notebook 04 does behind its cells: open the run, save figures, make tables, check answers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import Image
+from matplotlib.figure import Figure
+
+from clockodile.classify import own_net
+from clockodile.core import results, store
+from clockodile.core.stats import wilson_interval
+from clockodile.core.timing import timed
+from clockodile.core.workspace import Run, open_run
+from clockodile.data.dataset import Dataset, as_images, load_dataset
+from clockodile.hybrids import evaluation, figures
+from clockodile.hybrids.evaluation import Reference
+from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
+from clockodile.hybrids.generators.flow_of_run import Flow, fit_flow
+from clockodile.hybrids.generators.table import GENERATORS, Draw, parents, prepare
+from clockodile.show.exercise import check
+from clockodile.show.pictures import Row, picture_rows
+from clockodile.show.plots import save_figure
+from clockodile.show.widgets import live_figure, share, whole_number
+
+SHOWN = 8  # pictures in a row
+VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the cells of notebook 04 work on."""
+
+    run: Run
+    everything: Dataset
+    flow: Flow
+    known: Reference
+    draws: dict[str, Draw]  # of every generator, by its name
+    count: int  # pictures made by each
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the two classes that are mixed."""
+        return tuple(self.everything.classes[label] for label in self.run.recipe.pair)
+
+    @cached_property
+    def made(self) -> dict[str, tuple[np.ndarray, float]]:
+        """Generator -> its hybrids, uint8 (count, S, S, 3), and seconds a picture; kept in hybrids.npz."""
+        names, profile = list(self.draws), self.run.profile
+        config = {"data": self.everything.fingerprint, "seed": self.run.seed, "count": self.count}
+        config |= {
+            "candidates": profile.n_candidates,
+            "vae": profile.vae_steps,
+            "flow": profile.finetune_steps,
+        }
+        config |= {"pair": list(self.run.recipe.pair), "epochs": profile.autoencoder_epochs}
+
+        def make() -> dict[str, np.ndarray]:
+            found = [timed(self.draws[name], range(self.count)) for name in names]
+            images = np.concatenate([as_images(pictures) for pictures, _ in found])
+            seconds = np.array([took / self.count for _, took in found])
+            return {"images": images, "method": np.repeat(names, self.count), "seconds": seconds}
+
+        draws = [generator.draw for generator in GENERATORS.values()]
+        kept = store.cached(self.run.dir, "hybrids.npz", config, make, depends=draws)
+        return {
+            name: (kept["images"][kept["method"] == name], float(seconds))
+            for name, seconds in zip(names, kept["seconds"], strict=True)
+        }
+
+
+def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Page:
+    """Open the run, make the generators ready and what their pictures are measured with. settings: of open_run."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("clockodile").setLevel(logging.INFO)
+    run = open_run(**settings)
+    everything = load_dataset(run)
+    run = own_net.choose_pair(run, everything.part("train"))
+    profile = replace(run.profile, n_candidates=n_candidates or run.profile.n_candidates)
+    run = replace(run, profile=profile)
+    for remark in everything.remarks:
+        print("NOTE:", remark)
+    flow = fit_flow(run, everything, retrain=retrain)
+    known = evaluation.reference(run, everything)
+    draws = prepare(list(GENERATORS), run, everything, retrain=retrain)
+    return Page(run, everything, flow, known, draws, count or run.profile.n_hybrids)
+
+
+# --- figures --------------------------------------------------------------------------------------------------
+
+
+def save(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
+    """Store a figure of this notebook and show it."""
+    return save_figure(figure, name, page.run, notebook="04", title=title, alt=alt)
+
+
+def tiles(
+    page: Page, rows: dict[str, torch.Tensor], name: str, title: str, *, heads=(), alt: str = ""
+) -> Image:
+    """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
+    shown = {label: as_images(x) if torch.is_tensor(x) else x for label, x in rows.items()}
+    alt = alt or f"Rows of small pictures: {', '.join(shown)}."
+    return save(page, figures.rows_of_tiles(shown, heads=heads), name, title, alt)
+
+
+def draw_the_way(page: Page) -> Image:
+    """Draw the straight way from one noise to one photograph."""
+    photos, others = parents(page.run, page.everything, range(3))
+    photo, noise = to_signed(photos[:1]), noise_of([0], photos.shape[-1])
+    mixtures = torch.cat([(1 - t) * noise + t * photo for t in figures.PATHS])
+    figure = figures.straight_way(
+        as_images(to_unit(mixtures)), as_images(torch.stack([photos[1], others[0]]))
+    )
+    title = "From noise to a photograph in a straight line"
+    return save(
+        page, figure, "straight_way", title,
+        "A drawing: noise at the left, four mixtures with more and more of a photograph, joined by an arrow called "
+        "velocity. Dotted lines lead to two other photographs that the same noise could have led to.",
+    )  # fmt: skip
+
+
+def best_and_worst(page: Page) -> Image:
+    """The chosen candidates that the flow itself finds clearest, and those it finds least clear."""
+    images = page.made["flow_best"][0]
+    tensor = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    lesser = torch.stack([class_evidence(page.flow.net, tensor, label) for label in page.flow.pair])
+    order = lesser.argsort(1).argsort(1).min(0).values.argsort(descending=True).numpy()
+    few = min(SHOWN, len(order) // 2)
+    rows = {"clearest": images[order[:few]], "least clear": images[order[-few:]]}
+    title = "The best we have, and the rest of it"
+    return tiles(
+        page,
+        rows,
+        "best_and_worst",
+        title,
+        alt="Two rows of hybrids: those the rule ranks highest, and lowest.",
+    )
+
+
+def from_one_to_the_other(page: Page, *, lines: int = 5, mixes: int = 7) -> Image:
+    """The same noise, led to mixtures from all first class to all second."""
+    shares = np.linspace(0, 1, mixes)
+    drawn = torch.stack([page.draws["flow_placed"](range(lines), mix=float(mix)) for mix in shares], 1)
+    rows = [Row(f"seed {seed}", as_images(line)) for seed, line in enumerate(drawn)]
+    heads = [f"{mix:.2g}" for mix in shares]
+    title = f"From '{page.names[0]}' (mix 0) to '{page.names[1]}' (mix 1), a line a seed"
+    figure = picture_rows(rows, columns=mixes, heads=heads, title=title, width=6.4)
+    return save(
+        page, figure, "mixes", title, "Rows of pictures: one noise each, from the first class to the second."
+    )
+
+
+def play(page: Page) -> ipywidgets.VBox:
+    """Choose way, mix, guidance and seed, and see six pictures."""
+    way = ipywidgets.Dropdown(options={"told where": "placed", "both everywhere": "both"}, description="way")
+
+    def draw(way: str, mix: float, guidance: float, number: int) -> Figure:
+        seeds = range(number, number + 6)
+        pictures = getattr(page.flow, way)(seeds, mix=mix, guidance=guidance)
+        return figures.rows_of_tiles({f"seeds {number} to {number + 5}": as_images(pictures)})
+
+    return live_figure(
+        draw,
+        way=way,
+        mix=share("mix", 0.5),
+        guidance=share("guidance", GUIDANCE_SCALE, high=8.0, step=0.5),
+        number=whole_number("seed", 0, 1000),
+    )
+
+
+def beside_nearest(page: Page, name: str, *, most: int = SHOWN) -> Image:
+    """The hybrids most like a photograph that was learned from, above that photograph."""
+    images, known = page.made[name][0], page.known
+    distance = evaluation.pixel_distances(images, known.learned)
+    rows = distance.min(1).argsort()[:most]
+    nearest = known.learned[distance[rows].argmin(1)]
+    title = "The least new of the hybrids, above the learned picture most like each"
+    return tiles(page, {"made": images[rows], "nearest learned": nearest}, "neighbours", title)
+
+
+# --- tables ---------------------------------------------------------------------------------------------------
+
+
+def measure_all(page: Page) -> pd.DataFrame:
+    """Every method's pictures and the photographs, measured alike; written to hybrids.csv and the results."""
+    rows = {"photographs": evaluation.measure_photographs(page.known) | {"seconds": np.nan}}
+    for name, (images, seconds) in page.made.items():
+        rows[GENERATORS[name].title] = evaluation.measure(images, page.known) | {"seconds": seconds}
+    table = evaluation.table_of(rows)
+    config = {"data": page.everything.fingerprint, "pair": list(page.run.recipe.pair), "count": page.count}
+    store.save(page.run.dir, "hybrids.csv", table, config)
+    results.record_metrics(page.run.dir, "04", [
+        results.metric(
+            f"{row.method}: judged both", row.both, unit="%",
+            note=f"95 % interval {100 * row.both_low:.0f} to {100 * row.both_high:.0f} %",
+        )
+        for row in table.itertuples()
+    ])  # fmt: skip
+    return table.set_index("method")
+
+
+def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
+    """The table for the page: shares in percent, and names of the classes."""
+    first, second = page.names
+    shown = pd.DataFrame(index=table.index)
+    for column, name in (("first", f"evidence {first}"), ("second", f"evidence {second}")):
+        shown[name] = table[column].round(2)
+    shown["judged both, %"] = (100 * table["both"]).round(0).astype(int)
+    shown["KID"] = table["kid"].round(2)
+    shown["told apart, %"] = (100 * table["told_apart"]).round(0).astype(int)
+    shown["seconds each"] = table["seconds"].round(2)
+    return shown
+
+
+def alone(page: Page, count: int) -> pd.DataFrame:
+    """New pictures of one class each, measured beside photographs of that class."""
+    rows = []
+    for label, wanted, name in zip(page.run.recipe.pair, page.flow.pair, page.names, strict=True):
+        known = evaluation.reference(page.run, page.everything, pair=(label, label))
+        found = evaluation.measure(page.flow.one(wanted, range(count)), known)
+        real = evaluation.measure_photographs(known)
+        rows.append({
+            "new pictures of": name,
+            "judge sees it, %": round(100 * found["both"]),
+            "in photographs, %": round(100 * real["both"]),
+            "KID": round(found["kid"], 2),
+            "told apart, %": round(100 * found["told_apart"]),
+            "memorised": round(found["memorised"] * count),
+        })  # fmt: skip
+    return pd.DataFrame(rows).set_index("new pictures of")
+
+
+def viewers() -> pd.DataFrame:
+    """What outside viewers answered: a row a source, pictures, and shares of answers in [0, 1] with an interval."""
+    with VIEWERS.open("r", encoding="utf-8") as file:
+        counts = pd.read_csv(file)
+    total = counts[["first", "second", "both", "neither"]].sum(1)
+    counts["low"], counts["high"] = zip(
+        *(wilson_interval(both / all_, all_) for both, all_ in zip(counts["both"], total, strict=True)),
+        strict=True,
+    )
+    for name in ("first", "second", "both", "neither"):
+        counts[name] = counts[name] / total
+    return counts.set_index("source")
+
+
+def both_by_voice(page: Page, table: pd.DataFrame) -> Image:
+    """The judge's share of "both" beside the outside viewers', for the methods that both were asked about."""
+    joined = table[["both"]].join(viewers()["both"].rename("viewers"), how="inner")
+    title = "The judge and outside viewers do not see the same"
+    figure = figures.shares(joined, figures.VOICES, title=title)
+    return save(
+        page,
+        figure,
+        "voices",
+        title,
+        "Dots: for each method the share that the judge, and that viewers, call both.",
+    )
+
+
+# --- exercises ------------------------------------------------------------------------------------------------
+
+
+def check_exercise(number: int, answer, page: Page, **given) -> None:
+    """Say whether the answer to an exercise is right; given: what the cells before have computed."""
+    truths = {
+        1: lambda: int(given["table"]["both"].drop("photographs").to_numpy().argmax()),
+        2: lambda: float(((given["photos"] - given["noise"]) ** 2).mean()),
+        3: lambda: float(
+            page.flow.both(range(4), mix=0.0).sub(page.flow.one(page.flow.pair[0], range(4))).abs().max()
+        ),
+        4: lambda: int((given["evidence"] >= 0.95).all(1).sum()),
+        5: lambda: float(class_evidence(page.flow.net, given["pictures"], page.flow.pair[0]).mean()),
+        6: lambda: float(evaluation.pixel_distances(given["made"], page.known.learned).min()),
+    }
+    check(answer, truths[number], tolerance=0.002 if number in (2, 3, 5, 6) else 0)
