@@ -118,8 +118,9 @@ def count_answers(answers: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
     Returns a row for each source and each of `words`: source, answer, count, share (of the answers to that source,
     0..1) and its 95 % interval low, high (Wilson).
     """
-    table = pd.crosstab(answers["source"], answers["answer"]).reindex(columns=list(words), fill_value=0)
-    counts = table.rename_axis(columns="answer").stack().rename("count").reset_index()
+    cells = pd.MultiIndex.from_product([sorted(set(answers["source"])), words], names=["source", "answer"])
+    counts = answers.groupby(["source", "answer"]).size().reindex(cells, fill_value=0)
+    counts = counts.rename("count").reset_index()
     total = counts.groupby("source")["count"].transform("sum")
     counts["share"] = counts["count"] / total
     ends = [wilson_interval(share, of) for share, of in zip(counts["share"], total, strict=True)]
