@@ -4,8 +4,6 @@ import re
 import shlex
 from pathlib import Path
 
-import matplotlib
-import pandas as pd
 import pytest
 
 from clockodile.app.cli import main, parse
@@ -50,17 +48,3 @@ def test_shown_targets_of_make_exist(page):
 
 def test_the_list_of_recipes_is_printed(capsys):
     assert main(["recipes"]) == 0 and "clocks_crocodiles" in capsys.readouterr().out
-
-
-def test_the_code_that_pools_a_class(tmp_path, monkeypatch):
-    matplotlib.use("Agg")
-    page = (ROOT / "teaching" / "quiz_of_a_class.md").read_text("utf-8")
-    (tmp_path / "class").mkdir()
-    for student, answer in (("01", "both"), ("02", "clock")):
-        rows = {"question": [0, 1], "kind": ["photograph", "flow"], "answer": ["clock", answer]}
-        pd.DataFrame(rows).to_csv(tmp_path / "class" / f"{student}.csv", index=False)
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(re.search(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1], names)
-    assert names["share"].loc["flow"].to_dict() == {"both": 0.5, "clock": 0.5}
-    assert names["share"].loc["photograph", "clock"] == 1

@@ -1,185 +1,165 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from clockodile.core import store
 from clockodile.core.errors import UserError
-from clockodile.hybrids.quiz import RatingSession, choose_questions
-from clockodile.hybrids.quiz_widget import quiz_widget
+from clockodile.hybrids.quiz import (
+    answer_agreement,
+    count_answers,
+    make_quiz,
+    read_answers,
+    save_answers,
+    shares_in_words,
+)
+from clockodile.hybrids.quiz_widget import answers_figure, number_sheet, quiz_widget
 
-NAMES = ("cat", "dog")
-CORNERS = np.array([[0.97, 0.1], [0.1, 0.97], [0.95, 0.95], [0.2, 0.2]])
-
-
-def make_questions(count=12, seed=0):
-    rng = np.random.default_rng(seed)
-    groups = {
-        kind: (rng.integers(0, 256, (20, 16, 16, 3), dtype=np.uint8), CORNERS[np.arange(20) % 4])
-        for kind in ("photograph", "pixel blend", "flow")
-    }
-    mixes = {"pixel blend": np.linspace(0, 1, 20)}
-    return choose_questions(groups, NAMES, mixes=mixes, count=count, seed=seed)
+SOURCES = np.repeat(["photograph", "pixel blend", "flow"], 20)
+PICTURES = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), dtype=np.uint8)
 
 
 @pytest.fixture
-def quiz(tmp_path):
-    return RatingSession(tmp_path, make_questions())
+def quiz():
+    return make_quiz(PICTURES, SOURCES, ("cat", "dog"), count=12)
 
 
-def answer_all(quiz, words):
-    for word in words:
-        quiz.answer(str(word))
+# --- pictures -----------------------------------------------------------------------------------------------
 
 
-# --- questions ----------------------------------------------------------------------------------------------
+def test_sources_have_equal_room_and_come_in_random_order(quiz):
+    names, counts = np.unique(quiz.sources, return_counts=True)
+    assert counts.tolist() == [4, 4, 4] and quiz.sources.tolist() != sorted(quiz.sources)
+    assert (quiz.images == PICTURES[quiz.rows]).all() and (quiz.sources == SOURCES[quiz.rows]).all()
+    again = make_quiz(PICTURES, SOURCES, ("cat", "dog"), count=12)
+    other = make_quiz(PICTURES, SOURCES, ("cat", "dog"), count=12, seed=1)
+    assert (again.rows == quiz.rows).all() and (other.rows != quiz.rows).any()
 
 
-def test_kinds_have_equal_room_and_come_in_random_order():
-    found = make_questions(count=12)
-    names, counts = np.unique(found.kinds, return_counts=True)
-    assert counts.tolist() == [4, 4, 4] and len(names) == 3
-    assert found.kinds.tolist() != sorted(found.kinds) and (found.kinds == make_questions(12).kinds).all()
-    assert (np.isnan(found.mixes) == (found.kinds != "pixel blend")).all()
-
-
-def test_a_kind_with_few_pictures_leaves_its_room_to_others():
-    one, many = np.zeros((1, 8, 8, 3), np.uint8), np.ones((30, 8, 8, 3), np.uint8)
-    groups = {"few": (one, np.zeros((1, 2))), "many": (many, np.zeros((30, 2)))}
-    found = choose_questions(groups, NAMES, count=10)
-    assert len(found.kinds) == 10 and (found.kinds == "few").sum() == 1
-    assert len(choose_questions(groups, NAMES, count=99).kinds) == 31
-    with pytest.raises(UserError, match="no pictures"):
-        choose_questions({}, NAMES)
-
-
-def test_the_judge_answers_in_the_words_of_the_rater():
-    found = make_questions()
-    by_hand = {(0.97, 0.1): "cat", (0.1, 0.97): "dog", (0.95, 0.95): "both", (0.2, 0.2): "neither"}
-    assert found.judged.tolist() == [by_hand[tuple(row)] for row in found.evidence]
+def test_a_source_with_few_pictures_leaves_its_room_to_others():
+    sources = ["few"] + ["many"] * 59
+    assert (make_quiz(PICTURES, sources, ("cat", "dog"), count=10).sources == "few").sum() == 1
+    assert len(make_quiz(PICTURES, sources, ("cat", "dog"), count=99).rows) == 60
 
 
 @pytest.mark.parametrize("name", ["both", "neither", "Both"])
-def test_a_class_that_is_called_like_an_answer_stands_in_quotes(name, tmp_path):
-    groups = {"photograph": (np.zeros((4, 8, 8, 3), np.uint8), CORNERS)}
-    quiz = RatingSession(tmp_path, choose_questions(groups, ("cat", name)))
-    assert quiz.questions.words == ("cat", f"'{name}'", "both", "neither")
-    answer_all(quiz, quiz.questions.judged)
-    assert len(set(quiz.answers)) == 4 and quiz.agreement().value == 1
-    assert RatingSession(tmp_path, quiz.questions).next is None
+def test_a_class_that_is_called_like_an_answer_stands_in_quotes(name):
+    words = make_quiz(PICTURES, SOURCES, ("cat", name)).words
+    assert words == ("cat", f"'{name}'", "both", "neither")
 
 
-# --- answering ----------------------------------------------------------------------------------------------
+# --- answers ------------------------------------------------------------------------------------------------
 
 
-def test_a_session_goes_on_after_a_restart_where_it_stopped(quiz, tmp_path):
-    assert quiz.next == 0
-    answer_all(quiz, ["cat", "both"])
-    again = RatingSession(tmp_path, make_questions())
-    assert again.next == 2 and again.answers[:2].tolist() == ["cat", "both"]
-    answer_all(again, ["dog"] * 10)
-    assert again.next is None and RatingSession(tmp_path, make_questions()).next is None
+def test_answers_come_from_a_dictionary_or_from_somebody_who_answered_all(quiz):
+    typed = quiz.table({3: "both", 1: "cat"})
+    assert typed["answer"].tolist() == ["cat", "both"] and typed["picture"][1].startswith("3-")
+    assert typed["source"].tolist() == [quiz.sources[0], quiz.sources[2]]
+    assert quiz.table(["dog"] * 12)["picture"].tolist() == quiz.pictures
 
 
-def test_answers_to_other_questions_stay(quiz, tmp_path):
-    quiz.answer("cat")
-    other = RatingSession(tmp_path, make_questions(seed=1))
-    assert other.next == 0
-    other.answer("dog")
-    other.start_again()
-    assert RatingSession(tmp_path, make_questions()).answers[0] == "cat"
+@pytest.mark.parametrize("wrong", [{0: "cat"}, {13: "cat"}, {1: "crocdile"}, {1: ""}])
+def test_a_number_or_a_word_that_there_is_not_is_named(quiz, wrong):
+    with pytest.raises(
+        UserError, match="is no answer; pictures are 1 to 12, answers cat, dog, both, neither"
+    ):
+        quiz.table(wrong)
 
 
-@pytest.mark.parametrize("word", ["bird", "", "first"])
-def test_a_bad_answer_is_refused_in_words_and_changes_nothing(quiz, word, tmp_path):
-    with pytest.raises(UserError, match="give"):
-        quiz.answer(word)
-    assert quiz.next == 0 and not (tmp_path / "answers").exists()
+def test_a_file_gives_back_what_was_answered(quiz, tmp_path):
+    file = tmp_path / "answers" / "mine.csv"
+    assert quiz.read(file).empty
+    save_answers(file, quiz.table({1: "cat", 2: "neither"}))
+    assert file.read_text("utf-8").splitlines()[0] == "picture,source,answer"
+    pd.testing.assert_frame_equal(quiz.read(file), quiz.table({1: "cat", 2: "neither"}))
 
 
-def test_no_answer_is_taken_after_the_last(quiz):
-    answer_all(quiz, ["cat"] * 12)
-    with pytest.raises(UserError, match="open question"):
-        quiz.answer("dog")
+def test_answers_to_other_pictures_are_refused(quiz, tmp_path):
+    save_answers(tmp_path / "mine.csv", quiz.table({1: "cat"}))
+    other = make_quiz(255 - PICTURES, SOURCES, ("cat", "dog"), count=12)
+    with pytest.raises(UserError, match="other pictures"):
+        other.read(tmp_path / "mine.csv")
 
 
-def test_the_last_answer_can_be_taken_back(quiz, tmp_path):
-    quiz.take_back()
-    quiz.answer("cat")
-    quiz.take_back()
-    assert quiz.next == 0 and RatingSession(tmp_path, make_questions()).next == 0
-    answer_all(quiz, ["cat"] * 12)
-    quiz.take_back()
-    assert quiz.next == 11
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (b"", "no table"),
+        (b"\xff\xfe\x00", "no table"),
+        (b"picture,answer\n1,cat\n", "no table with the columns picture, source, answer"),
+        (b"picture,source,answer\n1,flow,cta\n", "'cta' is no answer"),
+        (b"picture,source,answer\n1,flow,\n", "'' is no answer"),
+        (b"picture,source,answer\n1,flow,cat\n1,flow,dog\n", "picture 1 is answered twice"),
+    ],
+)
+def test_a_bad_file_is_named_in_one_line(tmp_path, content, told):
+    (tmp_path / "bad.csv").write_bytes(content)
+    with pytest.raises(UserError, match=f"bad.csv: .*{told}"):
+        read_answers(tmp_path / "bad.csv", ("cat", "dog", "both", "neither"))
 
 
-def test_a_file_edited_by_hand_is_not_overwritten(quiz, tmp_path):
-    quiz.answer("cat")
-    path = tmp_path / quiz.name
-    path.write_text(path.read_text().replace("cat", "dog"))
-    with pytest.raises(UserError, match="edited"):
-        RatingSession(tmp_path, make_questions())
+# --- counting -----------------------------------------------------------------------------------------------
 
 
-def test_answers_are_a_table_that_others_can_read(quiz, tmp_path):
-    quiz.answer("neither")
-    stored = store.load(tmp_path, quiz.name)
-    assert stored[["question", "answer"]].to_numpy().tolist() == [[0, "neither"]]
+def test_answers_are_counted_by_source(quiz):
+    said = ["both" if source == "flow" else "cat" for source in quiz.sources]
+    said[quiz.sources.tolist().index("flow")] = "dog"
+    found = count_answers(quiz.table(said), quiz.words).set_index(["source", "answer"])
+    assert found.loc[("flow", "both"), "count"] == 3 and found.loc[("flow", "dog"), "share"] == 0.25
+    assert found.loc[("photograph", "cat"), "share"] == 1 and len(found) == 12
+    assert (found["low"] <= found["share"] + 1e-9).all() and (found["share"] <= found["high"] + 1e-9).all()
+    # R's prop.test(3, 4, correct = FALSE)
+    assert found.loc[("flow", "both"), ["low", "high"]].tolist() == pytest.approx([0.3006, 0.9544], abs=1e-3)
+    table = shares_in_words(count_answers(quiz.table(said), quiz.words))
+    assert table.loc["flow", "both"] == "75 % (30 to 95)" and list(table) == list(quiz.words)
 
 
-# --- the rater and the judge --------------------------------------------------------------------------------
+def test_agreement_is_corrected_for_chance(quiz):
+    halves = ["cat"] * 6 + ["dog"] * 6
+    one = quiz.table(halves)
+    assert answer_agreement(one, one) == 1
+    assert answer_agreement(one, quiz.table(halves[::-1])) == -1
+    assert answer_agreement(one, quiz.table(["cat"] * 12)) == 0, "who always says one word agrees by chance"
+    assert answer_agreement(one, quiz.table({1: "cat", 12: "dog"})) == 1, "over the pictures in both"
+    assert np.isnan(answer_agreement(one, quiz.table({})))
+    assert np.isnan(answer_agreement(quiz.table(["cat"] * 12), quiz.table(["cat"] * 12)))
 
 
-def test_agreement_is_the_share_of_equal_answers(quiz):
-    assert np.isnan(quiz.agreement().value), "nothing is answered yet"
-    judged = quiz.questions.judged
-    answer_all(quiz, judged[:6])
-    assert quiz.agreement().value == 1 and quiz.agreement().low < 1
-    answer_all(quiz, ["cat" if word == "dog" else "dog" for word in judged[6:]])
-    assert quiz.agreement().value == 0.5
+# --- what people see ----------------------------------------------------------------------------------------
 
 
-def test_the_own_curve_rises_for_a_rater_who_follows_the_mix(tmp_path):
-    quiz = RatingSession(tmp_path, make_questions(60))
-    answer_all(quiz, np.where(quiz.questions.mixes > 0.5, "dog", "cat"))
-    found = quiz.curve()
-    assert found["rater"].is_monotonic_increasing and len(found) == 5
-    assert found["rater"].iloc[0] == 0 and found["rater"].iloc[-1] == 1
-
-
-# --- buttons ------------------------------------------------------------------------------------------------
-
-
-def test_buttons_lead_through_the_quiz_to_the_results(tmp_path):
-    quiz = RatingSession(tmp_path, make_questions(4))
-    box = quiz_widget(quiz)
-    line, row, curve = box.children
+def test_buttons_lead_through_the_quiz_and_every_click_is_kept(tmp_path):
+    quiz, file = make_quiz(PICTURES, SOURCES, ("cat", "dog"), count=3), tmp_path / "mine.csv"
+    line, row = quiz_widget(quiz, file).children
     screen, column = row.children
-    *answers, back, again = column.children
-    assert Image.open(io.BytesIO(screen.value)).size == (256, 256)
-    assert screen.layout.align_self == curve.layout.align_self == "flex-start", "not stretched"
-    assert [button.description for button in answers] == list(quiz.questions.words) and back.disabled
+    *answers, back = column.children
     first = bytes(screen.value)
+    assert Image.open(io.BytesIO(first)).size == (256, 256)
+    assert [button.description for button in answers] == list(quiz.words) and back.disabled
     answers[0].click()
-    assert "2 of 4" in line.value and bytes(screen.value) != first and not back.disabled
+    assert "2 of 3" in line.value and bytes(screen.value) != first
     back.click()
-    assert "1 of 4" in line.value and bytes(screen.value) == first
-    for _ in range(4):
-        answers[2].click()
-    assert quiz.next is None and "Done" in line.value and all(button.disabled for button in answers)
-    assert curve.layout.display is None and curve.value, "the rater's own curve"
-    back.click()
-    assert quiz.next == 3 and not answers[0].disabled and curve.layout.display == "none"
-    assert again.disabled, "not by accident"
+    assert "1 of 3" in line.value and bytes(screen.value) == first and quiz.read(file).empty
     answers[1].click()
-    again.click()
-    assert "1 of 4" in line.value and quiz.next == 0 and bytes(screen.value) == first
-    assert RatingSession(tmp_path, make_questions(4)).next == 0, "in the file as well"
+    answers[2].click()
+    line, row = quiz_widget(quiz, file).children  # the page was opened again
+    assert "3 of 3" in line.value
+    *answers, back = row.children[1].children
+    answers[3].click()
+    assert "Done" in line.value and all(button.disabled for button in answers) and not back.disabled
+    assert quiz.read(file)["answer"].tolist() == ["dog", "both", "neither"]
 
 
-def test_a_widget_made_again_goes_on(tmp_path):
-    quiz = RatingSession(tmp_path, make_questions(4))
-    quiz.answer("cat")
-    line, *_ = quiz_widget(RatingSession(tmp_path, make_questions(4))).children
-    assert "2 of 4" in line.value
+def test_the_sheet_shows_numbers_and_no_sources(quiz):
+    (ax,) = number_sheet(quiz).axes
+    assert [text.get_text() for text in ax.texts] == [str(number) for number in range(1, 13)]
+    assert ax.get_title(loc="left") == "For each: cat, dog, both or neither?"
+
+
+def test_the_figure_has_a_panel_for_each_answer(quiz, drawn_and_closed):
+    counts = count_answers(quiz.table(["cat"] * 12), quiz.words)
+    figure = answers_figure({"you": counts, "judge": counts})
+    assert [ax.get_xlabel() for ax in figure.axes] == ["cat, %", "dog, %", "both, %", "neither, %"]
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [100, 100, 100]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["you", "judge"]

@@ -246,6 +246,30 @@ def sample(args: argparse.Namespace) -> int:
     return sample_command(args.run, count=args.n, **options)
 
 
+# --- clockodile pool ---------------------------------------------------------------------------------------
+
+
+def pool_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile pool`."""
+    parser.epilog = (
+        "Writes pool.csv and pool.png. Ends with 0, 1 when files were left out (each is named on stderr), 2 when none "
+        "can be used or an argument is wrong."
+    )
+    parser.add_argument(
+        "folder", metavar="DIR", help="holds a file of answers (picture,source,answer) a person"
+    )
+    parser.add_argument("--out", metavar="DIR2", required=True, help="folder for the table and the figure")
+    names = "the two classes of the quiz (default: clock crocodile)"
+    parser.add_argument("--classes", metavar=("A", "B"), nargs=2, default=("clock", "crocodile"), help=names)
+
+
+def pool(args: argparse.Namespace) -> int:
+    """Pool a class's answers to the quiz of notebook 04: shares with intervals, and how far people agree."""
+    from clockodile.app.pool import pool_command
+
+    return pool_command(args.folder, args.out, args.classes)
+
+
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
@@ -288,6 +312,7 @@ COMMANDS = (
     Command("predict", "say which class photographs of yours show", predict_options, predict),
     Command("rank", "rank photographs of yours by how much they look like both classes", rank_options, rank),
     Command("sample", "make new pictures of two classes, or of both at once", sample_options, sample),
+    Command("pool", "pool a class's answers to the quiz of notebook 04", pool_options, pool),
     Command("recipes", "list what can be run on, and the profiles", lambda parser: None, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )

@@ -1,157 +1,145 @@
-"""A rating session: forty pictures, four answers, and then the judge's answers beside the rater's.
+"""The quiz of notebook 04: what do you see in small pictures that do not tell where they come from?
 
-It knows nothing of buttons: `quiz_widget` puts them on top. Every answer is kept at once, in the run folder.
+    quiz = make_quiz(images, sources, ("clock", "crocodile"))  # hides the sources, shuffles the pictures
+    show_widget(quiz_widget(quiz, file))               # of quiz_widget.py: buttons, every click is kept
+    number_sheet(quiz)                                 # of quiz_widget.py: without buttons, a figure
+    mine = quiz.read(file)                             # what was answered: picture, source, answer
+    mine = quiz.table({1: "clock", 2: "both"})         # or typed, by the numbers of the sheet
+    judge = quiz.table(words_of_judge[quiz.rows])      # anybody else's words for the same pictures
+    counts = count_answers(mine, quiz.words)           # source, answer, count, share, low, high
+    shares_in_words(counts)                            # source x answer: "45 % (32 to 60)"
+    answers_figure({"you": counts, ...})               # of quiz_widget.py
+    answer_agreement(mine, judge)                      # Cohen's kappa
+
+A file of answers is one person's and names nobody: a CSV `picture,source,answer`, one row for each answered picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import cohen_kappa_score
 
-from clockodile.ambiguous.evidence import LENIENT, quadrants
-from clockodile.core import store
-from clockodile.core.errors import UserError
-from clockodile.hybrids.measures import Estimate, share_of
+from clockodile.core.atomic_files import atomic
+from clockodile.core.errors import UserError, os_reason
+from clockodile.core.stats import wilson_interval
 
-N_QUESTIONS = 40
-CORNERS = ("first", "second", "both", "neither")
+COLUMNS = ["picture", "source", "answer"]
 
 
 @dataclass(frozen=True)
-class Questions:
-    """Q pictures in the order in which they are asked, and what the judge says of them."""
+class Quiz:
+    """Q pictures in the order in which they are asked; their numbers are 1..Q."""
 
     images: np.ndarray  # uint8 (Q, S, S, 3)
-    kinds: np.ndarray  # str (Q,) where a picture comes from, such as "photograph" or "pixel blend"
-    evidence: np.ndarray  # float (Q, 2) in [0, 1] for the two classes of the pair
-    mixes: np.ndarray  # float (Q,) share of the second class that was asked for, nan where there is none
-    names: tuple[str, str]  # of the two classes
+    sources: np.ndarray  # str (Q,) where a picture comes from, such as "photograph"
+    words: tuple[str, str, str, str]  # the four answers: the two classes, both, neither
+    rows: np.ndarray  # int (Q,) the places of these pictures in what make_quiz was given
 
     @property
-    def words(self) -> tuple[str, str, str, str]:
-        """The four answers that a rater may give; a class that is called like an answer stands in quotes."""
-        own = (f"'{name}'" if name.lower() in CORNERS[2:] else name for name in self.names)
-        return (*own, *CORNERS[2:])
+    def pictures(self) -> list[str]:
+        """Names in a file, (Q,): number and four digits of the content, so that no two quizzes are taken for one."""
+        return [
+            f"{number}-{hashlib.sha256(image.tobytes()).hexdigest()[:4]}"
+            for number, image in enumerate(self.images, 1)
+        ]
 
-    @property
-    def judged(self) -> np.ndarray:
-        """The judge's answers in the same words, str (Q,)."""
-        corners = quadrants(self.evidence, (0, 1), threshold=LENIENT)
-        return np.array([self.words[CORNERS.index(corner)] for corner in corners])
+    def table(self, answers: Mapping[int, str] | Sequence[str]) -> pd.DataFrame:
+        """picture, source, answer of a dictionary number -> word, or of one word for each of the Q pictures.
 
-
-def choose_questions(
-    groups: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    names: tuple[str, str],
-    *,
-    mixes: Mapping[str, np.ndarray] | None = None,
-    count: int = N_QUESTIONS,
-    seed: int = 0,
-) -> Questions:
-    """As many pictures of each kind as there is room for, `count` in all, in random order.
-
-    groups: kind -> images uint8 (N, S, S, 3) and evidence (N, 2) for the pair; mixes: kind -> (N,) where there are any.
-    Kinds with few pictures leave their room to others. Raises UserError when there are no pictures.
-    """
-    rng, mixes = np.random.default_rng(seed), mixes or {}
-    orders = {kind: rng.permutation(len(images)) for kind, (images, _) in groups.items()}
-    turns = [(turn, kind, row) for kind, order in orders.items() for turn, row in enumerate(order)]
-    # a first picture of each kind, then a second, ...
-    chosen = sorted(turns, key=lambda pick: pick[0])[:count]
-    if not chosen:
-        raise UserError("there are no pictures to ask about")
-    chosen = [chosen[place][1:] for place in rng.permutation(len(chosen))]
-    return Questions(
-        images=np.stack([groups[kind][0][row] for kind, row in chosen]),
-        kinds=np.array([kind for kind, _ in chosen]),
-        evidence=np.stack([groups[kind][1][row] for kind, row in chosen]),
-        mixes=np.array([mixes[kind][row] if kind in mixes else np.nan for kind, row in chosen], float),
-        names=names,
-    )
-
-
-class RatingSession:
-    """The questions, the answers so far, and the file they are kept in, one for each set of questions.
-
-    answers: str (Q,), "" where there is none yet. A session made again with the same questions goes on where it
-    stopped; raises UserError when its file is damaged.
-    """
-
-    def __init__(self, run_dir: Path, questions: Questions):
-        shown = store.fingerprint(questions.images, np.arange(len(questions.kinds)))
-        self.run_dir, self.questions = Path(run_dir), questions
-        self.name = f"answers/{store.key_of({'images': shown, 'words': questions.words})}.csv"
-        self.answers = np.full(len(questions.kinds), "", dtype=object)
-        if (self.run_dir / self.name).is_file():
-            kept = store.load(self.run_dir, self.name)
-            self.answers[kept["question"]] = kept["answer"]
-
-    def __len__(self) -> int:
-        return len(self.answers)
-
-    @property
-    def next(self) -> int | None:
-        """Number of the first question without an answer, None when all are answered."""
-        return next((number for number, word in enumerate(self.answers) if not word), None)
-
-    def answer(self, word: str) -> None:
-        """Answer the next question and keep it. Raises UserError for another word, or when all are answered."""
-        if self.next is None or word not in self.questions.words:
-            raise UserError(
-                f"'{word}' is no answer to an open question; give one of: {', '.join(self.questions.words)}"
-            )
-        self.answers[self.next] = word
-        self._keep()
-
-    def take_back(self) -> None:
-        """Forget the answer before the next question, if there is one."""
-        if number := len(self) if self.next is None else self.next:
-            self.answers[number - 1] = ""
-            self._keep()
-
-    def start_again(self) -> None:
-        """Forget all answers to these questions."""
-        self.answers[:] = ""
-        self._keep()
-
-    def table(self) -> pd.DataFrame:
-        """A row for each answered question: question, kind, mix, answer, judge (the judge's answer)."""
-        asked, answered = self.questions, np.flatnonzero(self.answers != "")
-        return pd.DataFrame(
-            {
-                "question": answered,
-                "kind": asked.kinds[answered],
-                "mix": asked.mixes[answered],
-                "answer": self.answers[answered].astype(str),
-                "judge": asked.judged[answered],
-            }
-        )
-
-    def agreement(self) -> Estimate:
-        """Share of the answers, 0..1, that are the judge's too; nan before the first answer."""
-        table = self.table()
-        return share_of((table["answer"] == table["judge"]).to_numpy())
-
-    def curve(self, *, bins: int = 5) -> pd.DataFrame:
-        """The rater's own psychometric curve: mix (middle of a bin), rater and judge, in [0, 1].
-
-        Those are mean answers where the first class counts 0, the second 1, and "both" and "neither" one half. Only
-        questions with a mix count; empty bins are left out.
+        Raises UserError for a number or a word that the quiz does not have.
         """
-        table, (first, second, *_) = self.table().dropna(subset="mix"), self.questions.words
-        place = np.clip((table["mix"] * bins).astype(int), 0, bins - 1)
-        value = {who: table[who].map({first: 0.0, second: 1.0}).fillna(0.5) for who in ("answer", "judge")}
-        scored = pd.DataFrame(
-            {"mix": (place + 0.5) / bins, "rater": value["answer"], "judge": value["judge"]}
-        )
-        return scored.groupby("mix", as_index=False).mean()
+        names, rows = self.pictures, []
+        given = answers if isinstance(answers, Mapping) else dict(enumerate(answers, 1))
+        for number, word in sorted(given.items()):
+            if number not in range(1, len(names) + 1) or word not in self.words:
+                raise UserError(
+                    f"picture {number}: '{word}' is no answer; pictures are 1 to {len(names)}, answers "
+                    + ", ".join(self.words)
+                )
+            rows.append((names[number - 1], self.sources[number - 1], str(word)))
+        return pd.DataFrame(rows, columns=COLUMNS, dtype=str)
 
-    def _keep(self) -> None:
-        if (self.answers == "").all():  # an empty table has lost the kinds of its columns
-            store.invalidate(self.run_dir, self.name)
-        else:
-            store.save(self.run_dir, self.name, self.table()[["question", "kind", "answer"]], {})
+    def read(self, file: Path) -> pd.DataFrame:
+        """The answers in a file; none when it is not there. Raises UserError when they are to other pictures."""
+        if not Path(file).exists():
+            return self.table({})
+        found = read_answers(file, self.words)
+        if not found["picture"].isin(self.pictures).all():
+            raise UserError(f"{file}: holds answers to other pictures; name another file")
+        return found
+
+
+def make_quiz(
+    images: np.ndarray, sources: Sequence[str], classes: tuple[str, str], *, count: int = 40, seed: int = 0
+) -> Quiz:
+    """As many pictures of each source as there is room for, `count` in all, in random order.
+
+    images: uint8 (N, S, S, 3); sources: (N,). A source with few pictures leaves its room to others. A class called
+    "both" or "neither" stands in quotes.
+    """
+    rng, sources = np.random.default_rng(seed), np.asarray(sources)
+    shuffled = pd.Series(sources).sample(frac=1, random_state=rng)
+    turn = shuffled.groupby(shuffled).cumcount()  # a first picture of each source, then a second, ...
+    rows = rng.permutation(turn.sort_values(kind="stable").index[:count])
+    own = (f"'{name}'" if name.lower() in ("both", "neither") else name for name in classes)
+    return Quiz(images[rows], sources[rows], (*own, "both", "neither"), rows)
+
+
+def save_answers(file: Path, answers: pd.DataFrame) -> None:
+    """Write answers as a CSV, whole or not at all."""
+    with atomic(Path(file)) as temporary:
+        answers.to_csv(temporary, columns=COLUMNS, index=False)
+
+
+def read_answers(file: Path, words: Sequence[str]) -> pd.DataFrame:
+    """One person's answers: picture, source, answer. Raises UserError for a file that is no such table."""
+    try:
+        found = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")[COLUMNS]
+    except OSError as error:
+        raise UserError(f"{file}: {os_reason(error)}") from None
+    except (ValueError, KeyError):
+        raise UserError(f"{file}: no table with the columns {', '.join(COLUMNS)}") from None
+    for word in found["answer"][~found["answer"].isin(words)]:
+        raise UserError(f"{file}: '{word}' is no answer; known: {', '.join(words)}")
+    for name in found["picture"][found["picture"].duplicated()]:
+        raise UserError(f"{file}: picture {name} is answered twice")
+    return found
+
+
+def count_answers(answers: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
+    """How often each answer was given to the pictures of each source, by one person.
+
+    Returns a row for each source and each of `words`: source, answer, count, share (of the answers to that source,
+    0..1) and its 95 % interval low, high (Wilson).
+    """
+    cells = pd.MultiIndex.from_product([sorted(set(answers["source"])), words], names=["source", "answer"])
+    counts = answers.groupby(["source", "answer"]).size().reindex(cells, fill_value=0)
+    counts = counts.rename("count").reset_index()
+    total = counts.groupby("source")["count"].transform("sum")
+    counts["share"] = counts["count"] / total
+    ends = [wilson_interval(share, of) for share, of in zip(counts["share"], total, strict=True)]
+    counts[["low", "high"]] = np.reshape(ends, (-1, 2))
+    return counts
+
+
+def shares_in_words(counts: pd.DataFrame) -> pd.DataFrame:
+    """A row a source, a column an answer: "45 % (32 to 60)". counts: from count_answers."""
+    percent = (100 * counts[["share", "low", "high"]]).round().astype(int).astype(str)
+    told = percent["share"] + " % (" + percent["low"] + " to " + percent["high"] + ")"
+    table = counts.assign(told=told).pivot(index="source", columns="answer", values="told")
+    return table.loc[counts["source"].unique(), counts["answer"].unique()]
+
+
+def answer_agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Cohen's kappa of two tables of answers, over the pictures in both: 1 = all the same, 0 = as many as by chance.
+
+    nan when there is nothing to compare, or both always say the same one word.
+    """
+    first, second = one.merge(other, on="picture")[["answer_x", "answer_y"]].to_numpy().T
+    return float(cohen_kappa_score(first, second)) if len({*first, *second}) > 1 else float("nan")

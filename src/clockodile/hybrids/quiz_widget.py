@@ -1,64 +1,81 @@
-"""Buttons for a rating session: one picture at a time, and at the end the figures of the results."""
+"""What a person sees of the quiz: a numbered sheet, the same with buttons, and the answers side by side."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from pathlib import Path
 
 import ipywidgets as widgets
-import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 from PIL import Image
 
-from clockodile.hybrids.figures_measured import rating_curve_figure, rating_page
-from clockodile.hybrids.quiz import RatingSession
-from clockodile.show.widgets import picture
+from clockodile.hybrids.quiz import Quiz, save_answers
+from clockodile.show.plots import LINE_COLOURS, new_figure, tile_figure
 
 SIDE = 256  # pixels of the picture that is asked about
-UNSTRETCHED = {"align_self": "flex-start"}  # or a box makes a picture as wide as itself
 
 
-def quiz_widget(session: RatingSession) -> widgets.VBox:
-    """A picture, and beside it a button for each answer and one to take the last answer back.
+def quiz_widget(quiz: Quiz, file: Path) -> widgets.VBox:
+    """One picture at a time, a button for each answer and one to go back; every click is kept in `file`.
 
-    It goes on where the rater stopped. Once every question is answered: all pictures with both answers, the rater's
-    curve where pictures have a mix, and a way to start again, for the next rater.
+    It goes on where the person stopped. Raises UserError when the file holds answers to other pictures.
     """
-    line, screen = widgets.Label(), widgets.Image(format="png", layout=UNSTRETCHED)
-    curve = widgets.Image(format="png", layout=UNSTRETCHED | {"display": "none"})
-    buttons = [widgets.Button(description=word) for word in session.questions.words]
+    said = list(quiz.read(file)["answer"])  # in the order of the pictures: none can be left out
+    line, screen = widgets.Label(), widgets.Image(format="png", layout={"align_self": "flex-start"})
+    buttons = [widgets.Button(description=word) for word in quiz.words]
     back = widgets.Button(description="back", icon="undo")
-    again = widgets.Button(description="start again", icon="refresh")
 
     def show() -> None:
-        number, done = session.next, session.next is None
+        count, buffer = len(quiz.rows), io.BytesIO()
+        done = len(said) == count
+        image = Image.fromarray(quiz.images[min(len(said), count - 1)])
+        image.resize((SIDE, SIDE), Image.Resampling.NEAREST).save(buffer, format="PNG")
+        line.value, screen.value = f"Picture {len(said) + 1} of {count}: what do you see?", buffer.getvalue()
+        if done:
+            line.value = f"Done, thank you: {count} answers in {file}. Now run the cells below."
+        back.disabled = not said
         for button in buttons:
             button.disabled = done
-        back.disabled = number == 0
-        again.disabled = not done  # one click in the middle would cost the answers
-        curve.layout.display = "none"
-        if not done:
-            line.value = f"Picture {number + 1} of {len(session)}: what do you see?"
-            screen.value = enlarged(session.questions.images[number])
-            return
-        line.value = "Done, thank you. This is how you and the judge see them:"
-        screen.value = picture(rating_page(session))
-        if np.isfinite(session.questions.mixes).any():
-            curve.value = picture(rating_curve_figure(session))
-            curve.layout.display = None
 
-    def then_show(change) -> None:
-        change()
+    def keep(words: list[str]) -> None:
+        said[:] = words
+        save_answers(file, quiz.table(dict(enumerate(said, 1))))
         show()
 
     for button in buttons:
-        button.on_click(lambda clicked: then_show(lambda: session.answer(clicked.description)))
-    back.on_click(lambda _: then_show(session.take_back))
-    again.on_click(lambda _: then_show(session.start_again))
+        button.on_click(lambda clicked: keep([*said, clicked.description]))
+    back.on_click(lambda _: keep(said[:-1]))
     show()
-    return widgets.VBox([line, widgets.HBox([screen, widgets.VBox([*buttons, back, again])]), curve])
+    return widgets.VBox([line, widgets.HBox([screen, widgets.VBox([*buttons, back])])])
 
 
-def enlarged(image: np.ndarray) -> bytes:
-    """A small picture, uint8 (S, S, 3), as a PNG of about SIDE pixels without smoothing."""
-    zoom, buffer = max(1, SIDE // len(image)), io.BytesIO()
-    Image.fromarray(image.repeat(zoom, 0).repeat(zoom, 1)).save(buffer, format="PNG")
-    return buffer.getvalue()
+def number_sheet(quiz: Quiz, *, columns: int = 10) -> Figure:
+    """All pictures with their numbers and nothing else: to answer on paper, or in a dictionary."""
+    numbers = [str(number) for number in range(1, len(quiz.rows) + 1)]
+    title = f"For each: {', '.join(quiz.words[:3])} or {quiz.words[3]}?"
+    return tile_figure(quiz.images, columns=columns, captions=numbers, title=title, size=8)
+
+
+def answers_figure(counts: Mapping[str, pd.DataFrame]) -> Figure:
+    """Shares of the answers with their 95 % intervals: a panel an answer, a row a source, a colour for who answered.
+
+    counts: who answered -> the table of `count_answers`; the same sources and answers in all of them.
+    """
+    first = next(iter(counts.values()))
+    sources, words = list(first["source"].unique()), list(first["answer"].unique())
+    height = 1.2 + len(sources) * (0.2 + 0.16 * len(counts))
+    figure, axes = new_figure(1, len(words), height=height, sharex=True, sharey=True, squeeze=False)
+    for ax, word in zip(axes[0], words, strict=True):
+        for place, (who, table) in enumerate(counts.items()):
+            part = table[table["answer"] == word].set_index("source").loc[sources]
+            rows = [row + 0.22 * (place - (len(counts) - 1) / 2) for row in range(len(sources))]
+            ax.hlines(rows, 100 * part["low"], 100 * part["high"], color=LINE_COLOURS[place], linewidth=1.6)
+            ax.plot(100 * part["share"], rows, "os^Dv"[place], color=LINE_COLOURS[place], ms=5, label=who)
+        ax.set(xlim=(-3, 103), xlabel=f"{word}, %", yticks=range(len(sources)), yticklabels=sources)
+        ax.grid(axis="y", visible=False)
+    axes[0, 0].invert_yaxis()
+    if len(counts) > 1:
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(counts))
+    return figure
