@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from IPython.display import Image
 from matplotlib.figure import Figure
 
+from clockodile.ambiguous.evidence import quadrants
+from clockodile.ambiguous.judge import features_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.stats import wilson_interval
@@ -23,14 +26,17 @@ from clockodile.data.dataset import Dataset, as_images, load_dataset
 from clockodile.hybrids import evaluation, figures
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
-from clockodile.hybrids.generators.flow_of_run import Flow, fit_flow
+from clockodile.hybrids.generators.flow_of_run import HELD_OUT, Flow, fit_flow
 from clockodile.hybrids.generators.table import GENERATORS, Draw, parents, prepare
+from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_quiz, shares_in_words
+from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
 from clockodile.show.plots import save_figure
 from clockodile.show.widgets import live_figure, share, whole_number
 
 SHOWN = 8  # pictures in a row
+ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 
 
@@ -263,6 +269,51 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image:
         title,
         "Dots: for each method the share that the judge, and that viewers, call both.",
     )
+
+
+# --- the quiz -------------------------------------------------------------------------------------------------
+
+
+def quiz(page: Page) -> Quiz:
+    """Forty pictures whose sources are hidden: photographs, other things, blends and hybrids of the flow."""
+    known, background = page.known, page.known.judged.background
+    groups = {"photograph": known.train.images[known.held_out], "other things": background.images}
+    groups |= {GENERATORS[name].title: page.made[name][0] for name in ASKED}
+    sources = np.repeat(list(groups), [len(images) for images in groups.values()])
+    return make_quiz(np.concatenate(list(groups.values())), sources, page.names, seed=page.run.seed)
+
+
+def buttons(asked: Quiz, file: Path) -> ipywidgets.VBox:
+    """The quiz with buttons; every click is kept in the file."""
+    return quiz_widget(asked, file)
+
+
+def quiz_sheet(page: Page, asked: Quiz) -> Image:
+    """All pictures of the quiz with their numbers."""
+    alt = "Forty small numbered pictures, photographs and made ones in random order."
+    return save(page, number_sheet(asked), "quiz", "Forty pictures: what do you see?", alt)
+
+
+def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFrame | None:
+    """What was answered to the pictures of each source, and how far that agrees with the judge; None without answers.
+
+    mine: picture, source, answer, of `Quiz.read` or `Quiz.table`.
+    """
+    if not len(mine):
+        print("no answers yet: use the buttons above, then run this cell again")
+        return None
+    evidence = evidence_for(page, asked.images)
+    corners = quadrants(evidence, (0, 1))
+    words = dict(zip(("first", "second", "both", "neither"), asked.words, strict=True))
+    judge = asked.table([words[corner] for corner in corners])
+    print(f"you and the judge: Cohen's kappa {answer_agreement(mine, judge):.2f}")
+    return shares_in_words(count_answers(mine, asked.words))
+
+
+def evidence_for(page: Page, images: np.ndarray) -> np.ndarray:
+    """The judge's evidence (N, 2) for the two classes, by the probes that saw none of the hidden photographs."""
+    found = page.known.judged.judge.evidence(features_of(images), np.full(len(images), HELD_OUT))
+    return found[:, list(page.run.recipe.pair)]
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

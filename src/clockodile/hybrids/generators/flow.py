@@ -17,7 +17,7 @@ from clockodile.hybrids.generators.unet import Layout
 from clockodile.learn.training import fast_bfloat16
 
 STEPS = 16  # of the ODE solver, one evaluation of the net each
-GUIDANCE_SCALE = 4.0  # how many times what makes a class special is asked for; 1 = as the net learned it
+GUIDANCE_SCALE = 5.0  # how many times what makes a class special is asked for; 1 = as the net learned it
 BATCH = 48  # pictures sampled at once
 
 Velocity = Callable[[torch.Tensor, float], torch.Tensor]  # of x (N, 3, S, S) at a time in [0, 1]
