@@ -453,7 +453,9 @@ def notebook_02(run, data, *, epochs=0, retrain=False):
     asked = {"epochs": epochs, "retrain": retrain}
     for fold in FOLDS:
         fit_fold(run, data, fold, 0, **asked)
-    candidates.table_of_runs(run, data, {"compact": candidates.CANDIDATES["compact"]}, seeds=[0, 1], **asked)
+    seeds = list(range(run.profile.oof_seeds))
+    ours = {"compact": candidates.CANDIDATES["compact"]}
+    candidates.table_of_runs(run, data, ours, seeds=seeds, **asked)
     out_of_fold(run, data, **asked)
     ensemble(run, data, 0, **asked)
 

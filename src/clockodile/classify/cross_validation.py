@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from clockodile.data.dataset import Dataset
-from clockodile.learn.training import predict, train_full_batch
+from clockodile.learn.training import in_batches, predict, train_full_batch
 
 
 def class_centres(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
@@ -69,8 +69,8 @@ def evaluate_held_out(
 
     known, unseen: bool (N,); mirrored: see training.predict, of which it is a setting for the logits alone.
     """
-    centres = class_centres(model.features(images[known]), labels[known], classes)
-    features = model.features(images[unseen])
+    centres = class_centres(in_batches(model.features, images[known]), labels[known], classes)
+    features = in_batches(model.features, images[unseen])
     return {
         "logits": predict(model, images[unseen], mirrored=mirrored).numpy(),
         "features": features.numpy(),
@@ -91,8 +91,10 @@ def nearest_known(nets: list[nn.Module], data: Dataset, rows: np.ndarray, *, cou
         if asked.any():
             known = np.flatnonzero(data.fold != fold)
             search = NearestNeighbors(n_neighbors=count, metric="cosine").fit(
-                net.features(images[known]).numpy()
+                in_batches(net.features, images[known]).numpy()
             )
-            nearest = search.kneighbors(net.features(images[rows[asked]]).numpy(), return_distance=False)
+            nearest = search.kneighbors(
+                in_batches(net.features, images[rows[asked]]).numpy(), return_distance=False
+            )
             found[asked] = known[nearest]
     return found

@@ -228,10 +228,13 @@ def evaluate_folds(
 def predictions(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
-    """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"]."""
+    """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"].
+
+    seed: one of those whose predictions `out_of_fold` keeps.
+    """
     records = [record for _, record in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
     return {
-        "logits": evaluate_folds(run, data, seed, epochs=epochs)["logits"],
+        "logits": out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"][seed - run.seed],
         "train_accuracy": np.array([record.metrics["train"]["accuracy"] for record in records]),
         "seconds": np.array([record.seconds for record in records]),
         "parameters": np.array([count_parameters(net_for(data)())]),
@@ -246,17 +249,16 @@ def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bo
     see; all together can only be asked about images that none of them saw, which the data have none of.
     """
     nets = fold_nets(run, data, seed, epochs=epochs, retrain=retrain)
-    logits = evaluate_folds(run, data, seed, epochs=epochs)["logits"]
-    together = log_mean_probability(out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"])
+    logits = out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"]
     return Predictor(
         name=f"compact residual net, {len(nets)} nets",
         classes=data.classes,
         image_size=data.images.shape[1],
         models=[net for net, _ in nets],
-        temperature=fit_temperature(together, data.labels),
+        temperature=fit_temperature(log_mean_probability(logits), data.labels),
         note="; ".join(data.remarks),
         kind="compact",
-        accuracy=float((logits.argmax(1) == data.labels).mean()),
+        accuracy=float((logits[seed - run.seed].argmax(1) == data.labels).mean()),
         trained_on=f"{len(data)} images of {' and '.join(data.classes)}, four fifths of them each net",
         trainings=[
             {"config": fitted.config, "metrics": fitted.metrics, "seconds": fitted.seconds}

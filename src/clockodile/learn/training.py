@@ -223,20 +223,27 @@ def fast_bfloat16(device: torch.device) -> bool:
 # --- asking a trained net --------------------------------------------------------------------------------------
 
 
+BATCH = 64  # images a net is asked about at once: their maps fit into a processor's cache
+
+
 @torch.no_grad()
-def predict(
-    model: nn.Module, images: torch.Tensor, *, batch: int = 1000, mirrored: bool = False
-) -> torch.Tensor:
+def in_batches(ask: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+    """What `ask` says of images (N, 3, S, S), a batch at a time and colours side by side, in half the time."""
+    parts = images.split(BATCH)
+    return torch.cat([ask(part.contiguous(memory_format=torch.channels_last)) for part in parts])
+
+
+def predict(model: nn.Module, images: torch.Tensor, *, mirrored: bool = False) -> torch.Tensor:
     """Logits (N, C) on the CPU for images (N, 3, S, S) in [0, 1], in evaluation mode, by the fastest device.
 
     mirrored: also ask about the mirrored image, and return log of the mean of both probabilities.
     """
     model.eval()
     with on_fastest_device(model) as device:
-        logits = torch.cat([model(part.to(device)).cpu() for part in images.split(batch)])
+        logits = in_batches(lambda part: model(part.to(device)).cpu(), images)
     if not mirrored:
         return logits
-    other = predict(model, images.flip(3), batch=batch)
+    other = predict(model, images.flip(3))
     return torch.stack([logits, other]).log_softmax(2).logsumexp(0) - torch.log(torch.tensor(2.0))
 
 
