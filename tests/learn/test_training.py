@@ -89,14 +89,6 @@ def test_the_same_seed_gives_the_same_net(sixteen):
     assert same and not other
 
 
-def test_validation_is_watched_but_never_trained_on(sixteen, data):
-    watched = (data.tensor(), torch.from_numpy(data.labels))
-    with_it, history = train_full_batch(ThreeBlockNet, *sixteen, seed=0, epochs=3, validation=watched)
-    without, _ = train_full_batch(ThreeBlockNet, *sixteen, seed=0, epochs=3)
-    assert torch.equal(with_it.out.weight, without.out.weight)
-    assert {"validation_loss", "validation_accuracy"} <= set(history.columns)
-
-
 def test_a_seed_leaves_the_outside_alone():
     torch.manual_seed(1)
     expected = torch.rand(1)

@@ -5,7 +5,6 @@ For the clocks and crocodiles trained nets come with the package, and a run star
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
@@ -49,7 +48,6 @@ def fit_fold(
     *,
     epochs: int = 0,
     retrain: bool = False,
-    after_epoch: Callable[[dict], None] | None = None,
 ) -> tuple[CompactResNet, store.Checkpoint]:
     """The net that knows all folds but one: from the run folder, else from the package, else trained now.
 
@@ -70,7 +68,6 @@ def fit_fold(
             labels[known],
             plan,
             seed=int(seed * (data.fold.max() + 1) + fold),
-            after_epoch=after_epoch,
         )
         measured = {
             "train": evaluate(model, images[known], labels[known]),
