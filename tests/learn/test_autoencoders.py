@@ -4,11 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clockodile.learn.autoencoders import (
-    ConvAutoencoder,
-    DenseAutoencoder,
-    train_autoencoder,
-)
+from clockodile.learn.autoencoders import ConvAutoencoder, DenseAutoencoder, train_autoencoder
 
 NETS = pytest.mark.parametrize("net", [DenseAutoencoder, ConvAutoencoder])
 

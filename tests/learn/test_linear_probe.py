@@ -12,12 +12,7 @@ from torch import nn
 from clockodile.core.errors import UserError
 from clockodile.data.dataset import as_tensor
 from clockodile.learn.backbones import Backbone, load_with_last_layer
-from clockodile.learn.linear_probe import (
-    Probe,
-    ProbedBackbone,
-    fine_tune,
-    fit_probe,
-)
+from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_probe
 from clockodile.learn.training import evaluate, predict
 
 

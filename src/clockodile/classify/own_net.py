@@ -41,13 +41,7 @@ def net_for(data: Dataset) -> partial:
 
 
 def fit_fold(
-    run: Run,
-    data: Dataset,
-    fold: int,
-    seed: int,
-    *,
-    epochs: int = 0,
-    retrain: bool = False,
+    run: Run, data: Dataset, fold: int, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> tuple[CompactResNet, store.Checkpoint]:
     """The net that knows all folds but one: from the run folder, else from the package, else trained now.
 
@@ -63,11 +57,7 @@ def fit_fold(
 
     def fit() -> tuple[dict, dict]:
         model, history = train(
-            net_for(data),
-            images[known],
-            labels[known],
-            plan,
-            seed=int(seed * (data.fold.max() + 1) + fold),
+            net_for(data), images[known], labels[known], plan, seed=int(seed * (data.fold.max() + 1) + fold)
         )
         measured = {
             "train": evaluate(model, images[known], labels[known]),

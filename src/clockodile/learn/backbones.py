@@ -24,9 +24,8 @@ from clockodile.core.download import SourceUnavailable, download, has_digest
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import pick_device
 
-DEFAULT_BACKBONE = (
-    "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
-)
+# the smallest of those whose weights are installed with the requirements
+DEFAULT_BACKBONE = "efficientnet_lite0"
 CHUNK = 16  # images a network sees at once when it only judges: more no longer fit into a processor's cache
 
 
