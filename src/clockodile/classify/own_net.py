@@ -14,7 +14,7 @@ import torch
 from scipy.special import softmax
 
 from clockodile.classify.calibration import fit_temperature, log_mean_probability
-from clockodile.classify.cross_validation import evaluate_held_out
+from clockodile.classify.cross_validation import judge_out_of_fold
 from clockodile.classify.predictor import Predictor, read_predictor_record, state_of
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
@@ -200,16 +200,8 @@ def evaluate_folds(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
     """Logits, features and distances to class centres, (N, ...), each image's by the net that did not see it."""
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-    classes, found = len(data.classes), {}
-    for fold, (net, _) in enumerate(fold_nets(run, data, seed, epochs=epochs, retrain=retrain)):
-        known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
-        parts = evaluate_held_out(net, images, labels, known, unseen, classes, mirrored=True)
-        for name, values in parts.items():
-            found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))[data.fold == fold] = (
-                values
-            )
-    return found
+    nets = [net for net, _ in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
+    return judge_out_of_fold(nets, data, mirrored=True)
 
 
 def predictions(
