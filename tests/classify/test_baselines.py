@@ -2,10 +2,7 @@ import numpy as np
 import pytest
 from made_photos import striped_and_dotted
 
-from clockodile.classify.baselines import (
-    hog_features,
-    make_hog_svm,
-)
+from clockodile.classify.baselines import hog_features, make_hog_svm
 
 pytestmark = pytest.mark.filterwarnings("error")
 

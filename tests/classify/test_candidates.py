@@ -340,6 +340,7 @@ def test_scores_are_seeds_by_folds(run, data, chosen):
 def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
     monkeypatch.setattr(own_net, "CompactResNet", partial(CompactResNet, widths=(4, 8)))
     chosen = {"compact": CANDIDATES["compact"]}
+    run = replace(run, profile=replace(run.profile, oof_seeds=2))
     table = table_of_runs(run, data, chosen, seeds=[0, 1], epochs=1)
     schemas.check_schema("classifier_runs.csv", table)
     assert len(table) == 10 and len(list((run.dir / "classifier").glob("*-epochs1.safetensors"))) == 10

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from clockodile.classify.metrics import (
-    classification_metrics,
-    expected_calibration_error,
-    reliability_bins,
-)
+from clockodile.classify.metrics import classification_metrics, expected_calibration_error, reliability_bins
 from clockodile.core.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("error")

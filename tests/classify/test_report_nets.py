@@ -24,14 +24,12 @@ every_net = pytest.mark.parametrize("net", NETS)
 @pytest.fixture
 def sixteen(data):
     rows = np.r_[0:8, 60:68]
-    return data.tensor()[rows][..., ::2, ::2], torch.from_numpy(
-        data.labels[rows]
-    )  # 16 pixels a side: quicker
+    # 16 pixels a side: quicker
+    return data.tensor()[rows][..., ::2, ::2], torch.from_numpy(data.labels[rows])
 
 
 @every_net
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("size", [8, 16, 32, 48])
+@pytest.mark.parametrize(("classes", "size"), [(2, 8), (3, 16), (2, 32), (3, 48)])
 def test_any_number_of_classes_and_several_image_sizes(net, classes, size):
     model, images = net(classes=classes, image_size=size), torch.rand(4, 3, size, size)
     assert predict(model, images).shape == (4, classes)

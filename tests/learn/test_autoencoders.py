@@ -4,19 +4,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clockodile.learn.autoencoders import (
-    ConvAutoencoder,
-    DenseAutoencoder,
-    train_autoencoder,
-)
+from clockodile.learn.autoencoders import ConvAutoencoder, DenseAutoencoder, train_autoencoder
 
 NETS = pytest.mark.parametrize("net", [DenseAutoencoder, ConvAutoencoder])
 
 
 @NETS
 def test_it_learns_to_redraw_sixteen_images(net, data):
-    images = data.tensor()[:16]
-    model, losses = train_autoencoder(net, images, seed=0, epochs=100, learning_rate=2e-3)
+    images = data.tensor()[:16, :, ::2, ::2]
+    model, losses = train_autoencoder(
+        lambda: net(image_size=16), images, seed=0, epochs=100, learning_rate=2e-3
+    )
     assert losses[-1] < losses[0] / 2.5
     assert model(images).shape == images.shape and not model.training
 

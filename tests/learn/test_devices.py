@@ -46,9 +46,7 @@ def test_the_pretended_device_notices(gpu):
 def test_nets_are_trained_there_and_come_back(gpu, eight):
     net, history = training.train(NET, *eight, SHORT, seed=0, validation=eight)
     assert home(net) and len(history) == 1
-    net, _ = training.train_full_batch(
-        lambda: ThreeBlockNet(image_size=16), *eight, seed=0, epochs=1, validation=eight
-    )
+    net, _ = training.train_full_batch(lambda: ThreeBlockNet(image_size=16), *eight, seed=0, epochs=1)
     assert home(net)
 
 

@@ -11,15 +11,8 @@ from torch import nn
 
 from clockodile.core.errors import UserError
 from clockodile.data.dataset import as_tensor
-from clockodile.learn import linear_probe
 from clockodile.learn.backbones import Backbone, load_with_last_layer
-from clockodile.learn.linear_probe import (
-    Probe,
-    ProbedBackbone,
-    bfloat16_pays,
-    fine_tune,
-    fit_probe,
-)
+from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_probe
 from clockodile.learn.training import evaluate, predict
 
 
@@ -172,11 +165,3 @@ def test_few_images_are_enough_to_run(data, count):
     rows = np.linspace(0, len(data) - 1, count).astype(int)
     _, history = tuned(data, rows=rows, epochs=1, batch=16)
     assert np.isfinite(history["loss"]).all()
-
-
-@pytest.mark.parametrize("fast", (False, True))
-def test_depthwise_networks_are_not_slowed_down_by_bfloat16(monkeypatch, fast):
-    monkeypatch.setattr(linear_probe, "fast_bfloat16", lambda device: fast)
-    device = torch.device("cpu")
-    assert not bfloat16_pays(nn.Sequential(nn.Conv2d(4, 4, 3, groups=4)), device)
-    assert bfloat16_pays(nn.Conv2d(4, 4, 3), device) is fast

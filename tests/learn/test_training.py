@@ -89,14 +89,6 @@ def test_the_same_seed_gives_the_same_net(sixteen):
     assert same and not other
 
 
-def test_validation_is_watched_but_never_trained_on(sixteen, data):
-    watched = (data.tensor(), torch.from_numpy(data.labels))
-    with_it, history = train_full_batch(ThreeBlockNet, *sixteen, seed=0, epochs=3, validation=watched)
-    without, _ = train_full_batch(ThreeBlockNet, *sixteen, seed=0, epochs=3)
-    assert torch.equal(with_it.out.weight, without.out.weight)
-    assert {"validation_loss", "validation_accuracy"} <= set(history.columns)
-
-
 def test_a_seed_leaves_the_outside_alone():
     torch.manual_seed(1)
     expected = torch.rand(1)
@@ -347,9 +339,12 @@ def test_mixup_blends_only_if_asked(sixteen, monkeypatch):
 # --- asking a trained net --------------------------------------------------------------------------------------
 
 
-def test_prediction_does_not_depend_on_the_batch(sixteen):
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_prediction_does_not_depend_on_the_batch(sixteen, monkeypatch, mirrored):
     net = ThreeBlockNet()
-    assert torch.allclose(predict(net, sixteen[0], batch=16), predict(net, sixteen[0], batch=5), atol=1e-5)
+    together = predict(net, sixteen[0], mirrored=mirrored)
+    monkeypatch.setattr(training, "BATCH", 5)
+    assert torch.allclose(predict(net, sixteen[0], mirrored=mirrored), together, atol=1e-5)
 
 
 @pytest.fixture
@@ -373,8 +368,6 @@ def test_a_mirrored_prediction_is_the_mean_of_two_probabilities(sure):
     both = torch.stack([predict(net, view).softmax(1) for view in (images, images.flip(3))])
     found = predict(net, images, mirrored=True).exp()
     assert torch.allclose(found, both.mean(0), atol=1e-5) and torch.allclose(found.sum(1), torch.ones(12))
-    batched = predict(net, images, mirrored=True, batch=5)
-    assert torch.allclose(batched.exp(), found, atol=1e-5)
 
 
 def test_a_prediction_keeps_no_gradients_and_uses_the_kept_statistics(sixteen):

@@ -121,10 +121,5 @@ if __name__ == "__main__":
         writer.writeheader()
         for path in NOTEBOOKS:
             for number, around in not_shown(path).items():
-                new = {
-                    "notebook": path.stem,
-                    "number": number,
-                    "what": around,
-                    "when": "first edition",
-                }
+                new = {"notebook": path.stem, "number": number, "what": around, "when": "first edition"}
                 writer.writerow(known.get((path.stem, number), new))

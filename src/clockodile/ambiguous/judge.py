@@ -80,12 +80,7 @@ def fit_on(
     """
     train = data.part("train")
     fold = background.folds(train, seed=run.seed)
-    config = {
-        "judge": network,
-        "sides": SIDES,
-        "strength": STRENGTH,
-        "folds": train.folds_key,
-    }
+    config = {"judge": network, "sides": SIDES, "strength": STRENGTH, "folds": train.folds_key}
     config["background"] = store.fingerprint(background.images, fold)
     config["kinds"] = store.key_of({"": background.kinds.tolist()})
     seen = dict(config)
@@ -119,10 +114,7 @@ def fit_on(
 
     kept_with = config | {"pair": list(run.recipe.pair)}
     fitted = store.fit_or_load(
-        *(name, kept_with, data.fingerprint, fit),
-        run_dir=run.dir,
-        retrain=retrain,
-        accept_shipped_if=config,
+        *(name, kept_with, data.fingerprint, fit), run_dir=run.dir, retrain=retrain, accept_shipped_if=config
     )
     return judge_from(fitted), features
 

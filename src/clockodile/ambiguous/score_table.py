@@ -102,9 +102,7 @@ SCORES: dict[str, Score] = {
         lambda known: scores.low_normalized_margin(known.probability, known.labels),
     ),
     "evidence": Score(
-        "evidence for both",
-        "this notebook",
-        lambda known: scores.both(known.evidence, known.pair),
+        "evidence for both", "this notebook", lambda known: scores.both(known.evidence, known.pair)
     ),
 }
 

@@ -11,10 +11,8 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from clockodile.core.errors import UserError
 
-RANGE = (
-    0.05,
-    20.0,
-)  # of the temperature: when no image is wrong, the best one would be 0, and the next error costs all
+# of the temperature: when no image is wrong, the best one would be 0, and the next error costs all
+RANGE = (0.05, 20.0)
 
 
 def log_mean_probability(logits: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from clockodile.data.dataset import Dataset
-from clockodile.learn.training import predict, train_full_batch
+from clockodile.learn.training import in_batches, predict, train_full_batch
 
 
 def class_centres(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
@@ -28,30 +28,32 @@ def predict_out_of_fold(
     centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels, ids.
     """
     images, labels = data.tensor(), torch.from_numpy(data.labels)
-    classes = len(data.classes)
-    judged = [
-        evaluate_fold(
-            make_model, images, labels, data.fold == fold, classes, seed=first_seed + seed, epochs=epochs
-        )
-        for seed in range(seeds)
-        for fold in range(data.fold.max() + 1)
-    ]
-    order = np.concatenate([np.flatnonzero(data.fold == fold) for fold in range(data.fold.max() + 1)])
-    arrays = {"ids": data.ids, "labels": data.labels, "fold": data.fold}
-    for name in ("logits", "features", "centre_distance"):
-        by_fold = np.concatenate([part[name] for part in judged]).reshape(seeds, len(data), -1)
-        arrays[name] = np.empty_like(by_fold)
-        arrays[name][:, order] = by_fold
-    return arrays
+
+    def fit(seed: int, fold: int) -> nn.Module:
+        known = torch.from_numpy(data.fold != fold)
+        return train_full_batch(make_model, images[known], labels[known], seed=seed, epochs=epochs)[0]
+
+    folds, repeats = range(data.fold.max() + 1), range(first_seed, first_seed + seeds)
+    judged = [judge_out_of_fold((fit(seed, fold) for fold in folds), data) for seed in repeats]
+    arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
+    return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
 
-def evaluate_fold(
-    make_model, images, labels, held_out: np.ndarray, classes: int, *, seed: int, epochs: int
-) -> dict:
-    """Logits, features and distances to class centres of the held-out images. held_out: bool (N,)."""
-    known, unseen = torch.from_numpy(~held_out), torch.from_numpy(held_out)
-    model, _ = train_full_batch(make_model, images[known], labels[known], seed=seed, epochs=epochs)
-    return evaluate_held_out(model, images, labels, known, unseen, classes)
+def judge_out_of_fold(
+    nets: Iterable[nn.Module], data: Dataset, *, mirrored: bool = False
+) -> dict[str, np.ndarray]:
+    """Logits, features and distances to class centres, float32 (N, ...), each image's by the net that did not see it.
+
+    nets: one a fold, net k trained on all folds but k; mirrored: see `evaluate_held_out`.
+    """
+    images, labels, found = data.tensor(), torch.from_numpy(data.labels), {}
+    for fold, net in enumerate(nets):
+        known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
+        parts = evaluate_held_out(net, images, labels, known, unseen, len(data.classes), mirrored=mirrored)
+        for name, values in parts.items():
+            rows = found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))
+            rows[data.fold == fold] = values
+    return found
 
 
 @torch.no_grad()
@@ -69,8 +71,8 @@ def evaluate_held_out(
 
     known, unseen: bool (N,); mirrored: see training.predict, of which it is a setting for the logits alone.
     """
-    centres = class_centres(model.features(images[known]), labels[known], classes)
-    features = model.features(images[unseen])
+    centres = class_centres(in_batches(model.features, images[known]), labels[known], classes)
+    features = in_batches(model.features, images[unseen])
     return {
         "logits": predict(model, images[unseen], mirrored=mirrored).numpy(),
         "features": features.numpy(),
@@ -91,8 +93,10 @@ def nearest_known(nets: list[nn.Module], data: Dataset, rows: np.ndarray, *, cou
         if asked.any():
             known = np.flatnonzero(data.fold != fold)
             search = NearestNeighbors(n_neighbors=count, metric="cosine").fit(
-                net.features(images[known]).numpy()
+                in_batches(net.features, images[known]).numpy()
             )
-            nearest = search.kneighbors(net.features(images[rows[asked]]).numpy(), return_distance=False)
+            nearest = search.kneighbors(
+                in_batches(net.features, images[rows[asked]]).numpy(), return_distance=False
+            )
             found[asked] = known[nearest]
     return found

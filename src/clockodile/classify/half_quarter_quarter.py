@@ -39,9 +39,7 @@ def fit_three_block_net(
     parts = {name: (images[rows], labels[rows]) for name, rows in split.items()}
 
     def fit() -> tuple[dict, dict]:
-        model, history = train_full_batch(
-            net_for(data), *parts["train"], seed=seed, epochs=epochs, validation=parts["validation"]
-        )
+        model, history = train_full_batch(net_for(data), *parts["train"], seed=seed, epochs=epochs)
         measured = {name: evaluate(model, *part) for name, part in parts.items()}
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 

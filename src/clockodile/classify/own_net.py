@@ -5,7 +5,6 @@ For the clocks and crocodiles trained nets come with the package, and a run star
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from scipy.special import softmax
 
 from clockodile.classify.calibration import fit_temperature, log_mean_probability
-from clockodile.classify.cross_validation import evaluate_held_out
+from clockodile.classify.cross_validation import judge_out_of_fold
 from clockodile.classify.predictor import Predictor, read_predictor_record, state_of
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
@@ -42,14 +41,7 @@ def net_for(data: Dataset) -> partial:
 
 
 def fit_fold(
-    run: Run,
-    data: Dataset,
-    fold: int,
-    seed: int,
-    *,
-    epochs: int = 0,
-    retrain: bool = False,
-    after_epoch: Callable[[dict], None] | None = None,
+    run: Run, data: Dataset, fold: int, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> tuple[CompactResNet, store.Checkpoint]:
     """The net that knows all folds but one: from the run folder, else from the package, else trained now.
 
@@ -65,12 +57,7 @@ def fit_fold(
 
     def fit() -> tuple[dict, dict]:
         model, history = train(
-            net_for(data),
-            images[known],
-            labels[known],
-            plan,
-            seed=int(seed * (data.fold.max() + 1) + fold),
-            after_epoch=after_epoch,
+            net_for(data), images[known], labels[known], plan, seed=int(seed * (data.fold.max() + 1) + fold)
         )
         measured = {
             "train": evaluate(model, images[known], labels[known]),
@@ -213,25 +200,20 @@ def evaluate_folds(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
     """Logits, features and distances to class centres, (N, ...), each image's by the net that did not see it."""
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-    classes, found = len(data.classes), {}
-    for fold, (net, _) in enumerate(fold_nets(run, data, seed, epochs=epochs, retrain=retrain)):
-        known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
-        parts = evaluate_held_out(net, images, labels, known, unseen, classes, mirrored=True)
-        for name, values in parts.items():
-            found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))[data.fold == fold] = (
-                values
-            )
-    return found
+    nets = [net for net, _ in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
+    return judge_out_of_fold(nets, data, mirrored=True)
 
 
 def predictions(
     run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
 ) -> dict[str, np.ndarray]:
-    """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"]."""
+    """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"].
+
+    seed: one of those whose predictions `out_of_fold` keeps.
+    """
     records = [record for _, record in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
     return {
-        "logits": evaluate_folds(run, data, seed, epochs=epochs)["logits"],
+        "logits": out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"][seed - run.seed],
         "train_accuracy": np.array([record.metrics["train"]["accuracy"] for record in records]),
         "seconds": np.array([record.seconds for record in records]),
         "parameters": np.array([count_parameters(net_for(data)())]),
@@ -246,17 +228,16 @@ def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bo
     see; all together can only be asked about images that none of them saw, which the data have none of.
     """
     nets = fold_nets(run, data, seed, epochs=epochs, retrain=retrain)
-    logits = evaluate_folds(run, data, seed, epochs=epochs)["logits"]
-    together = log_mean_probability(out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"])
+    logits = out_of_fold(run, data, epochs=epochs, retrain=retrain)["logits"]
     return Predictor(
         name=f"compact residual net, {len(nets)} nets",
         classes=data.classes,
         image_size=data.images.shape[1],
         models=[net for net, _ in nets],
-        temperature=fit_temperature(together, data.labels),
+        temperature=fit_temperature(log_mean_probability(logits), data.labels),
         note="; ".join(data.remarks),
         kind="compact",
-        accuracy=float((logits.argmax(1) == data.labels).mean()),
+        accuracy=float((logits[seed - run.seed].argmax(1) == data.labels).mean()),
         trained_on=f"{len(data)} images of {' and '.join(data.classes)}, four fifths of them each net",
         trainings=[
             {"config": fitted.config, "metrics": fitted.metrics, "seconds": fitted.seconds}

@@ -95,17 +95,7 @@ class Predictor:
 # --- one file ------------------------------------------------------------------------------------------------
 
 # attributes of a Predictor that its file keeps as they are
-WORDS = (
-    "kind",
-    "arguments",
-    "image_size",
-    "temperature",
-    "name",
-    "note",
-    "accuracy",
-    "trained_on",
-    "trainings",
-)
+WORDS = "kind arguments image_size temperature name note accuracy trained_on trainings".split()
 
 
 def save_predictor(path: Path, predictor: Predictor) -> None:

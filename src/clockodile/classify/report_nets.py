@@ -111,11 +111,7 @@ class SevenBlockNet(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        classes: int = 2,
-        image_size: int = 32,
-        widths: tuple = (64, 128, 256, 512, 512, 1024, 1024),
+        self, *, classes: int = 2, image_size: int = 32, widths: tuple = (64, 128, 256, 512, 512, 1024, 1024)
     ):
         super().__init__()
         blocks, width, side = [], 3, image_size

@@ -37,9 +37,8 @@ def scaled(images: torch.Tensor) -> torch.Tensor:
 
 PATCH = 2  # pixels a side of what the first layer looks at
 PATTERNS = 3 * PATCH**2  # independent patterns in such a patch
-FLOOR = (
-    0.02  # variance; patterns weaker than this are not raised to full strength, or grain would drown the rest
-)
+# a variance; patterns weaker than this are not raised to full strength, or grain would drown the rest
+FLOOR = 0.02
 
 
 class CompactResNet(nn.Module):

@@ -64,12 +64,11 @@ def train_full_batch(
     seed: int,
     epochs: int,
     learning_rate: float = 1e-3,
-    validation: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Fit a classifier with Adam and cross-entropy, all images in every step (as report 000 does).
 
     images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,). Returns the model on the CPU in evaluation mode, and one
-    row an epoch: epoch, loss, accuracy (and validation_loss, validation_accuracy), measured before the epoch's step.
+    row an epoch: epoch, loss, accuracy, measured before the epoch's step.
     """
     device = pick_device()
     with seeded(seed):
@@ -79,9 +78,6 @@ def train_full_batch(
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
     history = []
     for epoch in range(epochs):
-        row = {"epoch": epoch}
-        if validation is not None:
-            row |= {f"validation_{name}": value for name, value in evaluate(model, *validation).items()}
         model.train()
         logits = model(images)
         loss = F.cross_entropy(logits, labels)
@@ -89,7 +85,7 @@ def train_full_batch(
         loss.backward()
         optimiser.step()
         accuracy = (logits.argmax(1) == labels).float().mean()
-        history.append(row | {"loss": loss.item(), "accuracy": accuracy.item()})
+        history.append({"epoch": epoch, "loss": loss.item(), "accuracy": accuracy.item()})
     return model.cpu().eval(), pd.DataFrame(history)
 
 
@@ -223,20 +219,27 @@ def fast_bfloat16(device: torch.device) -> bool:
 # --- asking a trained net --------------------------------------------------------------------------------------
 
 
+BATCH = 64  # images a net is asked about at once: their maps fit into a processor's cache
+
+
 @torch.no_grad()
-def predict(
-    model: nn.Module, images: torch.Tensor, *, batch: int = 1000, mirrored: bool = False
-) -> torch.Tensor:
+def in_batches(ask: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+    """What `ask` says of images (N, 3, S, S), a batch at a time and colours side by side, in half the time."""
+    parts = images.split(BATCH)
+    return torch.cat([ask(part.contiguous(memory_format=torch.channels_last)) for part in parts])
+
+
+def predict(model: nn.Module, images: torch.Tensor, *, mirrored: bool = False) -> torch.Tensor:
     """Logits (N, C) on the CPU for images (N, 3, S, S) in [0, 1], in evaluation mode, by the fastest device.
 
     mirrored: also ask about the mirrored image, and return log of the mean of both probabilities.
     """
     model.eval()
     with on_fastest_device(model) as device:
-        logits = torch.cat([model(part.to(device)).cpu() for part in images.split(batch)])
+        logits = in_batches(lambda part: model(part.to(device)).cpu(), images)
     if not mirrored:
         return logits
-    other = predict(model, images.flip(3), batch=batch)
+    other = predict(model, images.flip(3))
     return torch.stack([logits, other]).log_softmax(2).logsumexp(0) - torch.log(torch.tensor(2.0))
 
 
