@@ -27,10 +27,12 @@ def page(run, whole, plain_features):
 
 def test_every_figure_is_stored_with_a_text_for_those_who_cannot_see_it(page):
     page03.top_sheet(page, page.headline, "a_sheet", "Highest")
-    page03.noise_bars(page, {"noise": 0.9, "stripes": 0.2})
+    images = page.data.images[:8]
+    page03.noise_bars(page, {"noise": 0.9, "stripes": 0.2}, {"noise": images, "stripes": images})
+    page03.show_exposures(page, images)
     for draw in (page03.plane_idea, page03.plane, page03.doubles):
         draw(page)
-    for name in ("a_sheet", "noise_wins", "plane_idea", "plane", "pairs"):
+    for name in ("a_sheet", "noise_wins", "plane_idea", "plane", "pairs", "exposures"):
         assert (page.run.dir / "figures" / f"{name}.png").is_file()
 
 
