@@ -137,7 +137,7 @@ def plane(page: Page) -> Image:
 
 def show_exposures(page: Page, exposures: np.ndarray) -> Image:
     """Double exposures, uint8 (N, S, S, 3), each with the corner of the plane in which the judge puts it."""
-    words = dict(zip(("first", "second"), page.names, strict=True))
+    words = {corner: f"only {name}" for corner, name in zip(("first", "second"), page.names, strict=True)}
     found = quadrants(page.judged.judge.evidence(features_of(exposures)), page.pair)
     captions = [words.get(corner, corner) for corner in found]
     title = "Both by making: what does the judge say?"

@@ -150,7 +150,10 @@ def print_lead(table: pd.DataFrame, over: str) -> None:
     gap = paired_comparison(scores["compact"], scores[over])
     title = table.set_index("model")["title"][over]
     words = "{difference:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
-    print(f"ours minus {title}: " + words.format(**{name: round(100 * value, 1) + 0.0 for name, value in gap.items()}))
+    print(
+        f"ours minus {title}: "
+        + words.format(**{name: round(100 * value, 1) + 0.0 for name, value in gap.items()})
+    )
 
 
 # --- may we trust it? -----------------------------------------------------------------------------------------
