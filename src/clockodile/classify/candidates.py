@@ -128,7 +128,7 @@ def of_report(
 
 # --- pretrained on ImageNet ------------------------------------------------------------------------------------
 
-PROBE_SIDE = 224  # pixels the photographs are enlarged to
+PROBE_SIDE = 96  # pixels the photographs are enlarged to: at 224 six times slower, one error in 200 fewer
 
 
 def backbone_features(

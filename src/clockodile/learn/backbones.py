@@ -27,7 +27,7 @@ from clockodile.core.workspace import pick_device
 DEFAULT_BACKBONE = (
     "efficientnet_lite0"  # the smallest of those whose weights are installed with the requirements
 )
-CHUNK = 50  # images a network sees at once when it only judges; 1,000 at 224 pixels would take gigabytes
+CHUNK = 16  # images a network sees at once when it only judges: more no longer fit into a processor's cache
 
 
 @dataclass(frozen=True)
