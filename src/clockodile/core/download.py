@@ -72,6 +72,6 @@ def download(url: str, path: Path, algorithm: str, digits: str) -> None:
             if not has_digest(temporary, algorithm, digits):
                 raise SourceUnavailable(f"{host} sent a damaged or other file (wrong checksum)")
     except Empty:
-        raise SourceUnavailable(f"{host} does not answer (waited {PATIENCE:g} s)") from None
+        raise SourceUnavailable(failure(requests.Timeout(), host)) from None
     except OSError as error:
         raise SourceUnavailable(failure(error, host)) from error
