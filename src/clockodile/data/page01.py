@@ -167,13 +167,9 @@ def near_duplicates(everything: Dataset) -> pd.DataFrame:
 
 def near_misses(data: Dataset) -> pd.DataFrame:
     """Pairs that the search compared and that are in no group together, most alike first; columns as above."""
-    shades, hashes = (
-        duplicates.shrink(duplicates.grey(data.images), 32),
-        duplicates.perceptual_hashes(data.images),
-    )
-    likely = duplicates.candidate_pairs(shades, hashes)
-    coarse = duplicates.pair_correlation(duplicates.shrink(shades, 16), likely, max_shift=2)
-    compared = duplicates.compare(shades, hashes, likely[coarse > duplicates.WORTH_A_LOOK])
+    hashes = duplicates.perceptual_hashes(data.images)
+    shades = duplicates.shrink(duplicates.grey(data.images), duplicates.WORKING_SIZE)
+    compared = duplicates.compare_likely(shades, hashes, duplicates.candidate_pairs(shades, hashes))
     apart = data.group[compared["first"]] != data.group[compared["second"]]
     return compared[apart].sort_values("correlation", ascending=False)
 
