@@ -5,8 +5,8 @@ import pytest
 
 from clockodile.ambiguous.figures import (
     drawn_plane,
-    edge_places,
     evidence_plane,
+    number_places,
     pairs_page,
     ranked_sheet,
     share_bars,
@@ -29,16 +29,16 @@ def test_the_plane_shows_every_image_its_corners_and_the_diagonal(data):
         scores,
         data,
         (0, 1),
-        limit=np.array([1.0, 2.0]),
         others=scores[:7],
         shown=np.arange(3),
         title="The plane",
     )
-    (ax,) = figure.axes
+    ax, side = figure.axes
     points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
     assert points["striped"] == points["dotted"] == 60 and points["other things"] == 7
     assert {"both", "neither", "only striped", "only dotted"} <= set(words(figure))
-    assert any(np.array_equal(line.get_xdata(), [1, 1]) for line in ax.lines)
+    assert {"1", "2", "3"} <= {text.get_text() for text in ax.texts}
+    assert [text.get_text()[:2] for text in side.texts] == ["1:", "2:", "3:"]
     assert any("diagonal" in str(line.get_label()) for line in ax.lines)
 
 
@@ -47,23 +47,13 @@ def test_the_drawing_names_all_corners(data):
     assert {"both", "neither", "only striped", "only dotted", "?"} <= set(found)
 
 
-def cross(one, other):
-    """Whether two lines, each two points, have a point in common."""
-
-    def side(p, q, r):
-        return np.sign((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
-
-    (a, b), (c, d) = one, other
-    return side(a, b, c) != side(a, b, d) and side(c, d, a) != side(c, d, b)
-
-
 @pytest.mark.parametrize("seed", range(5))
-def test_lines_to_pictures_outside_do_not_cross(seed):
+def test_numbers_do_not_hide_points_or_each_other(seed):
     points = np.random.default_rng(seed).random((8, 2))
-    places = edge_places(points)
-    assert len({tuple(place) for place in places}) == 8 and (places.max(1) > 1).all()
-    lines = list(zip(points, places, strict=True))
-    assert not any(cross(lines[i], lines[j]) for i in range(8) for j in range(i))
+    places = number_places(points)
+    every = np.concatenate([points, places])
+    gaps = np.linalg.norm(every[:, None] - every, axis=2) + np.eye(len(every))
+    assert gaps[len(points) :].min() > 0.02 and np.allclose(np.linalg.norm(places - points, axis=1), 0.045)
 
 
 def test_the_highest_score_comes_first_and_the_colours_are_explained(data):
@@ -75,7 +65,9 @@ def test_the_highest_score_comes_first_and_the_colours_are_explained(data):
 
 
 def test_a_bar_for_each_kind_of_picture():
-    (ax,) = share_bars(pd.Series({"noise": 0.8, "stripes": 0.4}), title="", usual=0.1).axes
+    images = {kind: np.zeros((5, 8, 8, 3), np.uint8) for kind in ("noise", "stripes")}
+    left, ax = share_bars(pd.Series({"noise": 0.8, "stripes": 0.4}), images, title="", usual=0.1).axes
+    assert [text.get_text() for text in left.get_yticklabels()] == ["noise", "stripes"]
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([80, 40])
     assert {"80 %", "40 %"} <= {text.get_text() for text in ax.texts}
 

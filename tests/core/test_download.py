@@ -6,6 +6,7 @@ import socket
 import time
 
 import pytest
+import requests
 from local_server import send, served, stall
 
 from clockodile.core import download as module
@@ -45,6 +46,11 @@ FAILURES = {
     "login page": (lambda handler: send(handler, b"<html>Welcome to our WiFi"), "wrong checksum"),
     "no HTTP": (lambda handler: handler.wfile.write(b"\x16\x03nonsense\r\n\r\n"), "no connection to"),
 }
+
+
+@pytest.mark.parametrize("error", [requests.ReadTimeout(), requests.ConnectionError("ReadTimeoutError(...)")])
+def test_whoever_notices_the_silence_first_says_the_same(error):
+    assert "does not answer" in module.failure(error, "127.0.0.1")
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-from scipy.optimize import linear_sum_assignment
 
 from clockodile.ambiguous.scores import top
 from clockodile.data.dataset import Dataset
@@ -17,12 +18,12 @@ from clockodile.show.plots import (
     INK,
     class_colour,
     colour_key,
+    image_sheet,
     new_figure,
     short_id,
+    show_tiles,
     tile_figure,
 )
-
-EDGES = ((0.1, 0.3, 0.5, 0.7, 0.9), 1.13)  # where pictures stand outside the plane, in shares of its axes
 
 
 def ranked_sheet(data: Dataset, score: np.ndarray, *, title: str, most: int = 24) -> Figure:
@@ -38,18 +39,26 @@ def ranked_sheet(data: Dataset, score: np.ndarray, *, title: str, most: int = 24
     )
 
 
-def share_bars(shares: pd.Series, *, title: str, usual: float) -> Figure:
-    """One bar for each kind of picture. shares: kind -> 0..1; usual: what real images have by construction."""
-    figure, ax = new_figure(height=0.45 * len(shares) + 1.1)
-    bars = ax.barh(shares.index, 100 * shares, color=BLUE, height=0.6)
+def share_bars(shares: pd.Series, images: Mapping[str, np.ndarray], *, title: str, usual: float) -> Figure:
+    """One bar for each kind of picture, with three of its pictures at the left.
+
+    shares: kind -> 0..1; images: kind -> uint8 (N, S, S, 3); usual: what real images have by construction.
+    """
+    kinds = list(shares.index)
+    figure, (left, ax) = new_figure(1, 2, height=0.75 * len(kinds) + 0.9, width_ratios=(1, 2))
+    sheet = image_sheet(np.concatenate([images[kind][:3] for kind in kinds]), 3)
+    left.imshow(sheet, extent=(0, 3, len(kinds) - 0.5, -0.5), interpolation="nearest", aspect="auto")
+    left.set_yticks(range(len(kinds)), kinds)
+    left.set_xticks([])
+    left.tick_params(axis="y", length=0)
+    left.spines[:].set_visible(False)
+    bars = ax.barh(range(len(kinds)), 100 * shares, color=BLUE, height=0.6)
     ax.bar_label(bars, fmt="%.0f %%", padding=4)
-    ax.axvline(100 * usual, color=ALARM, linestyle="--", label="real images")
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    ax.set_xlim(0, 105)
+    ax.axvline(100 * usual, color=ALARM, linestyle="--", label="real images, by construction")
+    ax.set(xlim=(0, 105), ylim=(len(kinds) - 0.5, -0.5), yticks=[])
     ax.set_xlabel("share that is more 'ambiguous' than nine in ten real images, %")
-    ax.set_title(title)
     ax.legend(loc="lower right")
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
@@ -103,61 +112,69 @@ def evidence_plane(
     data: Dataset,
     pair: tuple[int, int],
     *,
-    limit: np.ndarray,
     others: np.ndarray,
     shown: np.ndarray,
     title: str,
 ) -> Figure:
-    """Score for one class against score for the other, one point an image, with corners, diagonal and limits.
+    """Score for one class against score for the other, one point an image, with corners and diagonal.
 
-    scores: log-odds (N, 2) of the images in `data`; limit: (2,), from where a class counts as present; others: (M, 2)
-    of pictures of neither; shown: up to ten row numbers of images to draw beside the plane, with a line to their point.
+    scores: float (N, 2) of the images in `data`, counted from where a class counts as present; others: (M, 2) of
+    pictures of neither; shown: up to ten row numbers of images to number and to draw at the side.
     """
-    figure, ax = new_figure(width=8.2, height=7.4)
+    figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
     ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label="other things")
     for label in pair:
-        points = scores[data.labels == label]
+        colour = class_colour(label)
         ax.plot(
-            *points.T, "o", color=class_colour(label), markersize=3, alpha=0.55, label=data.classes[label]
+            *scores[data.labels == label].T,
+            "o",
+            color=colour,
+            markersize=3,
+            alpha=0.55,
+            label=data.classes[label],
         )
     every = np.concatenate([scores, others])
     low, high = every.min(0) - 0.3, every.max(0) + 0.3
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ends = np.array([low.max(), high.min()])
     ax.plot(ends, ends, color=ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
-    ax.axvline(limit[0], color=INK, linewidth=0.9, linestyle=":", label="exceeded by one in ten other things")
-    ax.axhline(limit[1], color=INK, linewidth=0.9, linestyle=":")
+    ax.axvline(0, color=INK, linewidth=0.9, linestyle=":", label="exceeded by one in ten other things")
+    ax.axhline(0, color=INK, linewidth=0.9, linestyle=":")
     names = tuple(data.classes[label] for label in pair)
     corner_names(ax, names)
-    for row, place in zip(shown, edge_places((scores[shown] - low) / (high - low)), strict=True):
-        image = OffsetImage(data.images[row], zoom=52 / data.images.shape[1], interpolation="nearest")
-        box = AnnotationBbox(
-            *(image, scores[row]),
-            xybox=place,
-            boxcoords="axes fraction",
-            pad=0.12,
-            annotation_clip=False,
-            bboxprops={"edgecolor": class_colour(data.labels[row]), "linewidth": 2},
-            arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8},
+    places = number_places((scores[shown] - low) / (high - low))
+    for number, (row, place) in enumerate(zip(shown, places, strict=True), start=1):
+        line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 1}
+        ax.plot(*scores[row], "o", markersize=5, color=class_colour(data.labels[row]), markeredgecolor=INK)
+        ax.annotate(
+            str(number),
+            scores[row],
+            place,
+            textcoords="axes fraction",
+            arrowprops=line,
+            ha="center",
+            va="center",
+            fontsize=10,
+            fontweight="bold",
         )
-        ax.add_artist(box)
-        box.set_in_layout(True)
+    captions = [f"{number}: {short_id(data.ids[row])}" for number, row in enumerate(shown, start=1)]
+    colours = [class_colour(label) for label in data.labels[shown]]
+    show_tiles(side, data.images[shown], columns=2, captions=captions, colours=colours, size=8)
     figure.suptitle(title, x=0.01, ha="left")
-    ax.set_xlabel(f"score for '{names[0]}' (log-odds against other things)")
-    ax.set_ylabel(f"score for '{names[1]}' (log-odds)")
+    ax.set_xlabel(f"score for '{names[0]}', counted from evidence 0.9")
+    ax.set_ylabel(f"score for '{names[1]}', counted from evidence 0.9")
     figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=8.5)
     return figure
 
 
-def edge_places(points: np.ndarray) -> np.ndarray:
-    """Places outside the upper and the right border for pictures of up to ten points (K, 2), in shares of the axes.
-
-    Each point gets one, so that all lines together are as short as can be: then no two of them cross.
-    """
-    along, out = EDGES
-    places = np.array([(share, out) for share in along] + [(out, share) for share in along])
-    gaps = np.linalg.norm(points[:, None] - places, axis=2)
-    return places[linear_sum_assignment(gaps)[1]]
+def number_places(points: np.ndarray, *, far: float = 0.045) -> np.ndarray:
+    """Where to write numbers beside points (K, 2), all in shares of the axes: clear of the points and each other."""
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    around, taken = far * np.stack([np.cos(turns), np.sin(turns)], 1), list(points)
+    for point in points:
+        gaps = np.linalg.norm((point + around)[:, None] - np.array(taken), axis=2).min(1)
+        taken.append(point + around[gaps.argmax()])
+    return np.array(taken[len(points) :])
 
 
 def pairs_page(data: Dataset, pairs: pd.DataFrame, *, columns: int = 3) -> Figure:

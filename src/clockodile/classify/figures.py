@@ -221,8 +221,8 @@ def accuracy_curves(
     for (name, values), colour in zip(curves.items(), LINE_COLOURS, strict=False):
         ax.plot(places, 100 * np.array(values), "o-", color=colour, markersize=5, linewidth=2, label=name)
     ax.axhline(100 * chance, color=QUIET, linestyle="--", linewidth=1)
-    words = {"va": "bottom", "ha": "right", "fontsize": 8.5, "color": QUIET}
-    ax.text(0.99, 100 * chance + 1, "guessing", transform=ax.get_yaxis_transform(), **words)
+    words = {"va": "bottom", "fontsize": 8.5, "color": QUIET}
+    ax.text(0.01, 100 * chance + 1, "guessing", transform=ax.get_yaxis_transform(), **words)
     ax.set(ylim=(-2, 102), xlabel=xlabel, ylabel="accuracy on unseen pictures, %")
     ax.set_xticks(places, [f"{place:g}" for place in places])
     ax.legend(loc="lower left")

@@ -136,7 +136,6 @@ def results_table(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
             "95 % interval": [f"{a:.1f} to {b:.1f}" for a, b in zip(low, high, strict=True)],
             "on what it learned from, %": (100 * mean["train_accuracy"]).map("{:.1f}".format).to_numpy(),
             "loss": ["–" if name in HARD else f"{value:.2f}" for name, value in mean["log_loss"].items()],
-            "trained weights": mean["parameters"].map("{:,.0f}".format).to_numpy(),
             "from": runs.groupby("model")["source"].first().loc[table["model"]].to_numpy(),
         },
         index=table["title"].rename(""),
@@ -151,7 +150,10 @@ def print_lead(table: pd.DataFrame, over: str) -> None:
     gap = paired_comparison(scores["compact"], scores[over])
     title = table.set_index("model")["title"][over]
     words = "{difference:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
-    print(f"ours minus {title}: " + words.format(**{name: 100 * value for name, value in gap.items()}))
+    print(
+        f"ours minus {title}: "
+        + words.format(**{name: round(100 * value, 1) + 0.0 for name, value in gap.items()})
+    )
 
 
 # --- may we trust it? -----------------------------------------------------------------------------------------
@@ -179,22 +181,25 @@ def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np
     return save(figure, "reliability", run, "Is it as sure as it is right?", alt)
 
 
-def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], examples: Mapping, chance: float):
-    """Display pictures with more and more noise, then return the accuracies. curves: net -> accuracies, 0..1."""
-    alt = "Four pictures as they are and with more and more noise; the eye reads all of them."
-    display(save(figures.changed_pictures(examples), "grain", run, "How much is a little noise?", alt))
+def show_grain(run: Run, examples: Mapping[str, torch.Tensor]) -> Image:
+    """See figures.changed_pictures."""
+    alt = "Eight pictures as they are, and below each the same with a little and with much noise."
+    return save(figures.changed_pictures(examples), "grain", run, "How much is a little noise?", alt)
+
+
+def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], chance: float) -> Image:
+    """Accuracy against the amount of noise, in shares of the range. curves: net -> accuracies, 0..1."""
     percent = [100 * amount for amount in amounts]
-    figure = figures.accuracy_curves(
-        curves, percent, xlabel="noise, % of the way from black to white", chance=chance
-    )
+    words = "noise, % of the way from black to white"
     alt = "Accuracy on unseen pictures against the amount of noise, for three nets."
+    figure = figures.accuracy_curves(curves, percent, xlabel=words, chance=chance)
     return save(figure, "noise", run, "What does a grain of noise do?", alt)
 
 
 def show_maps(run: Run, images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Image:
     """See figures.saliency_grid."""
     alt = "Unseen pictures, and below each the maps of a trained net, of another trained net and of one that knows "
-    alt += "nothing; all three trace the outlines."
+    alt += "nothing."
     return save(figures.saliency_grid(images, maps), "saliency", run, "Can you tell which net knows?", alt)
 
 
@@ -209,8 +214,7 @@ def show_attacks(run: Run, curves: Mapping, strengths: Sequence[float], chance: 
     figure = figures.accuracy_curves(
         curves, strengths, xlabel="largest change of any value, of 255", chance=chance
     )
-    alt = "Accuracy on the first fold's unseen pictures against the strength of three changes: random signs hardly "
-    alt += "matter, one step along the gradient costs much, ten small steps most."
+    alt = "Accuracy on the first fold's unseen pictures against the largest change: random signs and FGSM."
     return save(figure, "attacks", run, "How much noise, placed by an enemy, does it stand?", alt)
 
 

@@ -26,6 +26,8 @@ def failure(error: OSError, host: str | None = None) -> str:
     """What went wrong with network or disk, as one phrase."""
     if isinstance(error, requests.HTTPError):
         return f"{host} answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout) or "ReadTimeout" in repr(error):
+        return f"{host} does not answer (waited {PATIENCE:g} s)"
     if isinstance(error, requests.RequestException):  # the cause is wrapped up in it
         nameless = "Resolution" in repr(error)  # its text is gone once a file name was added
         return f"the name {host} cannot be looked up" if nameless else f"no connection to {host}"
@@ -70,6 +72,6 @@ def download(url: str, path: Path, algorithm: str, digits: str) -> None:
             if not has_digest(temporary, algorithm, digits):
                 raise SourceUnavailable(f"{host} sent a damaged or other file (wrong checksum)")
     except Empty:
-        raise SourceUnavailable(f"{host} does not answer (waited {PATIENCE:g} s)") from None
+        raise SourceUnavailable(failure(requests.Timeout(), host)) from None
     except OSError as error:
         raise SourceUnavailable(failure(error, host)) from error

@@ -160,10 +160,15 @@ def compare(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.D
     )
 
 
+def compare_likely(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
+    """`compare` for those of `pairs` whose half-size pictures are alike."""
+    coarse = pair_correlation(shrink(pictures, WORKING_SIZE // 2), pairs, max_shift=MAX_SHIFT // 2 + 1)
+    return compare(pictures, hashes, pairs[coarse >= WORTH_A_LOOK])
+
+
 def alike(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
     """Those of `pairs` that show the same thing, as `compare` has them."""
-    coarse = pair_correlation(shrink(pictures, WORKING_SIZE // 2), pairs, max_shift=MAX_SHIFT // 2 + 1)
-    table = compare(pictures, hashes, pairs[coarse >= WORTH_A_LOOK])
+    table = compare_likely(pictures, hashes, pairs)
     by_hash = (table["hash_bits"] <= MAX_HASH_BITS) & (table["correlation"] >= MIN_CORRELATION_FOR_HASH)
     return table[by_hash | (table["correlation"] >= MIN_CORRELATION)].reset_index(drop=True)
 
