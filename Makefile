@@ -6,8 +6,9 @@ BIN := .venv/bin
 READY := .venv/ready
 ARGS ?=
 PYTEST := $(BIN)/python -m pytest -n 2
+REVEAL := build/npm/node_modules/reveal.js
 
-.PHONY: help venv run check test lab refresh bench clean
+.PHONY: help venv run check test lab slides refresh bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,6 +41,14 @@ test: venv  ## everything: also the notebooks, their solutions and printed facts
 
 lab: venv  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
+
+slides: venv $(REVEAL)  ## build/slides: a deck for each notebook, offline (npm fetches reveal.js once)
+	@$(BIN)/python teaching/slides.py $(REVEAL) build/slides
+	@ls build/slides/*.html
+
+$(REVEAL):
+	@command -v npm > /dev/null || { echo "clockodile: slides need npm, once, to fetch reveal.js: nodejs.org" >&2; exit 2; }
+	@npm install --silent --no-save --no-package-lock --ignore-scripts --prefix build/npm reveal.js@5.2.1
 
 refresh: venv  ## rewrites the committed notebooks, figures and README tables from a quick run (needs the photographs)
 	$(BIN)/clockodile refresh
