@@ -1,6 +1,7 @@
 """The headless run: what it leaves behind when all goes well, and when something does not."""
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -262,15 +263,32 @@ def test_no_injected_cell_when_asked_for_none(folder):
     assert "injected" not in executed(folder).read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("place", ["run_dir", "data_dir"])
-def test_a_folder_whose_name_is_no_text_is_one_line(tmp_path, place):
-    odd = tmp_path / os.fsdecode(b"out\xe9")
-    copy = odd / "copy.ipynb" if place == "run_dir" else tmp_path / "copy.ipynb"
-    parameters = {"data_dir": str(odd)} if place == "data_dir" else {}
-    with pytest.raises(UserError, match=r"(run folder|data_dir): '.*/out.udce9.*' is not UTF-8, .*; rename"):
-        execute.execute(tmp_path / "none.ipynb", copy, parameters=parameters)
-    assert not odd.exists(), "before anything is written"
+def test_a_kernel_that_does_not_start_is_one_line(tmp_path, monkeypatch):
+    def no_kernel(*words, **options):
+        raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+    monkeypatch.setattr(execute.papermill, "execute_notebook", no_kernel)
+    make_notebook(tmp_path / "01_x.ipynb", "1")
+    with pytest.raises(
+        NotebookFailed, match="01_x: its Jupyter kernel did not start .Kernel didn't"
+    ) as raised:
+        execute.execute(tmp_path / "01_x.ipynb", tmp_path / "copy.ipynb", parameters={})
+    assert "\n" not in str(raised.value)
+
+
+def test_after_ctrl_c_no_task_is_reported():
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    try:
+        with pytest.raises(KeyboardInterrupt), execute.quiet():
+            raise KeyboardInterrupt
+        assert not logger.isEnabledFor(logging.ERROR)
+        logger.setLevel(level)
+        with execute.quiet():
+            pass
+        assert logger.level == level
+    finally:
+        logger.setLevel(level)
 
 
 def test_a_folder_with_braces_and_spaces(folder):

@@ -300,7 +300,7 @@ def refresh(args: argparse.Namespace) -> int:
     from clockodile.app.refresh import refresh_project
 
     try:
-        refresh_project(args.profile, tell=lambda line: write_stdout(line + "\n"))
+        refresh_project(args.profile)
     except NotebookFailed as failure:
         print_stderr(f"clockodile: {failure}\n  nothing was replaced")
         return 1

@@ -27,7 +27,6 @@ from papermill.execute import ERROR_MARKER_TAG
 
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError
-from clockodile.data.scan import printable
 
 FAILURES = (PapermillExecutionError, CellTimeoutError, DeadKernelError, RuntimeError)
 CELL_TIMEOUT = 7200  # seconds; the longest cell of the full profile takes well under an hour on two cores
@@ -59,7 +58,6 @@ def execute(
     env: added to the kernel's environment. cell_timeout: seconds for one cell, 0 = no limit.
     Raises UserError when a cell raised it, else NotebookFailed; the copy is then `<name>.failed.ipynb`.
     """
-    refuse_bytes({**parameters, "run folder": copy})
     copy.parent.mkdir(parents=True, exist_ok=True)
     partial = copy.with_name(f".{copy.stem}.partial.ipynb")
     failed = copy.with_name(f"{copy.stem}.failed.ipynb")
@@ -81,6 +79,11 @@ def execute(
                 record_timing=False,
             )
         except FAILURES as error:
+            if not isinstance(error, FAILURES[:3]):
+                why = first_line(str(error))
+                raise NotebookFailed(
+                    f"notebook {notebook.stem}: its Jupyter kernel did not start ({why}); is 127.0.0.1 reachable?"
+                ) from None
             told = tell(error, notebook, partial, failed, limit, deaths)
             save(clean(nbformat.read(partial, as_version=4)), failed)
             raise told from None
@@ -89,18 +92,6 @@ def execute(
             failed.unlink(missing_ok=True)
         finally:
             partial.unlink(missing_ok=True)
-
-
-def refuse_bytes(named: Mapping[str, object]) -> None:
-    """Raise UserError for a text with bytes that are no UTF-8: a notebook file cannot hold it."""
-    for name, value in named.items():
-        try:
-            str(value).encode()
-        except UnicodeEncodeError:
-            shown = printable(str(value))
-            raise UserError(
-                f"{name}: '{shown}' is not UTF-8, as notebooks need; rename that folder"
-            ) from None
 
 
 def kernel_manager(env: Mapping[str, str], deaths: list[int]) -> type[AsyncKernelManager]:
@@ -139,6 +130,11 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except KeyboardInterrupt:
+        levels[-1] = (
+            logging.CRITICAL
+        )  # asyncio tells of tasks that Ctrl-C cut off when they are collected, later
+        raise
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
@@ -186,13 +182,9 @@ def explain(error: Exception, cell_timeout: int, deaths: list[int]) -> tuple[str
     if isinstance(error, DeadKernelError):
         cause = f"its Python process {how_it_died(deaths)}"
         return cause, f"close other programs or try --profile quick; {again}"
-    if isinstance(error, PapermillExecutionError):
-        place = raising_line(error.traceback)
-        cause = f"{error.ename}: {first_line(error.evalue)}".rstrip(": ")
-        return cause + (
-            f" (at: {place})" if place else ""
-        ), f"read the whole traceback in the copy below and mend it; {again}"
-    return f"its Python process did not start ({first_line(str(error))})", "set up .venv anew, then try again"
+    place = raising_line(error.traceback)
+    cause = f"{error.ename}: {first_line(error.evalue)}".rstrip(": ") + (f" (at: {place})" if place else "")
+    return cause, f"read the whole traceback in the copy below and mend it; {again}"
 
 
 def raising_line(traceback: list[str]) -> str:

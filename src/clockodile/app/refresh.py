@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 
-from clockodile.app.progress import Progress, duration
+from clockodile.app.progress import ProgressPrinter, write_stdout
 from clockodile.app.report import measured_on, results_markdown
 from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
 from clockodile.core.atomic_files import atomic, file_digest, read_json
@@ -28,24 +28,19 @@ RESULTS = re.compile(r"(<!-- table:results -->\n).*?(<!-- /table:results -->)", 
 SHIPPED = ("classifier/predictor-*", "judge", "generators/vae")  # weights of a full run that come with the package
 
 
-class Watch(Progress):
-    """Tells each notebook's duration and ends the run as soon as the images turn out to be the stand-in."""
-
-    def __init__(self, run_dir: Path, tell: Callable[[str], None]):
-        """tell: receives one line for each notebook."""
-        self.run_dir, self.tell = run_dir, tell
+class Watch(ProgressPrinter):
+    """Ends the run as soon as the images turn out to be the stand-in."""
 
     def finished(self, number: int, total: int, name: str, seconds: float) -> None:
         """Raises UserError when the images are not photographs."""
-        self.tell(f"[{number}/{total}] {name:<18} {duration(seconds)}")
-        refuse_stand_in(self.run_dir)
+        super().finished(number, total, name, seconds)
+        refuse_stand_in(self.run.dir)
 
 
-def refresh_project(profile: str = "quick", *, tell: Callable[[str], None] = lambda line: None) -> None:
+def refresh_project(profile: str = "quick") -> None:
     """Run all notebooks on the default recipe and replace what is committed of them: `made_new`, `new_weights`.
 
-    profile: "quick" for the pages, "full" for the weights. tell: receives progress, a line at a time. Raises UserError
-    when the images were the stand-in or a result must not be published, NotebookFailed when a notebook fails; nothing
+    profile: "quick" for the pages, "full" for the weights. Raises UserError when the images were the stand-in or a result must not be published, NotebookFailed when a notebook fails; nothing
     was replaced then.
     """
     run = open_run(profile=profile)
@@ -59,23 +54,24 @@ def refresh_project(profile: str = "quick", *, tell: Callable[[str], None] = lam
         "CLOCKODILE_RUNS": str(run.dir.parent),
         "CLOCKODILE_PUBLISH": str(staged),
     }
-    run_notebooks(run, progress=Watch(run.dir, tell), env=env, inject=False)
-    new = new_weights(run.dir) if profile == "full" else made_new(run.dir, notebooks, tell)
+    run_notebooks(run, progress=Watch(run), env=env, inject=False)
+    new = new_weights(run.dir) if profile == "full" else made_new(run.dir, notebooks)
     refuse_edited(notebooks, before)
     for path, content in new.items():
         with atomic(path) as temporary:
             temporary.write_bytes(content)
-        tell(f"wrote {path.name}, {len(content) / 1000:.0f} kB")
+        write_stdout(f"wrote {path.name}, {len(content) / 1000:.0f} kB\n")
     old = sorted(path.name for path in (project_root() / "images4report").glob("*.png") if path not in new)
     if old:
-        tell(f"no notebook writes these any more: {', '.join(old)}")
+        write_stdout(f"no notebook writes these any more: {', '.join(old)}\n")
 
 
-def made_new(run_dir: Path, notebooks: Sequence[Path], tell: Callable[[str], None]) -> dict[Path, bytes]:
+def made_new(run_dir: Path, notebooks: Sequence[Path]) -> dict[Path, bytes]:
     """Committed file -> its new content: the notebooks, their figures, and the table of results in README.md."""
-    copies = {path: publishable(executed_copy(run_dir, path), tell) for path in notebooks}
+    copies = {path: publishable(executed_copy(run_dir, path)) for path in notebooks}
+    card, run = (read_json(run_dir / name) or {} for name in ("data_card.json", "run.json"))
     for nb in copies.values():
-        nb.metadata["measured_on"] = measured_on(run_dir)
+        nb.metadata["measured_on"] = measured_on(card, run)
     new = {path: f"{nbformat.writes(nb)}\n".encode() for path, nb in copies.items()}
     figures, readme = project_root() / "images4report", project_root() / "README.md"
     new |= {figures / path.name: path.read_bytes() for path in sorted((run_dir / "publish").iterdir())}
@@ -127,7 +123,7 @@ def texts_of(output: nbformat.NotebookNode) -> str:
 # --- what replaces ----------------------------------------------------------------------------------------
 
 
-def publishable(copy: Path, tell: Callable[[str], None]) -> nbformat.NotebookNode:
+def publishable(copy: Path) -> nbformat.NotebookNode:
     """An executed copy as it may be committed: outputs, counts and ids kept, nothing of this machine or moment.
 
     Raises UserError when it has an injected cell, a path of this machine or counts other than 1..n.
@@ -137,7 +133,7 @@ def publishable(copy: Path, tell: Callable[[str], None]) -> nbformat.NotebookNod
         raise UserError(
             f"{copy.name} has an injected-parameters cell; nothing was replaced, delete that cell"
         )
-    drop_stderr(nb, copy.name, tell)
+    drop_stderr(nb, copy.name)
     refuse_paths(nb, copy.name)
     code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
@@ -148,7 +144,7 @@ def publishable(copy: Path, tell: Callable[[str], None]) -> nbformat.NotebookNod
     return nb
 
 
-def drop_stderr(nb: nbformat.NotebookNode, name: str, tell: Callable[[str], None]) -> None:
+def drop_stderr(nb: nbformat.NotebookNode, name: str) -> None:
     """Remove what cells wrote to stderr, telling the first line of each so that a warning is not lost unseen."""
     for index, cell in enumerate(nb.cells, 1):
         if cell.cell_type != "code":
@@ -156,4 +152,5 @@ def drop_stderr(nb: nbformat.NotebookNode, name: str, tell: Callable[[str], None
         noise = [output for output in cell.outputs if output.get("name") == "stderr"]
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in noise:
-            tell(f"{name}, cell {index} wrote to stderr: {output.text.strip().partition(chr(10))[0][:90]}")
+            first = output.text.strip().partition("\n")[0][:90]
+            write_stdout(f"{name}, cell {index} wrote to stderr: {first}\n")

@@ -83,7 +83,7 @@ def gather(run_dir: Path) -> dict:
     settings = run.get("settings", {})
     recipe = RECIPES.get(settings.get("recipe", ""))
     parameters = changed_parameters(run_dir)
-    parts = sections(run_dir, run)
+    parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
@@ -128,10 +128,10 @@ def opening(rows: Sequence[Mapping]) -> str:
     return sentence and f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def sections(run_dir: Path, run: Mapping) -> list[Section]:
-    """One section for each notebook that left anything, in order."""
+def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
+    """One section for each notebook that left anything, in order. on: see `measured_on`."""
     rows, noted, executed = results(run_dir), run.get("notebooks", {}), copies(run_dir)
-    figures, on = find_figures(run_dir), measured_on(run_dir)
+    figures = find_figures(run_dir)
     found = []
     for number in sorted({*rows, *noted, *executed, *figures}):
         copy, entry = executed.get(number), noted.get(number, {})
@@ -149,13 +149,9 @@ def copies(run_dir: Path) -> dict[str, Path]:
     return {path.stem[:2]: path for path in found if not path.stem.endswith(".failed")}
 
 
-def measured_on(run_dir: Path) -> dict[str, str]:
+def measured_on(card: Mapping, run: Mapping) -> dict[str, str]:
     """What a run's numbers depend on: fingerprint of its images and name of its profile, "" where not known."""
-    card, run = (read_json(run_dir / name) or {} for name in ("data_card.json", "run.json"))
-    return {
-        "data": card.get("fingerprint", ""),
-        "profile": run.get("settings", {}).get("profile", ""),
-    }
+    return {"data": card.get("fingerprint", ""), "profile": run.get("settings", {}).get("profile", "")}
 
 
 def read_copy(copy: Path | None, name: str, on: Mapping) -> tuple[str, Markup]:
