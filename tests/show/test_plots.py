@@ -48,15 +48,16 @@ def test_a_callers_style_is_neither_changed_nor_taken(run, data, another_look):
     assert dict(plt.rcParams) == another_look
 
 
-def test_letters_without_a_font_are_told_once(run):
-    plots.warn_of_boxes.cache_clear()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for name in ("first", "second"):
-            figure, ax = plots.new_figure(width=3, height=2)
-            ax.set_title("\U00012000\U00012001")  # cuneiform: in no font of the list
-            plots.save_figure(figure, name, run, title="t", alt="a", notebook="01")
-    assert [str(warning.message).count("boxes") for warning in caught] == [1]
+def test_letters_without_a_font_are_escapes_not_boxes(run):
+    figure, ax = plots.new_figure(width=3, height=2)
+    ax.set_title("\U00012000 é")  # cuneiform: in no font of the list
+    ax.bar(["\U00012001", "b"], [1, 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.canvas.draw()
+    assert ax.get_title(loc="left") == "\\U00012000 é"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["\\U00012001", "b"]
+    plt.close(figure)
 
 
 def test_other_warnings_of_a_drawing_are_passed_on():

@@ -40,8 +40,8 @@ class Watch(ProgressPrinter):
 def refresh_project(profile: str = "quick") -> None:
     """Run all notebooks on the default recipe and replace what is committed of them: `made_new`, `new_weights`.
 
-    profile: "quick" for the pages, "full" for the weights. Raises UserError when the images were the stand-in or a result must not be published, NotebookFailed when a notebook fails; nothing
-    was replaced then.
+    profile: "quick" for the pages, "full" for the weights. Raises UserError when the images were the stand-in or a
+    result must not be published, NotebookFailed when a notebook fails; nothing was replaced then.
     """
     run = open_run(profile=profile)
     notebooks = find_notebooks()

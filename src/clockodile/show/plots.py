@@ -10,7 +10,6 @@ import functools
 import io
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +19,9 @@ import PIL.Image
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.text import Text
+from matplotlib.ticker import Formatter
 
 from clockodile.core import atomic_files
 from clockodile.core.workspace import Run
@@ -109,25 +110,37 @@ class StyledAxes(Axes):
 
 @styled("colorbar", "draw", "legend", "savefig", "suptitle", "supxlabel", "supylabel", "text")
 class StyledFigure(Figure):
-    """The same for a whole figure. Letters that no font here has are drawn as boxes, with one warning in all."""
+    """The same for a whole figure. Letters that no font here has are written as escapes, not drawn as boxes."""
 
     def draw(self, renderer) -> None:
-        """Draw everything, and pass on every warning but those of single letters."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            super().draw(renderer)
-        for warning in caught:
-            if "missing from font" in str(warning.message):
-                warn_of_boxes()
-            else:
-                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        """Draw everything."""
+        for text in self.findobj(Text):
+            if not text.get_text().isascii():
+                text.set_text(legible(text.get_text()))
+        for axis in (
+            axis for ax in self.axes for axis in (ax.xaxis, ax.yaxis)
+        ):  # they write their labels anew
+            formatter = axis.get_major_formatter()
+            formatter.format_ticks = functools.partial(legible_ticks, type(formatter).format_ticks, formatter)
+        super().draw(renderer)
 
 
-@functools.cache  # once in a notebook
-def warn_of_boxes() -> None:
-    """Say why some letters are boxes."""
-    text = "no font here has some letters of these names; they are drawn as boxes; install Noto Sans CJK"
-    warnings.warn(text, stacklevel=2)
+@functools.cache
+def letters() -> frozenset[int]:
+    """Numbers of the letters that the project's fonts have."""
+    paths = [findfont(name) for name in STYLE["font.family"]]
+    return frozenset().union(*(get_font(path).get_charmap() for path in paths))
+
+
+def legible_ticks(plain: Callable, formatter: Formatter, values: Sequence[float]) -> list[str]:
+    """The labels of ticks as `legible` text; plain: what the formatter's class makes of them."""
+    return [legible(text) for text in plain(formatter, values)]
+
+
+def legible(text: str) -> str:
+    """`text` with escapes such as \\u732b for letters that no font here has."""
+    known = letters()
+    return "".join(c if c.isspace() or ord(c) in known else c.encode("unicode_escape").decode() for c in text)
 
 
 @in_style
