@@ -17,12 +17,11 @@ ROOMS = (
     "hybrids",
     "app",
 )  # each may use those before it
-EACH_PAGE = {"check_exercise"}  # every notebook's own, one meaning
+EACH_PAGE = {"check_exercise", "open_page", "Page"}  # every notebook's own, one meaning
 # Public names with two meanings: mend one and take it out, add none.
 DEFINED_TWICE = set(
     """
-    Attention Made ResidualBlock Stage UNet blur check_words class_weights config_of gather grey half
-    main nearest net_for noise out_of_fold overlap pick picture predict restore sample save shorten summary
+    Stage check_words half main nearest net_for out_of_fold overlap pick picture predict save shorten summary
     """.split()
 )
 

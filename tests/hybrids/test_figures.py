@@ -1,39 +1,15 @@
 """What figures of notebook 04 show."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from clockodile.hybrids.figures import learning_figure, rows_of_tiles
+from clockodile.hybrids.figures import VOICES, rows_of_tiles, shares, straight_way
 
 
 @pytest.fixture(autouse=True)
 def drawn(drawn_and_closed):
     return
-
-
-@pytest.mark.parametrize("moments, shown", [(1, ["100"]), (3, ["100", "200", "300"]), (8, 3)])
-def test_a_line_for_each_moment_from_the_first_to_the_last(moments, shown):
-    steps = [100 * number for number in range(1, moments + 1)]
-    sheets = {step: np.full((2, 8, 4, 4, 3), number, np.uint8) for number, step in enumerate(steps)}
-    curve, grid = learning_figure(np.linspace(1, 0.2, moments), sheets, names=("cat", "dog")).axes
-    *heads, found = grid.texts[0].get_text(), grid.texts[1].get_text(), [t.get_text() for t in grid.texts[2:]]
-    assert heads == ["cat", "dog"]
-    if isinstance(shown, int):
-        assert len(found) == shown and (found[0], found[-1]) == ("100", "800")
-    else:
-        assert found == shown
-    assert curve.lines[0].get_xdata().tolist() == steps
-    sheet = grid.images[0].get_array()
-    assert sheet[0, 0, 0] == 0 and sheet[-3, 0, 0] == moments - 1, "early above, late below"
-
-
-def test_the_first_class_stands_left_of_the_second():
-    sheets = {5: np.stack([np.full((8, 4, 4, 3), 50 * line) for line in (2, 0)])}
-    _, grid = learning_figure([0.5], sheets, names=("cat", "dog")).axes
-    row = grid.images[0].get_array()[1, :, 0]
-    assert row[row != 255].tolist() == [100] * 4 * 8 + [0] * 4 * 8
-    first, second, *_ = (text.get_position()[0] for text in grid.texts)
-    assert first < np.flatnonzero(row == 0).min() < second, "names stand above their class"
 
 
 def test_lines_of_pictures_are_as_long_as_they_are(data):
@@ -43,3 +19,18 @@ def test_lines_of_pictures_are_as_long_as_they_are(data):
     assert len(shapes) == 1, "the shorter line is filled with paper"
     words = figure.axes[0].texts[0].get_text()
     assert words.replace("\n", " ") == "a long name that needs some lines" and "\n" in words
+
+
+def test_the_way_leads_through_every_mixture_to_one_of_three_photographs(data):
+    (ax,) = straight_way(data.images[:5], data.images[5:7]).axes
+    assert len(ax.artists) == 7 and len(ax.lines) == 2
+    assert "velocity" in ax.texts[1].get_text()
+
+
+def test_each_voice_has_a_dot_for_each_method():
+    table = pd.DataFrame({"both": [0.1, 0.5], "viewers": [0.0, 0.3]}, index=["blend", "flow"])
+    figure = shares(table, VOICES, title="who says so")
+    (ax,) = figure.axes
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[10, 50], [0, 30]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["blend", "flow"]
+    assert {text.get_text() for text in figure.legends[0].texts} == {words for words, _ in VOICES.values()}

@@ -1,59 +1,57 @@
-"""A flow, guides and a chooser that train in a second, and a run in which they have."""
+"""A flow that trains in a second, and a run in which it has."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from made_photos import striped_dataset, write_photos
 from plain_features import plain_features
 
 from clockodile.ambiguous import judge
+from clockodile.core import store
 from clockodile.core.workspace import Run, open_run
-from clockodile.hybrids import guidance
-from clockodile.hybrids.generators import flow, flow_of_run
-from clockodile.hybrids.generators.flow import FlowConfig
-from clockodile.hybrids.mixing import fit_hybrid_sampler
-from clockodile.learn.training import TrainConfig
+from clockodile.hybrids.generators import flow_of_run
+from clockodile.hybrids.generators.flow_of_run import SEEN, fit_flow
+from clockodile.hybrids.generators.flow_training import FlowConfig
+from clockodile.hybrids.generators.unet import UNet
 
-TINY_FLOW = FlowConfig(steps=4, batch=8, widths=(8, 16), depth=1)
-TINY_GUIDES = TrainConfig(epochs=1)
+TINY_FLOW = FlowConfig(pictures=16, batch=8, warm_up=1, finish=16, focus=0.8)
+KNOWS = ("boat", "house", "tree")  # classes of the tiny package
+
+
+def small_unet(**options) -> UNet:
+    """A net of few numbers instead of the usual one; another each time its seed differs."""
+    return UNet(**{"widths": (12, 24), "depths": (1, 1), "cond": 24} | options)
+
+
+def trained(net: torch.nn.Module, *, seed: int = 0) -> torch.nn.Module:
+    """The same net with numbers everywhere: an untrained one says nothing."""
+    draw = torch.Generator().manual_seed(seed)
+    for part in net.parameters():
+        part.data = 0.2 * torch.randn(part.shape, generator=draw)
+    return net.eval()
+
+
+def tiny_package(**config) -> store.Checkpoint:
+    """What comes with the package, but small: it has learned from nothing."""
+    state = {name: part.half() for name, part in trained(small_unet(classes=len(KNOWS))).state_dict().items()}
+    state[SEEN] = torch.zeros(0, dtype=torch.int64)
+    about = {"classes": list(KNOWS), "image_size": 32}
+    return store.Checkpoint(state, about, 0.0, "shipped", config)
 
 
 def use_tiny_plans(monkeypatch) -> None:
-    """Both profiles train these, from nothing; networks see what is plain to see."""
+    """Both profiles train a small flow for two steps; networks see what is plain to see."""
     monkeypatch.setattr(judge, "features_of", plain_features)
-    monkeypatch.setattr(flow_of_run, "package_flow", lambda photographs, classes: None)
-    monkeypatch.setattr(flow_of_run, "configs_of", lambda profile, *, finetune: (TINY_FLOW,))
-    monkeypatch.setattr(guidance, "config_of", lambda profile: TINY_GUIDES)
-
-
-@contextmanager
-def calls_counted(module, name: str, *, most: int | None = None) -> Iterator[list]:
-    """Yields a list that grows by one with each call of a module's function; Ctrl-C instead of more than `most`."""
-    real, done = getattr(module, name), []
-
-    def call(*words):
-        if len(done) == most:
-            raise KeyboardInterrupt
-        done.append(1)
-        return real(*words)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, name, call)
-        yield done
-
-
-def steps_counted(*, most: int | None = None):
-    """The same for the steps of a flow's training."""
-    return calls_counted(flow, "flow_step", most=most)
+    monkeypatch.setattr(flow_of_run, "UNet", small_unet)
+    monkeypatch.setattr(flow_of_run, "package_flow", tiny_package)
+    monkeypatch.setattr(flow_of_run, "config_of", lambda profile: TINY_FLOW)
 
 
 def trained_run(place: Path) -> Run:
-    """A run on photos written to `place`, with a flow, its guides and its chooser."""
+    """A run on photos written to `place`, with a flow."""
     run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
     with pytest.MonkeyPatch.context() as patch:
         use_tiny_plans(patch)
-        data = striped_dataset()
-        fit_hybrid_sampler(run, data)
+        fit_flow(run, striped_dataset())
     return run

@@ -107,7 +107,7 @@ def save(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
     return save_figure(figure, name, page.run, notebook="04", title=title, alt=alt)
 
 
-def tiles(
+def show_rows(
     page: Page, rows: dict[str, torch.Tensor], name: str, title: str, *, heads=(), alt: str = ""
 ) -> Image:
     """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
@@ -141,7 +141,7 @@ def best_and_worst(page: Page) -> Image:
     few = min(SHOWN, len(order) // 2)
     rows = {"clearest": images[order[:few]], "least clear": images[order[-few:]]}
     title = "The best we have, and the rest of it"
-    return tiles(
+    return show_rows(
         page,
         rows,
         "best_and_worst",
@@ -188,7 +188,7 @@ def beside_nearest(page: Page, name: str, *, most: int = SHOWN) -> Image:
     rows = distance.min(1).argsort()[:most]
     nearest = known.learned[distance[rows].argmin(1)]
     title = "The least new of the hybrids, above the learned picture most like each"
-    return tiles(page, {"made": images[rows], "nearest learned": nearest}, "neighbours", title)
+    return show_rows(page, {"made": images[rows], "nearest learned": nearest}, "neighbours", title)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------

@@ -5,15 +5,14 @@ import torch
 
 from clockodile.hybrids.generators.blends import (
     collapse,
-    frequency_hybrid,
+    half_and_half,
     laplacian_pyramid,
-    low_pass,
     pixel_blend,
     pyramid_paste,
     soft_disc,
 )
 
-BLENDS = [pixel_blend, frequency_hybrid, pyramid_paste]
+BLENDS = [pixel_blend, half_and_half, pyramid_paste]
 
 
 @pytest.fixture(params=[(16, 16), (32, 32), (24, 40)], ids=str)
@@ -28,7 +27,7 @@ def test_the_ends_are_the_parents(blend, parents):
     assert torch.allclose(blend(first, second, mix=1), second, atol=1e-6)
 
 
-@pytest.mark.parametrize("blend", [pixel_blend, frequency_hybrid])
+@pytest.mark.parametrize("blend", [pixel_blend, half_and_half])
 def test_some_ends_are_the_parents_to_the_last_digit(blend, parents):
     first, second = parents
     assert torch.equal(blend(first, second, mix=0), first)
@@ -65,50 +64,6 @@ def test_a_double_exposure_is_symmetric_and_lies_between_its_parents(mix, parent
     assert torch.allclose(blend, pixel_blend(second, first, mix=1 - mix), atol=1e-6)
     assert (blend >= torch.minimum(first, second) - 1e-6).all()
     assert (blend <= torch.maximum(first, second) + 1e-6).all()
-
-
-# --- frequencies ------------------------------------------------------------------------------------------------
-
-
-def wave(count: float, *, side: int = 64) -> torch.Tensor:
-    """Upright stripes, `count` of them."""
-    place = torch.arange(side) / side
-    return (0.5 + 0.2 * torch.sin(2 * torch.pi * count * place)).expand(1, 3, side, side)
-
-
-def test_the_cutoff_keeps_half():
-    kept = (low_pass(wave(6), 6)[..., 20:44] - 0.5).std() / (wave(6)[..., 20:44] - 0.5).std()
-    assert kept.item() == pytest.approx(0.5, abs=0.02)
-
-
-def test_blurring_keeps_what_is_flat_up_to_the_rim():
-    flat = torch.full((1, 3, 16, 24), 0.7)
-    assert torch.allclose(low_pass(flat, 2), flat, atol=1e-6)
-
-
-def test_the_middle_is_coarse_of_the_first_and_fine_of_the_second():
-    coarse, fine = wave(1), wave(16)
-    both = frequency_hybrid(coarse, fine)
-    assert torch.allclose(both, coarse + fine - 0.5, atol=0.03)
-    assert (frequency_hybrid(fine, coarse) - 0.5).std() < 0.03  # and nothing is left the other way round
-
-
-def test_the_balance_moves_without_a_jump(parents):
-    first, second = (0.3 + 0.4 * images for images in parents)
-    before, after = (frequency_hybrid(first, second, mix=mix) for mix in (0.4999, 0.5001))
-    assert (before - after).abs().max() < 1e-3
-    assert torch.allclose(
-        frequency_hybrid(first, second, mix=0.2) + frequency_hybrid(second, first, mix=0.8),
-        2 * first
-        + 0.4 * ((second - low_pass(second, 5)) - (first - low_pass(first, 5)))
-        + 0.4 * (low_pass(second, 5) - low_pass(first, 5)),
-        atol=1e-5,
-    )
-
-
-def test_a_cutoff_of_nothing_is_refused(parents):
-    with pytest.raises(ValueError, match="cutoff"):
-        frequency_hybrid(*parents, cutoff=0)
 
 
 # --- pyramids ---------------------------------------------------------------------------------------------------

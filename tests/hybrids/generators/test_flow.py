@@ -1,164 +1,100 @@
-"""Flow matching: the loss, the moves that are told, and a training that can be interrupted."""
-
-from dataclasses import replace
+"""Flow matching: loss, guidance, solver, and what a net that can draw says about pictures."""
 
 import pytest
 import torch
-from tiny_flows import steps_counted
+from tiny_flows import small_unet, trained
 from torch import nn
 
-from clockodile.hybrids.generators import flow
 from clockodile.hybrids.generators.flow import (
-    FlowConfig,
-    draw_batch,
+    adams_bashforth2,
+    class_evidence,
+    composed_velocity,
     flow_loss,
-    move,
-    share_of_rate,
-    train_flow,
+    guess,
+    noise_of,
+    to_signed,
+    to_unit,
 )
+from clockodile.hybrids.generators.unet import Layout
 
-TINY = FlowConfig(steps=6, batch=4, widths=(8, 16), depth=1)
-
-
-@pytest.fixture
-def pictures():
-    generator = torch.Generator().manual_seed(1)
-    return torch.rand(12, 3, 16, 16, generator=generator), torch.tensor([0, 1, 2] * 4)
+ANY = Layout(torch.tensor([[0]]))
 
 
 class Oracle(nn.Module):
-    """Knows the photograph and therefore the velocity."""
+    """Knows the photograph of each class, and therefore the velocity; the null class is told the mean."""
 
-    def __init__(self, photo):
+    def __init__(self, *photos):
         super().__init__()
-        self.photo = photo
+        self.photos = nn.Parameter(torch.stack([*photos, sum(photos) / len(photos)]))
+        self.null_class = len(photos)
 
-    def forward(self, x, time, labels, warp=None):
-        return (self.photo - x) / (1 - time.view(-1, 1, 1, 1))
+    def forward(self, x, time, layout):
+        return (self.photos[layout.labels[:, 0]] - x) / (1 - time.view(-1, 1, 1, 1))
 
 
 def test_whoever_knows_the_photograph_has_no_loss():
-    photo, noise = torch.rand(5, 3, 8, 8) * 2 - 1, torch.randn(5, 3, 8, 8)
-    time, labels = torch.rand(5) * 0.9, torch.zeros(5, dtype=torch.long)
-    assert flow_loss(Oracle(photo), photo, labels, noise, time) < 1e-6
-    assert flow_loss(Oracle(-photo), photo, labels, noise, time) > 0.1
+    photo, noise = torch.rand(3, 8, 8) * 2 - 1, torch.randn(5, 3, 8, 8)
+    photos, time = photo.expand(5, -1, -1, -1), torch.rand(5) * 0.9
+    asked = Layout(torch.zeros(5, 1, dtype=torch.long))
+    assert flow_loss(Oracle(photo), photos, asked, noise, time) < 1e-3
+    assert flow_loss(Oracle(-photo), photos, asked, noise, time) > 0.1
 
 
-def test_moves_are_told_and_unmoved_pictures_say_so(pictures):
-    images = torch.cat([pictures[0]] * 10)
-    moved, told = move(images, torch.Generator().manual_seed(0), share=0.5)
-    assert moved.shape == images.shape and told.shape == (120, 4)
-    assert 0 <= moved.min() and moved.max() <= 1
-    still = (told == 0).all(1)
-    assert 40 < still.sum() < 80
-    same = (moved == images).flatten(1).all(1) | (moved == images.flip(3)).flatten(1).all(1)
-    assert torch.equal(same, still)
+def test_from_minus_one_to_one_and_back():
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.allclose(to_unit(to_signed(images)), images, atol=1e-6)
+    assert to_unit(torch.tensor([-3.0, 3.0])).tolist() == [0, 1]
 
 
-def test_every_class_is_drawn_alike_however_rare():
-    labels = torch.tensor([0] * 10 + [1] * 500 + [2] * 2000)
-    plan = FlowConfig(steps=1, batch=20_000, others=0.2)
-    rows = draw_batch(labels, plan, 2, torch.Generator().manual_seed(0))
-    shares = torch.bincount(labels[rows]) / 20_000
-    assert torch.allclose(shares, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
+def test_noise_depends_on_its_seed_alone():
+    noise = noise_of([4, 9, 4], 8)
+    assert torch.equal(noise[0], noise[2]) and not torch.equal(noise[0], noise[1])
+    assert torch.equal(noise_of([9], 8)[0], noise[1])
 
 
-def test_pictures_of_anything_fill_their_share_and_leave_the_others_theirs():
-    labels = torch.tensor([0] * 10 + [1] * 10 + [2] * 300 + [3] * 5000)
-    plan, generator = FlowConfig(steps=1, batch=20_000, others=0.2), torch.Generator().manual_seed(0)
-    for wide, expected in ((0.5, [0.2, 0.2, 0.1, 0.5]), (0.0, [0.4, 0.4, 0.2])):
-        shares = torch.bincount(labels[draw_batch(labels, plan, 2, generator, wide=wide)]) / 20_000
-        assert torch.allclose(shares, torch.tensor(expected), atol=0.02)
-    without = draw_batch(labels[:320], plan, 2, generator, wide=0.5)
-    assert torch.allclose(torch.bincount(labels[without]) / 20_000, torch.tensor([0.4, 0.4, 0.2]), atol=0.02)
+def test_the_solver_follows_curves_nearly_exactly():
+    start = torch.ones(1, 1, 1, 1)
+    straight = adams_bashforth2(lambda x, t: torch.full_like(x, 2.0), start, steps=3)
+    assert straight.item() == pytest.approx(3, abs=1e-6)
+    growth = adams_bashforth2(lambda x, t: x, start, steps=32).item()
+    assert growth == pytest.approx(torch.e, rel=0.02), "dx/dt = x"
+    finer = adams_bashforth2(lambda x, t: x, start, steps=64).item()
+    assert abs(finer - torch.e) < abs(growth - torch.e)
 
 
-def test_the_share_of_anything_falls_to_nothing(pictures, monkeypatch):
-    shares, real = [], flow.draw_batch
-
-    def watch(*words, wide):
-        shares.append(wide)
-        return real(*words, wide=wide)
-
-    monkeypatch.setattr(flow, "draw_batch", watch)
-    images, labels = torch.cat([pictures[0]] * 2), torch.cat([pictures[1], torch.full((12,), 3)])
-    train_flow(images, labels, replace(TINY, wide=0.6), classes=2, seed=0)
-    assert shares == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+def test_whoever_knows_the_photograph_is_led_to_it():
+    photo = torch.rand(3, 8, 8) * 2 - 1
+    velocity = composed_velocity(Oracle(photo, -photo), [ANY], [1.0])
+    found = adams_bashforth2(velocity, noise_of([1], 8), steps=16)
+    assert torch.allclose(found[0], photo, atol=0.1)
 
 
-def test_every_label_fills_its_share():
-    labels = torch.tensor([0] * 100 + [1] * 50 + [2] * 300 + [3] * 70)
-    plan = FlowConfig(steps=1, batch=20_000, others=0.2)
-    rows = draw_batch(labels, plan, 2, torch.Generator().manual_seed(0), wide=0.5)
-    assert torch.allclose(
-        torch.bincount(labels[rows]) / 20_000, torch.tensor([0.2, 0.2, 0.1, 0.5]), atol=0.02
+def test_guidance_adds_what_is_special_so_many_times():
+    net = trained(small_unet(classes=3))
+    x, t = torch.randn(2, 3, 16, 16), torch.full((2,), 0.4)
+    layouts = [Layout(torch.full((2, 1), label)) for label in (0, 2)]
+    anything, first, second = (
+        guess(net, x, t, Layout(torch.full((2, 1), label))) for label in (net.null_class, 0, 2)
     )
+    plain = composed_velocity(net, layouts[:1], [1.0])(x, 0.4)
+    assert torch.allclose(plain, first, atol=1e-2)
+    product = composed_velocity(net, layouts, [2.0, 3.0])(x, 0.4)
+    assert torch.allclose(product, anything + 2 * (first - anything) + 3 * (second - anything), atol=5e-2)
 
 
-def test_a_training_goes_on_from_a_net_that_stays_as_it_is(pictures):
-    start, _ = train_flow(*pictures, TINY, classes=2, seed=0)
-    kept = {name: part.clone() for name, part in start.state_dict().items()}
-    still = replace(TINY, learning_rate=0.0, ema_decay=0.0)
-    for plan, same in ((still, True), (TINY, False)):
-        after, _ = train_flow(*pictures, plan, classes=2, seed=1, start=start)
-        moved = [not torch.equal(part, kept[name]) for name, part in after.state_dict().items()]
-        assert any(moved) != same
-    assert all(torch.equal(part, kept[name]) for name, part in start.state_dict().items())
+def test_guidance_may_differ_from_place_to_place():
+    net = trained(small_unet(classes=3))
+    x, layouts = torch.randn(1, 3, 16, 16), [ANY]
+    left = (torch.arange(16) < 8).float().expand(1, 1, 16, 16)
+    velocity = composed_velocity(net, layouts, [4 * left])(x, 0.5)
+    some, none = (composed_velocity(net, layouts, [weight])(x, 0.5) for weight in (4.0, 0.0))
+    assert torch.allclose(velocity[..., :8], some[..., :8], atol=1e-4)
+    assert torch.allclose(velocity[..., 8:], none[..., 8:], atol=1e-4)
 
 
-def test_labels_may_learn_faster_than_the_rest(pictures):
-    start, _ = train_flow(*pictures, TINY, classes=2, seed=0)
-    steps = {}
-    for rate in (1.0, 30.0):
-        after, _ = train_flow(*pictures, replace(TINY, label_lr_factor=rate), classes=2, seed=1, start=start)
-        steps[rate] = {
-            name: (part - start.state_dict()[name]).abs().mean() for name, part in after.state_dict().items()
-        }
-    labels, rest = "class_embed.weight", "time_embed.0.weight"
-    assert steps[30.0][labels] > 10 * steps[1.0][labels] and steps[30.0][rest] < 3 * steps[1.0][rest]
-
-
-def test_without_other_things_only_classes_are_drawn():
-    rows = draw_batch(torch.tensor([0, 1, 1]), FlowConfig(steps=1, batch=50), 2, torch.Generator())
-    assert len(rows) == 50
-
-
-def test_the_rate_rises_and_falls():
-    plan = FlowConfig(steps=200, warm_up=0.1)
-    rates = [share_of_rate(step, plan) for step in range(200)]
-    assert max(rates) == pytest.approx(1) and rates.index(max(rates)) in (19, 20)
-    assert rates[-1] < 0.001 and rates[0] == pytest.approx(0.05)
-
-
-def test_it_learns(pictures):
-    flat = pictures[0].mean((2, 3), keepdim=True).expand(-1, -1, 16, 16)
-    plan = replace(TINY, steps=60, learning_rate=3e-3)
-    net, losses = train_flow(flat, pictures[1], plan, classes=2, seed=0)
-    assert len(losses) == 60 and sum(losses[-10:]) < 0.8 * sum(losses[:10])
-    assert not net.training
-
-
-def test_an_interrupted_training_ends_like_an_undisturbed_one(pictures, tmp_path):
-    whole, losses = train_flow(*pictures, TINY, classes=2, seed=3)
-    path = tmp_path / "half.checkpoint"
-    with steps_counted(most=4), pytest.raises(KeyboardInterrupt):
-        train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
-    assert path.is_file()
-    again, resumed = train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
-    assert resumed == losses and path.is_file(), "what follows may be interrupted as well"
-    assert train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path)[1] == losses
-    for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda kept: b"", lambda kept: kept[: len(kept) // 2], lambda kept: b"no"]
-)
-def test_a_damaged_checkpoint_is_discarded_and_training_starts_anew(pictures, tmp_path, caplog, damage):
-    path = tmp_path / "half.checkpoint"
-    _, losses = train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
-    path.write_bytes(damage(path.read_bytes()))
-    with caplog.at_level("INFO", "clockodile"), steps_counted(most=0), pytest.raises(KeyboardInterrupt):
-        train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)
-    assert "half.checkpoint is damaged" in caplog.text and not path.exists()
-    assert train_flow(*pictures, TINY, classes=2, seed=3, checkpoint=path, every=2)[1] == losses
+def test_evidence_is_higher_for_the_class_that_a_picture_shows():
+    first, second = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    net, images = Oracle(to_signed(first), to_signed(second)), torch.stack([first, second])
+    of_first, of_second = (class_evidence(net, images, label) for label in (0, 1))
+    assert of_first[0] > 0.9 and of_second[1] > 0.9, "told its class, it knows all"
+    assert of_first[1] < 0 and of_second[0] < 0, "told the wrong one, it knows less than told nothing"

@@ -2,43 +2,53 @@
 
 import pytest
 import torch
+from tiny_flows import small_unet, trained
 
-from clockodile.hybrids.generators.unet import WARPS, UNet, learn_classes, timestep_embedding
+from clockodile.hybrids.generators.unet import Layout, plain_coords, timestep_embedding
+
+
+def of(*labels: int) -> Layout:
+    return Layout(torch.tensor(labels)[:, None])
 
 
 @pytest.fixture
 def net():
-    torch.manual_seed(0)
-    net = UNet(classes=3, widths=(16, 32), cond=32, depth=1)
-    for parameter in net.parameters():  # trained nets have no zeros
-        torch.nn.init.normal_(parameter, std=0.1)
-    return net.eval()
+    return trained(small_unet(classes=3))
 
 
-@pytest.mark.parametrize("side", [16, 32, 64])
+@pytest.mark.parametrize("side", [16, 32, 48])
 def test_velocities_have_the_shape_of_pictures(net, side):
     x = torch.randn(2, 3, side, side)
-    assert net(x, torch.rand(2), torch.tensor([0, 4])).shape == x.shape
+    assert net(x, torch.rand(2), of(0, net.null_class)).shape == x.shape
 
 
 def test_untrained_it_says_nothing():
-    net = UNet(classes=2, widths=(16, 32), cond=32, depth=1)
-    assert not net(torch.randn(1, 3, 16, 16), torch.rand(1), torch.tensor([0])).any()
+    net = small_unet(classes=2)
+    assert not net(torch.randn(1, 3, 16, 16), torch.rand(1), of(0)).any()
 
 
-def test_time_class_and_moves_are_heard(net):
-    x, time, label = torch.randn(1, 3, 16, 16), torch.tensor([0.3]), torch.tensor([1])
-    usual = net(x, time, label)
-    assert not torch.allclose(usual, net(x, time + 0.1, label))
-    assert not torch.allclose(usual, net(x, time, label + 1))
-    assert not torch.allclose(usual, net(x, time, label, torch.ones(1, WARPS)))
-    assert torch.allclose(usual, net(x, time, label, torch.zeros(1, WARPS)))
+def test_time_class_and_place_are_heard(net):
+    x, time = torch.randn(1, 3, 16, 16), torch.tensor([0.3])
+    usual = net(x, time, of(1))
+    moved = Layout(of(1).labels, coords=plain_coords(1, 16) * 0.5)
+    for other in (net(x, time + 0.1, of(1)), net(x, time, of(2)), net(x, time, moved)):
+        assert not torch.allclose(usual, other, atol=1e-3)
+
+
+def test_two_regions_of_one_class_are_that_class_everywhere(net):
+    x, time = torch.randn(1, 3, 16, 16), torch.tensor([0.6])
+    left = (torch.arange(16) < 8).float().expand(1, 1, 16, 16)
+    masks = torch.cat([left, 1 - left], 1)
+    halves = lambda a, b: net(x, time, Layout(torch.tensor([[a, b]]), masks))  # noqa: E731
+    assert torch.allclose(halves(1, 1), net(x, time, of(1)), atol=1e-5)
+    other = (halves(1, 2) - halves(1, 1)).abs().mean((0, 1, 2))
+    assert other[12:].mean() > other[:4].mean() > 0, "most where the label differs"
 
 
 def test_a_picture_does_not_depend_on_its_neighbours(net):
-    x, time, labels = torch.randn(4, 3, 16, 16), torch.rand(4), torch.tensor([0, 1, 2, 3])
-    alone = torch.cat([net(x[[i]], time[[i]], labels[[i]]) for i in range(4)])
-    assert torch.allclose(net(x, time, labels), alone, atol=1e-5)
+    x, time = torch.randn(4, 3, 16, 16), torch.rand(4)
+    alone = torch.cat([net(x[[i]], time[[i]], of(i)) for i in range(4)])
+    assert torch.allclose(net(x, time, of(0, 1, 2, 3)), alone, atol=1e-4)
 
 
 def test_the_embedding_tells_near_times_apart():
@@ -46,10 +56,7 @@ def test_the_embedding_tells_near_times_apart():
     assert near.shape == (2, 64) and (near[0] - near[1]).abs().max() > 0.3
 
 
-def test_new_classes_mean_anything_as_yet(net):
-    more = learn_classes(net, 5)
-    assert more.null_class == 6 and net.null_class == 4 and len(net.class_embed.weight) == 5
-    x, time = torch.randn(1, 3, 16, 16), torch.tensor([0.3])
-    same = {0: 4, 4: 4, 5: 3, 6: 4}  # other things stay what they were
-    for new, old in same.items():
-        assert torch.equal(more(x, time, torch.tensor([new])), net(x, time, torch.tensor([old])))
+def test_coordinates_run_from_left_to_right_and_from_top_to_bottom():
+    x, y = plain_coords(1, 4)[0]
+    assert x[0].tolist() == y[:, 0].tolist() == [-0.75, -0.25, 0.25, 0.75]
+    assert (x == x[:1]).all() and (y == y[:, :1]).all()

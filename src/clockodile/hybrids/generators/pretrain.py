@@ -27,7 +27,7 @@ from clockodile.data.auxiliary import cifar100_by_class
 from clockodile.data.dataset import as_images, as_tensor, load_dataset
 from clockodile.hybrids.generators.flow import flow_loss
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT, SEEN, Flow, image_hashes
-from clockodile.hybrids.generators.flow_training import SPANS, FlowConfig, Photographs, Training, random_times
+from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training, random_times
 from clockodile.hybrids.generators.unet import Layout, UNet
 
 SHEET = 10  # pictures a line of a sample sheet
@@ -126,11 +126,6 @@ def main() -> None:
         training.load(checkpoint)
     elif long.is_file():
         training.load(long)
-        if asked.finish:
-            training.net.load_state_dict(
-                training.averaged(SPANS[0]).state_dict()
-            )  # less noise than the last weights
-            training.begin_averages()
     if asked.finish:
         begun = torch.load(long, map_location="cpu", weights_only=True)["seen"]
         rate, end = 1e-3, begun + asked.finish
@@ -144,7 +139,7 @@ def main() -> None:
     while training.seen < training.config.pictures and not stopped:
         training.step(photographs)
         if training.seen // asked.look_every > (training.seen - asked.batch) // asked.look_every:
-            net = training.net.eval() if asked.finish else training.averaged(SPANS[1])
+            net = training.net.eval()
             row = {
                 "seen": training.seen,
                 "loss": round(float(np.mean(training.recent)), 5),
@@ -160,8 +155,7 @@ def main() -> None:
             training.save(checkpoint)
             kept = time.monotonic()
     training.save(checkpoint)
-    net = training.net.eval() if asked.finish else training.averaged(SPANS[1])
-    export(asked.dir / "flow.safetensors", net, training.seen, record)
+    export(asked.dir / "flow.safetensors", training.net, training.seen, record)
 
 
 if __name__ == "__main__":

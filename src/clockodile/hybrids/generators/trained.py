@@ -16,7 +16,7 @@ from clockodile.hybrids.generators.vae import ConditionalVAE, VaeConfig, train_v
 from clockodile.learn.autoencoders import DenseAutoencoder, train_autoencoder
 
 
-def fit_net(
+def fit_on_known(
     name: str,
     build: Callable[[], nn.Module],
     train: Callable[[Dataset], nn.Module],
@@ -59,7 +59,7 @@ def fit_autoencoder(run: Run, data: Dataset, *, retrain: bool = False) -> DenseA
     def train(known: Dataset) -> DenseAutoencoder:
         return train_autoencoder(build, known.tensor(), seed=run.seed, epochs=epochs)[0]
 
-    return fit_net("dense_autoencoder", build, train, {"epochs": epochs}, run, data, retrain=retrain)
+    return fit_on_known("dense_autoencoder", build, train, {"epochs": epochs}, run, data, retrain=retrain)
 
 
 def fit_vae(run: Run, data: Dataset, *, retrain: bool = False) -> ConditionalVAE:
@@ -73,4 +73,4 @@ def fit_vae(run: Run, data: Dataset, *, retrain: bool = False) -> ConditionalVAE
         labels = torch.from_numpy(known.labels)
         return train_vae(known.tensor(), labels, plan, classes=classes, seed=run.seed)[0]
 
-    return fit_net("vae", build, train, asdict(plan), run, data, retrain=retrain)
+    return fit_on_known("vae", build, train, asdict(plan), run, data, retrain=retrain)

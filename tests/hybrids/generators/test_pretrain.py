@@ -1,0 +1,67 @@
+"""The long training: the same command goes on, and its last part makes what is shipped."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from made_photos import striped_and_dotted
+from tiny_flows import small_unet
+
+from clockodile.core import store
+from clockodile.hybrids.generators import flow_of_run, pretrain
+from clockodile.hybrids.generators.flow_of_run import SEEN, flow_from, image_hashes
+from clockodile.hybrids.generators.flow_training import Photographs
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Two classes of pictures instead of CIFAR-100, and a small net."""
+    images, labels = striped_and_dotted(8)
+
+    def photographs(device):
+        pictures = torch.from_numpy(images[:4]).permute(0, 3, 1, 2) / 127.5 - 1
+        measured = {}
+        for name in ("held out", "learned"):
+            measured |= {name: pictures, name + " labels": torch.from_numpy(labels[:4])}
+        record = {"classes": ["dotted", "striped"], "known": "k", "seen": torch.from_numpy(image_hashes(images))}
+        return Photographs(images, labels, (0, 1), device), record, measured
+
+    monkeypatch.setattr(pretrain, "training_photographs", photographs)
+    monkeypatch.setattr(pretrain, "UNet", small_unet)
+    monkeypatch.setattr(flow_of_run, "UNet", small_unet)
+    monkeypatch.setattr(pretrain, "SHEET", 2)
+
+
+def train(monkeypatch, folder, *words) -> None:
+    words = ["pretrain", "--batch", "4", "--look-every", "8", "--dir", str(folder), *words]
+    monkeypatch.setattr(sys, "argv", words)
+    pretrain.main()
+
+
+def weights(folder) -> dict:
+    return store.read_checkpoint(folder / "flow.safetensors", "trained").state
+
+
+def test_stopped_and_begun_again_it_goes_on(small, monkeypatch, tmp_path):
+    train(monkeypatch, tmp_path / "through", "--pictures", "16")
+    train(monkeypatch, tmp_path / "broken", "--pictures", "8")
+    train(monkeypatch, tmp_path / "broken", "--pictures", "16")
+    one, other = weights(tmp_path / "through"), weights(tmp_path / "broken")
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    log = [json.loads(line) for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
+    assert [row["seen"] for row in log] == [8, 16]
+    assert all(np.isfinite(row["held out"]) for row in log)
+
+
+def test_the_last_part_leaves_the_long_training_where_it_was(small, monkeypatch, tmp_path):
+    train(monkeypatch, tmp_path, "--pictures", "8")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    long = weights(tmp_path)
+    train(monkeypatch, tmp_path, "--finish", "8")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    shipped = store.read_checkpoint(tmp_path / "flow.safetensors", "shipped")
+    assert shipped.metrics["pictures"] == 16 and len(shipped.state[SEEN]) == 16
+    assert not torch.equal(shipped.state["conv_out.weight"], long["conv_out.weight"])
+    assert flow_from(shipped, ["striped", "dotted"]).both([1]).shape == (1, 3, 32, 32)

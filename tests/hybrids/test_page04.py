@@ -1,0 +1,48 @@
+"""What stands behind the cells of notebook 04."""
+
+import pandas as pd
+import pytest
+
+from clockodile.hybrids import page04
+from clockodile.hybrids.generators.table import GENERATORS
+
+
+def test_answers_of_outside_viewers_are_shares_of_all_answers():
+    found = page04.viewers()
+    assert (found[["first", "second", "both", "neither"]].sum(1).round(6) == 1).all()
+    assert ((found["low"] <= found["both"]) & (found["both"] <= found["high"])).all()
+    assert found["answers"].min() >= 40, "two viewers, and more than a handful of pictures"
+
+
+def test_viewers_were_asked_about_methods_of_the_table():
+    titles = {generator.title for generator in GENERATORS.values()} | {"photographs"}
+    asked = set(page04.viewers().index)
+    assert len(asked & titles) >= 3
+
+
+def test_the_quiz_asks_about_methods_of_the_table():
+    assert set(page04.ASKED) <= set(GENERATORS)
+
+
+def test_the_table_for_the_page_has_names_of_the_classes_and_percents():
+    row = {"first": 0.5, "second": 0.25, "both": 0.125, "kid": 0.126, "told_apart": 0.8, "seconds": 0.1}
+
+    class Names:
+        names = ("cat", "dog")
+
+    shown = page04.readable(Names, pd.DataFrame([row], index=["blend"]))
+    assert shown.loc["blend", "evidence cat"] == 0.5 and shown.loc["blend", "evidence dog"] == 0.25
+    assert shown.loc["blend", "judged both, %"] == 12 and shown.loc["blend", "KID"] == 0.13
+
+
+@pytest.mark.parametrize(
+    "number, answer, right", [(1, 1, True), (1, 0, False), (2, 4.0, True), (2, 3.9, False)]
+)
+def test_exercises_are_checked_without_giving_the_answer(number, answer, right, capsys):
+    import torch
+
+    table = pd.DataFrame({"both": [0.9, 0.1, 0.4]}, index=["photographs", "blend", "flow"])
+    given = {"table": table, "photos": torch.full((2, 3), 2.0), "noise": torch.zeros(2, 3)}
+    page04.check_exercise(number, answer, None, **given)
+    said = capsys.readouterr().out
+    assert ("Right" in said) == right and (right or str(1 if number == 1 else 4.0) not in said)
