@@ -9,7 +9,7 @@ from clockodile.hybrids.generators.table import GENERATORS
 
 def test_answers_of_outside_viewers_are_shares_of_all_answers():
     found = page04.viewers()
-    assert (found[["first", "second", "both", "neither"]].sum(1).round(6) == 1).all()
+    assert (found[["first", "second", "both", "neither"]].sum(axis=1).round(6) == 1).all()
     assert ((found["low"] <= found["both"]) & (found["both"] <= found["high"])).all()
     assert found["answers"].min() >= 40, "two viewers, and more than a handful of pictures"
 

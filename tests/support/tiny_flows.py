@@ -21,7 +21,7 @@ KNOWS = ("boat", "house", "tree")  # classes of the tiny package
 
 def small_unet(**options) -> UNet:
     """A net of few numbers instead of the usual one; another each time its seed differs."""
-    return UNet(**{"widths": (12, 24), "depths": (1, 1), "cond": 24} | options)
+    return UNet(**{"widths": (12, 48), "depths": (1, 1), "cond": 24} | options)
 
 
 def trained(net: torch.nn.Module, *, seed: int = 0) -> torch.nn.Module:

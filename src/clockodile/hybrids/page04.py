@@ -247,7 +247,7 @@ def viewers() -> pd.DataFrame:
     """What outside viewers answered: a row a source, pictures, and shares of answers in [0, 1] with an interval."""
     with VIEWERS.open("r", encoding="utf-8") as file:
         counts = pd.read_csv(file)
-    total = counts[["first", "second", "both", "neither"]].sum(1)
+    total = counts[["first", "second", "both", "neither"]].sum(axis=1)
     counts["low"], counts["high"] = zip(
         *(wilson_interval(both / all_, all_) for both, all_ in zip(counts["both"], total, strict=True)),
         strict=True,

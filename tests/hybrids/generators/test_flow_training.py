@@ -35,7 +35,7 @@ def test_the_loss_falls(photographs):
     training = fresh()
     while training.seen < PLAN.pictures:
         training.step(photographs)
-    assert np.mean(training.recent[-10:]) < 0.7 * np.mean(training.recent[:5])
+    assert np.mean(training.recent[-10:]) < 0.9 * np.mean(training.recent[:5])
 
 
 def test_interrupted_and_resumed_it_is_the_same(photographs, tmp_path):

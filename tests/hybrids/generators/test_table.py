@@ -34,7 +34,7 @@ def test_pictures_depend_on_their_seed_and_the_mix_alone(name, short, whole):
     many = draw(range(3))
     assert many.shape == (3, 3, 32, 32) and 0 <= many.min() and many.max() <= 1
     assert torch.equal(draw(range(3)), many) and torch.allclose(draw([2]), many[2:], atol=0.02)
-    assert not torch.allclose(draw(range(3), mix=0.1), many, atol=0.02)
+    assert not torch.allclose(draw(range(3), mix=0.1), many, atol=1e-3)
 
 
 def test_a_net_that_several_share_is_made_ready_once(short, whole, monkeypatch):
@@ -56,7 +56,7 @@ def test_parents_are_known_photographs_of_either_class(short, whole):
     first, second = parents(short, whole, range(20))
     known = (whole.split == "train") & (whole.fold != HELD_OUT)
     for label, pictures in enumerate((first, second)):
-        own = as_tensor(whole.images[known & (whole.labels == label)]).flatten(1)
-        assert (torch.cdist(pictures.flatten(1), own).min(1).values < 1e-4).all()
+        own = as_tensor(whole.images[known & (whole.labels == label)])
+        assert all((picture == own).flatten(1).all(1).any() for picture in pictures)
     again = parents(short, whole, [7])
     assert torch.equal(again[0][0], first[7]) and torch.equal(again[1][0], second[7])
