@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from clockodile.hybrids.selection import SELECTOR, WITNESS
 from made_photos import write_photos
 from matplotlib.text import Text
 from PIL import Image
@@ -26,7 +27,6 @@ from clockodile.data.dataset import as_images, prepare_dataset
 from clockodile.hybrids import mixing
 from clockodile.hybrids.generators import trained as trained_nets
 from clockodile.hybrids.generators.table import GENERATORS
-from clockodile.hybrids.selection import SELECTOR, WITNESS
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What figures of notebook 04 show."""
 
-import numpy as np
 import pandas as pd
 import pytest
 

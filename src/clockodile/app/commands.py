@@ -227,9 +227,7 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
     add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
     add("--n", metavar="N", type=at_least(1), default=24, help="how many pictures (default 24, most 100000)")
     add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
-    methods = (
-        "flow_best (default), flow_placed, flow_both; with a RUN also vae, pixel_blend and its like"
-    )
+    methods = "flow_best (default), flow_placed, flow_both; with a RUN also vae, pixel_blend and its like"
     add("--method", metavar="M", default="flow_best", help=methods)
     add("--seed", metavar="S", type=int, default=0, help="of the first picture (default 0)")
     add("--out", metavar="DIR", required=True, help="folder for the pictures; made when it is not there")

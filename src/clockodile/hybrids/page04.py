@@ -32,7 +32,7 @@ from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
-from clockodile.show.plots import save_figure
+from clockodile.show.plots import save_figure, tile_figure
 from clockodile.show.widgets import live_figure, share, whole_number
 
 SHOWN = 8  # pictures in a row
@@ -132,22 +132,13 @@ def draw_the_way(page: Page) -> Image:
     )  # fmt: skip
 
 
-def best_and_worst(page: Page) -> Image:
-    """The chosen candidates that the flow itself finds clearest, and those it finds least clear."""
-    images = page.made["flow_best"][0]
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
-    lesser = torch.stack([class_evidence(page.flow.net, tensor, label) for label in page.flow.pair])
-    order = lesser.argsort(1).argsort(1).min(0).values.argsort(descending=True).numpy()
-    few = min(SHOWN, len(order) // 2)
-    rows = {"clearest": images[order[:few]], "least clear": images[order[-few:]]}
-    title = "The best we have, and the rest of it"
-    return show_rows(
-        page,
-        rows,
-        "best_and_worst",
-        title,
-        alt="Two rows of hybrids: those the rule ranks highest, and lowest.",
-    )
+def hybrids(page: Page, name: str, *, lines: int = 3) -> Image:
+    """The first hybrids of a method as they come, none left out."""
+    images = page.made[name][0][: lines * SHOWN]
+    title = f"The first {len(images)} hybrids, none left out"
+    figure = tile_figure(images, columns=SHOWN, title=title)
+    alt = f"Rows of small pictures, each with a {page.names[0]} in a disc and a {page.names[1]} round it."
+    return save(page, figure, "hybrids", title, alt)
 
 
 def from_one_to_the_other(page: Page, *, lines: int = 5, mixes: int = 7) -> Image:

@@ -85,7 +85,9 @@ def test_a_users_photographs_are_learned_and_kept(run, whole, tiny, monkeypatch)
     assert torch.equal(first.both([4]), again.both([4]))
 
 
-def test_the_packages_flow_is_taken_for_the_photographs_that_it_knows(run, whole, tiny, monkeypatch, tmp_path):
+def test_the_packages_flow_is_taken_for_the_photographs_that_it_knows(
+    run, whole, tiny, monkeypatch, tmp_path
+):
     known = known_photographs(whole)
     learned = {"net": "flow", "known": store.fingerprint(known.images, known.labels)}
     package = tiny_package(**learned)

@@ -25,7 +25,11 @@ def small(monkeypatch):
         measured = {}
         for name in ("held out", "learned"):
             measured |= {name: pictures, name + " labels": torch.from_numpy(labels[:4])}
-        record = {"classes": ["dotted", "striped"], "known": "k", "seen": torch.from_numpy(image_hashes(images))}
+        record = {
+            "classes": ["dotted", "striped"],
+            "known": "k",
+            "seen": torch.from_numpy(image_hashes(images)),
+        }
         return Photographs(images, labels, (0, 1), device), record, measured
 
     monkeypatch.setattr(pretrain, "training_photographs", photographs)

@@ -18,15 +18,20 @@ from clockodile.core.workspace import Run, pick_device
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow import (
     BATCH,
+    COARSE,
+    FINE,
     GUIDANCE_SCALE,
     STEPS,
     adams_bashforth2,
     composed_velocity,
+    keeping,
     noise_of,
+    to_signed,
     to_unit,
+    told_and_untold,
 )
 from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training
-from clockodile.hybrids.generators.layouts import island
+from clockodile.hybrids.generators.layouts import frame_coords, island, photographed
 from clockodile.hybrids.generators.unet import Layout, UNet
 
 LOG = logging.getLogger("clockodile").info
@@ -36,6 +41,11 @@ SEEN = "seen"  # in the file: hashes of the photographs that were learned from
 ISLAND = 0.55  # side of a clock that is set into a crocodile, half-way from one class to the other
 INSIDE = 0.5  # guidance scale of the island, as a share of that around it
 CORNER = 0.4  # how far its centre lies from the picture's, to the right and down
+DISC = 0.4  # side of a clock round which a crocodile is drawn, half-way from one class to the other
+UP_RIGHT = 0.55  # how far its centre lies from the picture's, to the right and up
+STRONG = 8.0  # guidance scale where what is drawn has to be recognised beside something else
+SMALL_TRIES = 4  # clocks drawn for each one that is shrunk
+CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
 
 
 @dataclass(frozen=True)
@@ -55,17 +65,26 @@ class Flow:
         seeds: Sequence[int],
         *,
         steps: int = STEPS,
+        known: torch.Tensor | None = None,
+        where: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Pictures (N, 3, S, S) in [0, 1], one a seed, by `flow.composed_velocity`; layouts for one picture or N."""
+        """Pictures (N, 3, S, S) in [0, 1], one a seed, by `flow.composed_velocity`; layouts for one picture or N.
+
+        known: pictures (N, 3, S, S) in [0, 1] that are kept where `where`, (1, 1, S, S), is 1.
+        """
         device = pick_device()
         self.net.to(device)
         found = []
         for start in range(0, len(seeds), BATCH):
             part = seeds[start : start + BATCH]
-            here = [rows_of(layout, start, len(part)).to(device) for layout in layouts]
+            here = [layout.rows(start, len(part)).to(device) for layout in layouts]
             weights = [weight.to(device) if torch.is_tensor(weight) else weight for weight in weights]
             noise = noise_of(part, self.image_size).to(device)
-            x = adams_bashforth2(composed_velocity(self.net, here, weights), noise, steps=steps)
+            velocity = composed_velocity(self.net, here, weights)
+            if known is not None:
+                photos = to_signed(known[start : start + BATCH]).to(device)
+                velocity = keeping(velocity, noise, photos, where.to(device))
+            x = adams_bashforth2(velocity, noise, steps=steps)
             found.append(to_unit(x).cpu())
         return torch.cat(found) if found else torch.zeros(0, 3, self.image_size, self.image_size)
 
@@ -94,20 +113,50 @@ class Flow:
         weight = guidance * (1 - (1 - INSIDE) * layout.masks[:, 1:])
         return self.sample([layout], [weight], seeds)
 
+    def painted(
+        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = STRONG, count: int = 12
+    ) -> torch.Tensor:
+        """The first class, drawn large and shrunk into a disc; then the second, drawn round it.
+
+        mix: 0 = the first fills the picture, 1 = it is gone; count: of how many of the second the clearest is kept.
+        """
+        if mix in (0, 1):
+            return self.one(self.pair[mix == 1], seeds, guidance=guidance)
+        first, second = self.pair
+        scale = float(np.interp(mix, (0, 0.5, 1), (1, DISC, 0)))
+        x, y = (side * min(UP_RIGHT, 1 - scale) for side in (1, -1))  # it stays inside the picture
+        # what is drawn small has no hands and no numerals; what is drawn large and shrunk still has
+        large = self.clearest(plain(first), seeds, SMALL_TRIES, guidance, times=COARSE)
+        frame = frame_coords(self.image_size, *(torch.tensor([value]) for value in (scale, 0.0, x, y)))
+        small = photographed(large, frame.expand(len(large), -1, -1, -1))
+        layout = island(self.image_size, second, first, scale=scale, x=x, y=y)
+        return self.clearest(layout, seeds, count, guidance, known=small, where=layout.masks[:, 1:])
+
+    def clearest(
+        self,
+        layout: Layout,
+        seeds: Sequence[int],
+        count: int,
+        guidance: float,
+        *,
+        times: Sequence[float] = FINE,
+        known: torch.Tensor | None = None,
+        where: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Of `count` pictures a seed the one whose loss falls most when the net is told what is drawn."""
+        tries = [seed + number * CANDIDATES for seed in seeds for number in range(count)]
+        if known is not None:
+            known = known.repeat_interleave(count, 0)
+        images = self.sample([layout], [guidance], tries, known=known, where=where)
+        drawn = None if where is None else 1 - where
+        untold, told = told_and_untold(self.net, images, layout, times=times, where=drawn)
+        best = (untold - told).view(len(seeds), count).argmax(1)
+        return images.view(len(seeds), count, *images.shape[1:])[torch.arange(len(seeds)), best]
+
 
 def plain(label: int) -> Layout:
     """One class, everywhere."""
     return Layout(torch.tensor([[label]]))
-
-
-def rows_of(layout: Layout, start: int, count: int) -> Layout:
-    """Rows of a layout; one of a single row is the same for all pictures."""
-    parts = []
-    for part in (layout.labels, layout.masks, layout.coords):
-        if part is not None:
-            part = part.expand(count, *part.shape[1:]) if len(part) == 1 else part[start : start + count]
-        parts.append(part)
-    return Layout(*parts)
 
 
 def image_hashes(photographs: np.ndarray) -> np.ndarray:

@@ -13,12 +13,9 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.hybrids.generators.blends import half_and_half, pixel_blend, pyramid_paste
 from clockodile.hybrids.generators.codes import code_blend
-from clockodile.hybrids.generators.flow import class_evidence
-from clockodile.hybrids.generators.flow_of_run import HELD_OUT, Flow, fit_flow
+from clockodile.hybrids.generators.flow_of_run import HELD_OUT, fit_flow
 from clockodile.hybrids.generators.trained import fit_autoencoder, fit_vae
 from clockodile.hybrids.generators.vae import vae_hybrids
-
-CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
 
 
 @dataclass(frozen=True)
@@ -74,20 +71,6 @@ def of_vae(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> to
     return vae_hybrids(net, seeds, pair=run.recipe.pair, mix=mix)
 
 
-def best_placed(flow: Flow, run: Run, data, seeds: Sequence[int], mix: float) -> torch.Tensor:
-    """Of several candidates a seed the one whose lesser class the flow itself finds clearest.
-
-    The lesser of its two `class_evidence`, each compared with that of all candidates: no judge has a say.
-    """
-    count = run.profile.n_candidates
-    tries = [flow.placed([seed + c * CANDIDATES for seed in seeds], mix=mix) for c in range(count)]
-    images = torch.stack(tries, 1).flatten(0, 1)  # (N * count, 3, S, S)
-    found = torch.stack([class_evidence(flow.net, images, label) for label in flow.pair])
-    ranks = found.argsort(1).argsort(1)  # both classes on one scale
-    chosen = ranks.min(0).values.view(len(seeds), count).argmax(1)
-    return images.view(len(seeds), count, *images.shape[1:])[torch.arange(len(seeds)), chosen]
-
-
 ENTRIES = (
     HybridGenerator("pixel_blend", "double exposure", "old photographers", of_parents(pixel_blend)),
     HybridGenerator("half_and_half", "half and half", "collage", of_parents(half_and_half)),
@@ -116,7 +99,13 @@ ENTRIES = (
         lambda flow, run, data, seeds, mix: flow.placed(seeds, mix=mix),
         fit_flow,
     ),
-    HybridGenerator("flow_best", "flow, told where, best", "Li et al., 2023", best_placed, fit_flow),
+    HybridGenerator(
+        "flow_best",
+        "flow, one drawn round the other",
+        "Lugmayr et al., 2022; Li et al., 2023",
+        lambda flow, run, data, seeds, mix: flow.painted(seeds, mix=mix, count=run.profile.n_candidates),
+        fit_flow,
+    ),
 )
 GENERATORS = {generator.name: generator for generator in ENTRIES}
 

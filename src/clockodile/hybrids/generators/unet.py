@@ -34,6 +34,15 @@ class Layout:
         """The same on another device."""
         return Layout(*(part if part is None else part.to(device) for part in vars(self).values()))
 
+    def rows(self, start: int, count: int) -> Layout:
+        """Some of its pictures; what is told of a single one holds for all."""
+        parts = []
+        for part in vars(self).values():
+            if part is not None:
+                part = part.expand(count, *part.shape[1:]) if len(part) == 1 else part[start : start + count]
+            parts.append(part)
+        return Layout(*parts)
+
 
 def plain_coords(count: int, size: int, *, device: torch.device | None = None) -> torch.Tensor:
     """Coordinates of a photograph that fills the canvas: float32 (count, 2, size, size), pixel centres in -1..1."""
