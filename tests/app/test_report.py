@@ -218,7 +218,11 @@ def test_the_best_pictures_come_first(run_dir):
     page = page_of(run_dir)
     shown = re.findall('id="figure-([^"]+)"', page)
     assert shown == ["both_top", "best_and_worst", "mixes", "plane", "first", "second", "pairs", "voices"]
-    assert page.index('id="figure-plane"') < page.index('<table class="results"')
+    assert (
+        page.index('id="figure-plane"')
+        < page.index('<table class="results"')
+        < page.index('id="figure-pairs"')
+    )
     assert '<a href="#figure-plane">' in page
 
 

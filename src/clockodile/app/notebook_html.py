@@ -17,6 +17,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from clockodile.core.results import data_uri
 from clockodile.core.workspace import project_root
@@ -46,13 +47,11 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()
-    summary = re.search(SUMMARY, text, re.MULTILINE | re.DOTALL)
-    summary = re.sub("^##+ ", "# ", summary[1], flags=re.MULTILINE) if summary else ""
-    parts = (
-        notebook,
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(summary)] * bool(summary)),
-    )
-    return title.strip(), *(as_page(part) for part in parts)
+    found = re.search(SUMMARY, text, re.MULTILINE | re.DOTALL)
+    summary = new_notebook()
+    if found:
+        summary.cells.append(new_markdown_cell(re.sub("^##+ ", "# ", found[1], flags=re.MULTILINE)))
+    return title.strip(), as_page(notebook), as_page(summary)
 
 
 def as_page(notebook: nbformat.NotebookNode) -> Markup:
