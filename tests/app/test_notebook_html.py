@@ -137,6 +137,8 @@ def test_what_was_measured_elsewhere_is_left_out(tmp_path):
     [
         ("## Summary\n\n- one\n\n### Failed\n\n- two\n\n## Next\n\nthree", ["one", "<h3>Failed</h3>", "two"]),
         ("## What we found\n\none $x$", ["one", "<math"]),
+        ("## Summary\n\none\n\n### three\n\n## Next", ["one"]),
+        ("# X\n\n## Summary\n\none\n\n### three", ["one"]),
         ("## Summary of others\n\none", []),
         ("no such heading", []),
     ],

@@ -30,7 +30,7 @@ EVERYWHERE = set(
 BOXES = {"type", "checked", "disabled"}  # of a task list
 ATTRIBUTES = {"*": EVERYWHERE, "img": {"src"}, "a": {"href"}, "input": BOXES}
 LINKS = ("http://", "https://", "mailto:", "#")  # they wait to be clicked
-SUMMARY = r"^## +(?:Summary|What we found)\s*?\n(.*?)(?=^##? |\Z)"
+SUMMARY = r"^## +(?:Summary|What we found)\s*?\n(.*?)(?=(?:^###[^\n]*\s*)?(?:^##? |\Z))"  # no empty part last
 SAFE = {"src": ("data:image/",), "href": LINKS}
 
 

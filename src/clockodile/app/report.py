@@ -30,11 +30,11 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "{near-duplicate groups:,.0f}.",
     "Our own net is right on {compact residual net (ours):.1%} of the pictures that it has not seen; naming the most "
     "frequent class each time, on {majority class:.1%}.",
-    "The judge, which asks about each class by itself, sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
+    "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.1%}, for {pair[1]} "
     "{top[evidence_b]:.1%}).",
     "In new pictures it sees both in {least[both]:.1%} ({least.name}) to {most[both]:.1%} ({most.name}), depending on "
-    "how they were made; in real pictures that no maker has seen, in {real[both]:.1%}.",
+    "how they were made; in real pictures that no generator has seen, in {real[both]:.1%}.",
     "Those of the kind '{most.name}' are told from real pictures in {most[told_apart]:.1%} of cases (guessing: 50%); "
     "{most[memorised]:.1%} of them repeat one that was learned from.",
 )
@@ -153,8 +153,10 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     found = []
     for sentence in SENTENCES:
         with suppress(*absent):
-            found.append(re.sub(r"\b%", " %", sentence.format_map(facts)))
-    return [sentence for sentence in found if "nan %" not in sentence]  # could not be measured
+            found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
+    return [
+        sentence for sentence in found if "nan\N{NO-BREAK SPACE}%" not in sentence
+    ]  # could not be measured
 
 
 def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
