@@ -6,11 +6,12 @@ import re
 
 import nbformat
 import pytest
+from markupsafe import Markup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
 from clockodile.app import notebook_html
-from clockodile.app.notebook_html import read_notebook, sanitize
+from clockodile.app.notebook_html import read_notebook, replace_figures, sanitize
 
 
 def picture() -> bytes:
@@ -129,3 +130,34 @@ def test_what_was_measured_elsewhere_is_left_out(tmp_path):
     for on, seen in ((None, True), (here, True), (elsewhere, False)):
         shown = read_notebook(tmp_path / "01_x.ipynb", on)[1]
         assert "always" in shown and ("72 percent" in shown) is seen
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("## Summary\n\n- one\n\n### Failed\n\n- two\n\n## Next\n\nthree", ["one", "<h3>Failed</h3>", "two"]),
+        ("## What we found\n\none $x$", ["one", "<math"]),
+        ("## Summary\n\none\n\n### three\n\n## Next", ["one"]),
+        ("# X\n\n## Summary\n\none\n\n### three", ["one"]),
+        ("## Summary of others\n\none", []),
+        ("no such heading", []),
+    ],
+)
+def test_the_summary_ends_at_the_next_heading_of_its_level(tmp_path, text, there):
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell(part) for part in text.split("\n\n")]), tmp_path / "01_x.ipynb"
+    )
+    summary = read_notebook(tmp_path / "01_x.ipynb")[2]
+    assert [part for part in there if part not in summary] == [] and "three" not in summary
+    assert bool(summary.strip()) == bool(there)
+
+
+def test_pictures_are_replaced_in_order_and_others_stay():
+    shown = [
+        f'<img alt="{alt}" src="data:image/png;base64,AA" width="8">'
+        for alt in ("a &gt; b", "c", "a &gt; b", "c")
+    ]
+    replaced = replace_figures(
+        "".join(shown), [("a > b", Markup("[1]")), ("c", Markup("[2]")), ("a > b", Markup("[3]"))]
+    )
+    assert replaced == "[1][2][3]" + shown[3]

@@ -6,7 +6,7 @@ import html
 import logging
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,6 +17,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from clockodile.core.results import data_uri
 from clockodile.core.workspace import project_root
@@ -29,14 +30,16 @@ EVERYWHERE = set(
 BOXES = {"type", "checked", "disabled"}  # of a task list
 ATTRIBUTES = {"*": EVERYWHERE, "img": {"src"}, "a": {"href"}, "input": BOXES}
 LINKS = ("http://", "https://", "mailto:", "#")  # they wait to be clicked
+SUMMARY = r"^## +(?:Summary|What we found)\s*?\n(.*?)(?=(?:^###[^\n]*\s*)?(?:^##? |\Z))"  # no empty part last
 SAFE = {"src": ("data:image/",), "href": LINKS}
 
 
-def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, Markup]:
-    """Its title (first heading, or the file's name in words) and all of it as safe HTML. ValueError when damaged.
+def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, Markup, Markup]:
+    """Its title (first heading, or the file's name in words), all of it, and its summary, both as safe HTML.
 
     measured_on: data and profile of the run, as `refresh` notes them in the committed notebooks. Text that is true of
-    the committed run alone (cells tagged "measured") is left out where these differ; None shows everything.
+    the committed run alone (cells tagged "measured") is left out where these differ; None shows everything. The summary
+    is what stands under a heading of that name, up to the next one of its level. ValueError when damaged.
     """
     notebook = nbformat.read(path, as_version=4)
     if measured_on is not None and notebook.metadata.get("measured_on") != measured_on:
@@ -44,6 +47,15 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()
+    found = re.search(SUMMARY, text, re.MULTILINE | re.DOTALL)
+    summary = new_notebook()
+    if found:
+        summary.cells.append(new_markdown_cell(re.sub("^##+ ", "# ", found[1], flags=re.MULTILINE)))
+    return title.strip(), as_page(notebook), as_page(summary)
+
+
+def as_page(notebook: nbformat.NotebookNode) -> Markup:
+    """All of a notebook as safe HTML."""
     exporter = Exporter(
         template_name="basic",
         exclude_input_prompt=True,
@@ -52,7 +64,19 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
         filters={"clean_html": lambda page: page},  # `sanitize` cleans all of it
         log=logging.Logger("nbconvert", logging.ERROR),  # it warns of pictures without a description
     )
-    return title.strip(), Markup(sanitize(exporter.from_notebook_node(notebook)[0]))
+    return Markup(sanitize(exporter.from_notebook_node(notebook)[0]))
+
+
+def replace_figures(page: str, figures: Sequence[tuple[str, Markup]]) -> Markup:
+    """`page` (safe HTML) with these in place of its pictures. figures: alternative text of a picture, what to show."""
+    left = list(figures)
+
+    def replaced(image: re.Match) -> str:
+        alt = html.unescape(image[1])
+        place = next((place for place, (of, _) in enumerate(left) if of == alt), None)
+        return image[0] if place is None else left.pop(place)[1]
+
+    return Markup(re.sub(r'<img alt="([^"]*)" src="data:[^"]*"[^>]*>', replaced, page))
 
 
 def sanitize(page: str) -> str:

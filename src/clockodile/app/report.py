@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import html
+import io
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from importlib import resources
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
+from PIL import Image
 
 import clockodile
-from clockodile.app.notebook_html import read_notebook
+from clockodile.app.notebook_html import read_notebook, replace_figures
 from clockodile.app.parameters import COMMON, read_parameters
 from clockodile.core.atomic_files import atomic, read_json
 from clockodile.core.errors import UserError
@@ -22,17 +25,20 @@ from clockodile.core.results import data_uri, format_metric, read_metrics
 
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
-OPENING = {  # what the first sentence is made of: how the name of a result begins -> what it says
-    "training images": "{} images to learn from",
-    "compact residual net": "a net of our own is right on {} of those that it has not seen",
-    "real images that are 'both'": "{} of the real images look like both classes to the judge",
-    "flow, classifier guidance, best of": "so do {} of the best new ones",
-}
-LEADING = (
-    "hybrids",
-    "both_top",
-    "results",
-)  # figures that a reader who looks at nothing else should have seen
+SENTENCES = (  # the report begins with them; in braces: results by their names, and what `findings` adds
+    "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
+    "{near-duplicate groups:,.0f}.",
+    "Our own net is right on {compact residual net (ours):.1%} of the pictures that it has not seen; naming the most "
+    "frequent class each time, on {majority class:.1%}.",
+    "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
+    "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.1%}, for {pair[1]} "
+    "{top[evidence_b]:.1%}).",
+    "In new pictures it sees both in {least[both]:.1%} ({least.name}) to {most[both]:.1%} ({most.name}), depending on "
+    "how they were made; in real pictures that no generator has seen, in {real[both]:.1%}.",
+    "Those of the kind '{most.name}' are told from real pictures in {most[told_apart]:.1%} of cases (guessing: 50%); "
+    "{most[memorised]:.1%} of them repeat one that was learned from.",
+)
+LEADING = ("both_top", "best_and_worst", "mixes", "plane", "results")  # figures that nobody should miss
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,17 @@ class Figure:
 
     name: str  # its file's, without suffix
     title: str  # its message
-    image: Markup  # <img> with the picture in it
+    alt: str  # what to know without seeing it
+    look: str  # classes of the style: "chart", or "chart pixels" when it shows photographs
+    size: tuple[int, int]  # width and height in pixels
+    source: str  # the picture itself, as an address
+
+    @property
+    def again(self) -> Markup:
+        """The picture once more, without its bytes: those of the page's <image id="picture-..."> are used."""
+        return Markup(
+            '<svg class="{}" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}"><use href="#picture-{}"/></svg>'
+        ).format(self.look, self.alt, *self.size, self.size[0], self.name)
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,7 @@ class Section:
     rows: list[dict] = field(default_factory=list)  # of the results table, each with `value` as text
     figures: list[Figure] = field(default_factory=list)
     page: Markup = Markup("")  # the executed notebook
+    summary: Markup = Markup("")  # its own
     warnings: list[str] = field(default_factory=list)  # sentences: not finished, other settings
 
 
@@ -94,7 +111,7 @@ def gather(run_dir: Path) -> dict:
         "card": card,
         "counts": counts_table(card.get("counts", {})),
         "many_notes": MANY_NOTES,
-        "opening": opening([row for section in parts for row in section.rows]),
+        "findings": findings(run_dir, card, [row for section in parts for row in section.rows]),
         "leading": [figures[name] for name in LEADING if name in figures],
         "sections": parts,
         "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
@@ -115,17 +132,31 @@ def results(run_dir: Path) -> dict[str, list[dict]]:
     }
 
 
-def opening(rows: Sequence[Mapping]) -> str:
-    """One sentence that says what came out, from the rows that OPENING names; "" when none was recorded."""
-    found = [
-        next(
-            (says.format(row["value"].replace("+/-", "±")) for row in rows if row["name"].startswith(name)),
-            "",
-        )
-        for name, says in OPENING.items()
-    ]
-    sentence = "; ".join(filter(None, found))
-    return sentence and f"{sentence[0].upper()}{sentence[1:]}."
+def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]:
+    """What came out on these data: SENTENCES, without those whose results are missing.
+
+    card: the data card; rows: of the results table.
+    """
+    facts, names = {row["name"]: row["mean"] for row in rows}, card.get("classes")
+    absent = (LookupError, OSError, TypeError, ValueError)
+    if names:
+        facts["classes"] = " and ".join(names) if len(names) < 4 else f"{len(names)} classes"
+    with suppress(*absent):
+        images = pd.read_csv(run_dir / "ambiguous.csv")
+        pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
+        both, top = (images["quadrant"] == "both").sum(), images.loc[images["rank"].idxmin()]
+        facts |= {"pair": [names[label] for label in pair], "images": len(images), "both": both, "top": top}
+    with suppress(*absent):
+        table = pd.read_csv(run_dir / "hybrids.csv", index_col="method").sort_values("both", kind="stable")
+        made = table.drop("photographs")
+        facts |= {"real": table.loc["photographs"], "least": made.iloc[0], "most": made.iloc[-1]}
+    found = []
+    for sentence in SENTENCES:
+        with suppress(*absent):
+            found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
+    return [
+        sentence for sentence in found if "nan\N{NO-BREAK SPACE}%" not in sentence
+    ]  # could not be measured
 
 
 def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
@@ -136,10 +167,11 @@ def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
     for number in sorted({*rows, *noted, *executed, *figures}):
         copy, entry = executed.get(number), noted.get(number, {})
         name = entry.get("name") or (copy.stem if copy else number)
-        title, page = read_copy(copy, name, on)
+        title, page, summary = read_copy(copy, name, on)
+        shown = figures.get(number, [])
+        page = replace_figures(page, [(figure.alt, figure.again) for figure in shown])
         warnings = doubts(entry, run.get("settings", {}))
-        parts = rows.get(number, []), figures.get(number, [])
-        found.append(Section(number, name, title, *parts, page, warnings))
+        found.append(Section(number, name, title, rows.get(number, []), shown, page, summary, warnings))
     return found
 
 
@@ -154,12 +186,12 @@ def measured_on(card: Mapping, run: Mapping) -> dict[str, str]:
     return {"data": card.get("fingerprint", ""), "profile": run.get("settings", {}).get("profile", "")}
 
 
-def read_copy(copy: Path | None, name: str, on: Mapping) -> tuple[str, Markup]:
-    """Title and page of an executed notebook; a plain title and no page when it cannot be read."""
+def read_copy(copy: Path | None, name: str, on: Mapping) -> tuple[str, Markup, Markup]:
+    """Title, page and summary of an executed notebook; a plain title and nothing else when it cannot be read."""
     if copy is not None:
         with suppress(OSError, ValueError):
             return read_notebook(copy, on)
-    return name[3:].replace("_", " ").capitalize() or f"Notebook {name}", Markup("")
+    return name[3:].replace("_", " ").capitalize() or f"Notebook {name}", Markup(""), Markup("")
 
 
 def find_figures(run_dir: Path) -> dict[str, list[Figure]]:
@@ -167,12 +199,13 @@ def find_figures(run_dir: Path) -> dict[str, list[Figure]]:
     found = {}
     for record in sorted((run_dir / "figures").glob("*.json")):
         for about in (read_json(record) or {}).get("figures", ()):
-            with suppress(OSError):  # a picture that somebody removed
-                content = (run_dir / "figures" / f"{about['name']}.png").read_bytes()
+            with suppress(OSError):  # a picture that somebody removed, or damaged
+                picture, buffer = Image.open(run_dir / "figures" / f"{about['name']}.png"), io.BytesIO()
+                picture.convert("RGB").save(buffer, "webp", lossless=True, method=2)
+                source = data_uri(buffer.getvalue(), "image/webp")  # half of the PNG's bytes
                 look = "chart pixels" if about["pictures"] else "chart"
-                alt, source = html.escape(about["alt"]), data_uri(content, "image/png")
-                shown = Markup(f'<img class="{look}" src="{source}" alt="{alt}">')
-                found.setdefault(record.stem, []).append(Figure(about["name"], about["title"], shown))
+                figure = Figure(about["name"], about["title"], about["alt"], look, picture.size, source)
+                found.setdefault(record.stem, []).append(figure)
     return found
 
 
