@@ -38,7 +38,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "Those of the kind '{most.name}' are told from real pictures in {most[told_apart]:.1%} of cases (guessing: 50%); "
     "{most[memorised]:.1%} of them repeat one that was learned from.",
 )
-LEADING = ("both_top", "best_and_worst", "mixes", "plane", "results")  # figures that nobody should miss
+LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
 
 
 @dataclass(frozen=True)
