@@ -11,7 +11,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from clockodile.hybrids.selection import SELECTOR, WITNESS
 from made_photos import write_photos
 from matplotlib.text import Text
 from PIL import Image
@@ -24,14 +23,13 @@ from clockodile.app.out_folder import only_writer
 from clockodile.core import atomic_files, store
 from clockodile.core.workspace import open_run
 from clockodile.data.dataset import as_images, prepare_dataset
-from clockodile.hybrids import mixing
-from clockodile.hybrids.generators import trained as trained_nets
-from clockodile.hybrids.generators.table import GENERATORS
+from clockodile.hybrids.generators.flow_of_run import Flow, fit_flow
+from clockodile.hybrids.generators.table import GENERATORS, prepare
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run folder with a flow, its guides and its chooser."""
+    """A run folder with a flow."""
     run = trained_run(tmp_path_factory.mktemp("trained"))
     atomic_files.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
     return run.dir
@@ -66,7 +64,7 @@ def record_of(folder):
 
 
 def test_pictures_and_a_sheet(place, capsys, run):
-    code, told = sample(capsys, run.dir, "--n", 3, "--method", "flow", "--out", "new")
+    code, told = sample(capsys, run.dir, "--n", 3, "--method", "flow_placed", "--out", "new")
     assert code == 0 and "striped (mix 0) and dotted (mix 1)" in told
     assert {path.name for path in (place / "new").glob("*.png")} == {
         "0000.png",
@@ -91,14 +89,16 @@ def test_a_picture_depends_on_its_own_seed(place, capsys):
 
 
 def test_the_grid_goes_from_class_to_class(place, capsys):
-    assert sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--grid", "--out", "new")[0] == 0
+    assert (
+        sample(capsys, "--pretrained", "--n", 2, "--method", "flow_placed", "--grid", "--out", "new")[0] == 0
+    )
     height, width, _ = pixels(place / "new/grid.png").shape
     assert width > 7 * 96 and 2 * 96 < height < width, "two rows of seven, each tile large enough to be seen"
 
 
 def test_fewer_pictures_later_leave_none_of_the_old(place, capsys):
-    sample(capsys, "--pretrained", "--n", 4, "--method", "flow", "--out", "new")
-    sample(capsys, "--pretrained", "--n", 2, "--method", "flow", "--mix", 1, "--out", "new")
+    sample(capsys, "--pretrained", "--n", 4, "--method", "flow_placed", "--out", "new")
+    sample(capsys, "--pretrained", "--n", 2, "--method", "flow_placed", "--mix", 1, "--out", "new")
     names = names_in(place / "new")
     assert names == {"0000.png", "0001.png", "contact_sheet.png", "sample.json"}
     record = record_of(place / "new")
@@ -118,7 +118,7 @@ def own_photo(path):
     return path.read_bytes()
 
 
-QUICK = ("--pretrained", "--method", "flow", "--out", "new", "--n")
+QUICK = ("--pretrained", "--method", "flow_placed", "--out", "new", "--n")
 
 
 def test_a_picture_that_was_changed_or_exchanged_is_neither_replaced_nor_removed(place, capsys):
@@ -142,13 +142,13 @@ def test_a_picture_that_was_changed_or_exchanged_is_neither_replaced_nor_removed
 
 
 def test_a_photo_that_comes_while_pictures_are_drawn_is_not_overwritten(place, capsys, monkeypatch):
-    real = module.flow_pictures
+    real = Flow.placed
 
-    def slow(*words):
+    def slow(*words, **options):
         own_photo(place / "new/0000.png")
-        return real(*words)
+        return real(*words, **options)
 
-    monkeypatch.setattr(module, "flow_pictures", slow)
+    monkeypatch.setattr(Flow, "placed", slow)
     code, told = sample(capsys, *QUICK, 1)
     assert code == 2 and "0000.png" in told and pixels(place / "new/0000.png").shape == (4, 4, 3)
 
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_drawn(pla
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", forbidden)
-    with calls_counted(module, "flow_pictures") as drawn:
+    with calls_counted(Flow, "placed") as drawn:
         code, told = sample(capsys, *QUICK, 1)
     assert code == 2 and "cannot write in new: permission denied" in told and not drawn
 
@@ -201,10 +201,10 @@ def test_somebody_who_waits_is_told_how_far_it_is(place, capsys, monkeypatch):
 
 def test_sheets_name_classes_mixes_and_seeds():
     pictures = np.zeros((2, 8, 8, 3), np.uint8)
-    settings = {"classes": ["clock", "crocodile"], "method": "gan", "mix": 0.3, "seed": 41}
+    settings = {"classes": ["clock", "crocodile"], "method": "vae", "mix": 0.3, "seed": 41}
     sheet = module.contact_sheet(pictures, settings)
     said = {text.get_text() for text in sheet.findobj(Text)}
-    assert {"clock and crocodile, mix 0.3; below each its seed (gan)", "41", "42"} <= said
+    assert {"clock and crocodile, mix 0.3; below each its seed (vae)", "41", "42"} <= said
 
     def make(seeds, mixes):
         return torch.zeros(len(mixes), len(seeds), 3, 8, 8)
@@ -223,9 +223,9 @@ def test_sheets_name_classes_mixes_and_seeds():
         (["--pretrained", "--mix", "nan", "--out", "x"], "--mix"),
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
-        (["--pretrained", "--method", "flo", "--out", "x"], "flow_guided"),
+        (["--pretrained", "--method", "flo", "--out", "x"], "flow_placed"),
         (["--pretrained", "--method", "pixel_blend", "--out", "x"], "pixel_blend needs photographs of both"),
-        (["--pretrained", "--method", "gan", "--out", "x"], "gan needs the net of a run"),
+        (["--pretrained", "--method", "vae", "--out", "x"], "vae needs the net of a run"),
         (
             ["--pretrained", "--method", "dense_autoencoder", "--out", "x"],
             "dense_autoencoder needs the net of a run",
@@ -248,45 +248,24 @@ def test_a_file_is_no_folder(place, capsys):
     assert code == 2 and "file" in told
 
 
-@pytest.mark.parametrize("name", ["flow", "guidance_classifier", "selector"])
-def test_damaged_weights_are_named(name, place, capsys, run):
-    (run.dir / f"generators/{name}.safetensors").write_bytes(b"no")
-    code, told = sample(capsys, run.dir, "--out", "x")
-    assert code == 2 and f"{name}.safetensors" in told
+@pytest.mark.parametrize("content", [b"no", None], ids=["damaged", "missing"])
+def test_weights_that_cannot_be_read_are_named(content, place, capsys, noted_run):
+    path = noted_run / "generators/flow.safetensors"
+    path.write_bytes(content) if content else path.unlink()
+    code, told = sample(capsys, noted_run, "--out", "x")
+    assert code == 2 and f"{path} is missing or damaged; run notebook 04" in told
 
 
-def test_weights_of_another_net_get_one_line(place, capsys, run):
-    folder = run.dir / "generators"
-    (folder / "flow.safetensors").write_bytes((folder / "guidance_classifier.safetensors").read_bytes())
-    code, told = sample(capsys, run.dir, "--out", "x")
+def test_weights_of_another_net_get_one_line(place, capsys, noted_run):
+    folder = noted_run / "generators"
+    (folder / "flow.safetensors").write_bytes((folder / "vae.safetensors").read_bytes())
+    code, told = sample(capsys, noted_run, "--out", "x")
     assert code == 2 and "another version or other data; run notebook 04" in told
-
-
-def test_the_judge_of_another_network_does_not_choose(place, capsys, run, monkeypatch):
-    monkeypatch.setattr(module, "SELECTOR", WITNESS)
-    monkeypatch.setitem(module.NAMES, WITNESS, module.NAMES[SELECTOR])
-    code, told = sample(capsys, run.dir, "--out", "x")
-    assert code == 2 and "selector.safetensors is of another version" in told
-
-
-@pytest.mark.parametrize("name", ["guidance_classifier", "selector"])
-@pytest.mark.parametrize("what", ["data", "classes"])
-def test_pieces_of_two_data_sets_are_not_put_together(name, what, place, capsys, run):
-    path = run.dir / f"generators/{name}.safetensors"
-    record, state = store.read_weights(path)
-    if what == "data":
-        record["data"] = "0123456789abcdef"
-    else:
-        record["metrics"]["classes"] = ["clock", "crocodile"]
-    store.write_weights(path, state, record)
-    code, told = sample(capsys, run.dir, "--out", "x")
-    assert code == 2 and f"{path} learned from other data than the flow beside it; run notebook 04" in told
     assert not (place / "x").exists()
 
 
-@pytest.mark.parametrize("method", ["flow", "pixel_blend"])
-def test_the_pair_that_the_run_was_asked_for_is_drawn(method, noted_run, trained, place, capsys):
-    shutil.copytree(trained / "generators", noted_run / "generators", dirs_exist_ok=True)
+@pytest.mark.parametrize("method", ["flow_placed", "pixel_blend"])
+def test_the_pair_that_the_run_was_asked_for_is_drawn(method, noted_run, place, capsys):
     for pair in (["dotted", "striped"], ["striped", "dotted"]):
         parameters = {"04": {"parameters": {"pair": ", ".join(pair)}}}
         atomic_files.write_json(noted_run / "run.json", {"notebooks": parameters})
@@ -295,11 +274,10 @@ def test_the_pair_that_the_run_was_asked_for_is_drawn(method, noted_run, trained
     assert record_of(place / "new")["classes"] == ["striped", "dotted"]
 
 
-CLASSIC = {name: found for name, found in GENERATORS.items() if not module.needs_the_flow(found)}
-TRAINED = [name for name, found in GENERATORS.items() if found.trained]
+TRAINED = [name for name, found in GENERATORS.items() if found.fit is not None]
 
 
-# --- generators without the flow -----------------------------------------------------------------------------------
+# --- a run folder is only read -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +288,11 @@ def noted(tmp_path_factory):
         recipe="folder", data_dir=str(write_photos(place / "my photos")), seed=3, run_dir=str(place / "run")
     )
     short, data = with_short_plans(run), prepare_dataset(run)
-    drawn = {name: as_images(found.prepare(short, data)(range(2))) for name, found in CLASSIC.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny_plans(patch)
+        drawn = {
+            name: as_images(draw(range(2))) for name, draw in prepare(list(GENERATORS), short, data).items()
+        }
     shutil.rmtree(place / "my photos")
     return run.dir, drawn
 
@@ -330,7 +312,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("settings", [None, {"recipe": "clocks_crocodiles", "seed": 4}], ids=["card", "run"])
-@pytest.mark.parametrize("method", CLASSIC)
+@pytest.mark.parametrize("method", GENERATORS)
 def test_a_run_is_only_read(method, settings, noted, noted_run, place, capsys, monkeypatch):
     """Its data set and its nets are used as they are: with other settings, without photographs, with less training."""
 
@@ -351,10 +333,10 @@ def test_what_a_run_lacks_is_named_with_the_command_that_makes_it(noted, noted_r
     settings = {"recipe": "folder", "profile": "full"}
     notebooks = {"04": {"parameters": {"effort": 0.1}}}
     atomic_files.write_json(noted_run / "run.json", {"settings": settings, "notebooks": notebooks})
-    for name in ("generators/gan.safetensors", "splits.csv", "dataset.npz"):
+    for name in ("generators/vae.safetensors", "splits.csv", "dataset.npz"):
         (noted_run / name).unlink()
         before = contents(noted_run)
-        code, told = sample(capsys, noted_run, "--method", "gan", "--out", "x")
+        code, told = sample(capsys, noted_run, "--method", "vae", "--out", "x")
         assert code == 2 and f"{noted_run / name} is missing" in told and contents(noted_run) == before
         words = shlex.split(re.search("`(.*)`", told)[1])
         photos = str(noted[0].parent / "my photos")
@@ -362,15 +344,17 @@ def test_what_a_run_lacks_is_named_with_the_command_that_makes_it(noted, noted_r
         assert words[6:-3] == "--recipe folder --profile full --seed 3 --source auto --data-dir".split()
         assert words[-3:] == [photos, "-p", "effort=0.1"]
     (noted_run / "data_card.json").unlink()
-    code, told = sample(capsys, noted_run, "--method", "gan", "--out", "x")
+    code, told = sample(capsys, noted_run, "--method", "vae", "--out", "x")
     assert code == 2 and "data_card.json is missing" in told and "--profile full" in told
 
 
 @pytest.mark.parametrize("method", TRAINED)
 def test_a_net_of_other_photographs_draws_nothing(method, noted_run, capsys, monkeypatch):
-    path, real = noted_run / f"generators/{method}.safetensors", trained_nets.known_photographs
-    monkeypatch.setattr(trained_nets, "known_photographs", lambda data: real(data).rows(slice(1, None)))
+    real = module.known_photographs
+    monkeypatch.setattr(module, "known_photographs", lambda data: real(data).rows(slice(1, None)))
     code, told = sample(capsys, noted_run, "--method", method, "--out", "x")
+    name = "flow" if GENERATORS[method].fit is fit_flow else method
+    path = noted_run / f"generators/{name}.safetensors"
     assert code == 2 and f"{path} is of another version or other data; run notebook 04" in told
 
 
@@ -385,9 +369,9 @@ def parts_of_two(monkeypatch):
 
 @pytest.mark.usefixtures("parts_of_two")
 def test_finished_pictures_survive_an_interruption(place, capsys):
-    words = ["--pretrained", "--n", 5, "--method", "flow", "--out"]
+    words = ["--pretrained", "--n", 5, "--method", "flow_placed", "--out"]
     sample(capsys, *words, "whole")
-    with calls_counted(module, "flow_pictures", most=2):
+    with calls_counted(Flow, "placed", most=2):
         code, told = sample(capsys, *words, "new")
     assert code == 130 and "stopped; 4 of 5 pictures are finished and kept in new" in told
     names = [f"000{i}.png" for i in range(4)]
@@ -403,11 +387,11 @@ def test_finished_pictures_survive_an_interruption(place, capsys):
 
 @pytest.mark.usefixtures("parts_of_two")
 def test_an_interruption_spares_what_was_there_until_it_is_replaced(place, capsys):
-    words = ["--pretrained", "--method", "flow", "--out", "new", "--n"]
+    words = ["--pretrained", "--method", "flow_placed", "--out", "new", "--n"]
     sample(capsys, *words, 6)
     before = contents(place / "new")
     for parts in (0, 1):
-        with calls_counted(module, "flow_pictures", most=parts):
+        with calls_counted(Flow, "placed", most=parts):
             assert sample(capsys, *words, 4, "--seed", 50)[0] == 130
         replaced = {path.name for path, content in contents(place / "new").items() if before[path] != content}
         assert replaced == ({"0000.png", "0001.png", "sample.json"} if parts else set())
@@ -442,43 +426,3 @@ def test_the_contact_sheet_has_the_first_pictures(place, capsys, monkeypatch):
     sample(capsys, *QUICK, 5)
     assert (place / "new/0004.png").is_file()
     assert np.array_equal(shown[0], [pixels(place / f"new/000{i}.png") for i in range(3)])
-
-
-# --- the methods of the flow -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("grid", [False, True])
-def test_every_method_of_the_flow_gets_its_candidates_and_its_guidance(grid, place, capsys, monkeypatch):
-    asked, real = [], mixing.mix_once
-
-    def noted(*words, classifier_guidance=0.0, **options):
-        asked.append(classifier_guidance)
-        return real(*words, classifier_guidance=classifier_guidance, **options)
-
-    monkeypatch.setattr(mixing, "mix_once", noted)
-    for method, row in module.methods().items():
-        if module.needs_the_flow(row.generator):
-            words = ["--pretrained", "--n", 1, "--method", method, "--out", method]
-            assert sample(capsys, *words, *(["--grid"] if grid else []))[0] == 0
-            guidance = mixing.CLASSIFIER_GUIDANCE if "guided" in method else 0.0
-            candidates = mixing.N_CANDIDATES if row.best else 1
-            drawn = candidates + (len(module.GRID_MIXES) if grid else 0)
-            assert asked == [guidance] * drawn, "grids are made of first candidates"
-            asked.clear()
-
-
-def test_a_hybrid_is_the_best_of_several_walks_and_a_pure_picture_the_first(place, capsys):
-    def pictures(*words):
-        for method in ("flow_guided_best", "flow_guided"):
-            options = ["--n", 8, "--method", method, "--out", f"{method}{words}", *words]
-            assert sample(capsys, "--pretrained", *options)[0] == 0
-        both = [
-            sorted((place / f"{method}{words}").glob("0*.png"))
-            for method in ("flow_guided_best", "flow_guided")
-        ]
-        return [[pixels(path) for path in paths] for paths in both]
-
-    best, first = pictures("--mix", 1)
-    assert np.array_equal(best, first)
-    best, first = pictures()
-    assert not np.array_equal(best, first), "other tries are taken too"

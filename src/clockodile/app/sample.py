@@ -7,8 +7,10 @@ import math
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,8 +28,9 @@ from clockodile.core.recipes import DEFAULT_RECIPE, get_profile, get_recipe
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, assemble
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
-from clockodile.hybrids.generators.flow_of_run import fit_flow, flow_from, package_flow
+from clockodile.hybrids.generators.flow_of_run import fit_flow, flow_from, known_photographs, package_flow
 from clockodile.hybrids.generators.table import GENERATORS, HybridGenerator
+from clockodile.hybrids.generators.trained import restore_net
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import DPI, tile_figure
 
@@ -127,9 +130,8 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
             flow = flow_from(package_flow(), opened.recipe.classes)
         else:
             opened, data = reopened(Path(run))
-            flow = flow_from(
-                load_part(Path(run), FLOW), [data.classes[label] for label in opened.recipe.pair]
-            )
+            classes = [data.classes[label] for label in opened.recipe.pair]
+            flow = load_net(Path(run), FLOW, data, lambda fitted: flow_from(fitted, classes))
         names = [flow.classes[label] for label in flow.pair]
         return drawing(generator, flow, opened, None), names
     if run is None:
@@ -139,8 +141,8 @@ def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
     names = [data.classes[label] for label in opened.recipe.pair]
     net = None
     if generator.fit:
-        load_part(Path(run), f"generators/{method}")  # what is not there would be trained
-        net = generator.fit(opened, data)
+        restore = lambda fitted: restore_net(method, fitted, data)  # noqa: E731
+        net = load_net(Path(run), f"generators/{method}", data, restore)
     return drawing(generator, net, opened, data), names
 
 
@@ -198,13 +200,18 @@ def mend(folder: Path) -> str:
     return f"run notebook 04 (`{shlex.join(words)}`)"
 
 
-def load_part(folder: Path, name: str) -> store.Checkpoint:
-    """Weights of a run. Raises UserError for what is missing or damaged."""
+def load_net(folder: Path, name: str, data: Dataset, restore: Callable[[store.Checkpoint], Any]) -> Any:
+    """A net of a run, as it is. Raises UserError for what is missing, damaged or learned from other photographs."""
     path = folder / f"{name}.safetensors"
     try:
-        return store.read_checkpoint(path)
+        fitted = store.read_checkpoint(path)
     except UserError:
         raise UserError(f"{path} is missing or damaged; {mend(folder)}") from None
+    known = known_photographs(data)
+    if fitted.config.get("known") == store.fingerprint(known.images, known.labels):
+        with suppress(KeyError, RuntimeError):  # the file of another net
+            return restore(fitted)
+    raise UserError(f"{path} is of another version or other data; {mend(folder)}")
 
 
 def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import torch
 from torch import nn
@@ -16,61 +17,70 @@ from clockodile.hybrids.generators.vae import ConditionalVAE, VaeConfig, train_v
 from clockodile.learn.autoencoders import DenseAutoencoder, train_autoencoder
 
 
+def dense_autoencoder(data: Dataset) -> DenseAutoencoder:
+    """Report 000's autoencoder, untrained."""
+    return DenseAutoencoder(image_size=data.images.shape[1])
+
+
+def conditional_vae(data: Dataset) -> ConditionalVAE:
+    """The variational autoencoder that is told the class, untrained."""
+    return ConditionalVAE(classes=len(data.classes), image_size=data.images.shape[1], width=VaeConfig.width)
+
+
+BUILD = {"dense_autoencoder": dense_autoencoder, "vae": conditional_vae}  # name of the file -> untrained net
+
+
+def restore_net(name: str, fitted: store.Checkpoint, data: Dataset) -> nn.Module:
+    """The net in a stored file, in evaluation mode. Raises RuntimeError when the file is another net's."""
+    net = BUILD[name](data)
+    net.load_state_dict({part: value.float() for part, value in fitted.state.items()})
+    return net.eval()
+
+
 def fit_on_known(
-    name: str,
-    build: Callable[[], nn.Module],
-    train: Callable[[Dataset], nn.Module],
-    plan: dict,
-    run: Run,
-    data: Dataset,
-    *,
-    retrain: bool,
+    name: str, train: Callable[[Dataset], nn.Module], plan: dict, run: Run, data: Dataset, *, retrain: bool
 ) -> nn.Module:
     """A net in evaluation mode: from the run folder, else from the package, else trained now. data: all splits.
 
-    build: makes it untrained; train: of the known photographs -> trained; plan: how (JSON types).
+    train: of the known photographs -> trained; plan: how (JSON types).
     """
     known = known_photographs(data)
     wanted = {"net": name, "seed": run.seed, "known": store.fingerprint(known.images, known.labels)}
 
     def fit() -> tuple[dict, dict]:
         state = train(known).state_dict()
-        return {name: part.half() if part.is_floating_point() else part for name, part in state.items()}, {}
+        return {
+            part: value.half() if value.is_floating_point() else value for part, value in state.items()
+        }, {}
 
     fitted = store.fit_or_load(
         *(f"generators/{name}", wanted | {"plan": plan}, data.fingerprint, fit),
         run_dir=run.dir,
         retrain=retrain,
         accept_shipped_if=wanted,
-        depends=(build, train),
+        depends=(BUILD[name], train),
     )
-    net = build()  # from the rounded numbers of the file even when just trained: both must draw the same
-    net.load_state_dict({name: part.float() for name, part in fitted.state.items()})
-    return net.eval()
+    # from the rounded numbers of the file even when just trained: both must draw the same
+    return restore_net(name, fitted, data)
 
 
 def fit_autoencoder(run: Run, data: Dataset, *, retrain: bool = False) -> DenseAutoencoder:
     """Report 000's autoencoder: all photographs in every step. data: all splits."""
-    epochs, size = run.profile.autoencoder_epochs, data.images.shape[1]
-
-    def build() -> DenseAutoencoder:
-        return DenseAutoencoder(image_size=size)
+    epochs = run.profile.autoencoder_epochs
 
     def train(known: Dataset) -> DenseAutoencoder:
+        build = partial(dense_autoencoder, known)
         return train_autoencoder(build, known.tensor(), seed=run.seed, epochs=epochs)[0]
 
-    return fit_on_known("dense_autoencoder", build, train, {"epochs": epochs}, run, data, retrain=retrain)
+    return fit_on_known("dense_autoencoder", train, {"epochs": epochs}, run, data, retrain=retrain)
 
 
 def fit_vae(run: Run, data: Dataset, *, retrain: bool = False) -> ConditionalVAE:
     """The variational autoencoder, told the class. data: all splits."""
     classes, plan = len(data.classes), VaeConfig(run.profile.vae_steps)
 
-    def build() -> ConditionalVAE:
-        return ConditionalVAE(classes=classes, image_size=data.images.shape[1], width=plan.width)
-
     def train(known: Dataset) -> ConditionalVAE:
         labels = torch.from_numpy(known.labels)
         return train_vae(known.tensor(), labels, plan, classes=classes, seed=run.seed)[0]
 
-    return fit_on_known("vae", build, train, asdict(plan), run, data, retrain=retrain)
+    return fit_on_known("vae", train, asdict(plan), run, data, retrain=retrain)
