@@ -14,7 +14,7 @@ import torch
 from made_photos import write_photos
 from matplotlib.text import Text
 from PIL import Image
-from tiny_flows import calls_counted, trained_run, use_tiny_plans
+from tiny_flows import calls_counted, tiny_package, use_tiny_plans
 from tiny_nets import with_short_plans
 
 from clockodile.app import cli
@@ -27,21 +27,12 @@ from clockodile.hybrids.generators.flow_of_run import Flow, fit_flow
 from clockodile.hybrids.generators.table import GENERATORS, prepare
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run folder with a flow."""
-    run = trained_run(tmp_path_factory.mktemp("trained"))
-    atomic_files.write_json(run.dir / "run.json", {"settings": {"recipe": "folder"}})
-    return run.dir
-
-
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch, run, trained):
-    """Where the test works; the run's flow is also the one that comes with the package."""
+def place(tmp_path, monkeypatch):
+    """Where the test works; a small flow comes with the package."""
     use_tiny_plans(monkeypatch)
+    monkeypatch.setattr(module, "package_flow", lambda: tiny_package(("clock", "crocodile")))
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(trained, run.dir, dirs_exist_ok=True)
-    monkeypatch.setattr(store, "shipped_weights", lambda: run.dir / "generators")
     return tmp_path
 
 
@@ -63,9 +54,9 @@ def record_of(folder):
     return json.loads((folder / "sample.json").read_text())
 
 
-def test_pictures_and_a_sheet(place, capsys, run):
-    code, told = sample(capsys, run.dir, "--n", 3, "--method", "flow_placed", "--out", "new")
-    assert code == 0 and "striped (mix 0) and dotted (mix 1)" in told
+def test_pictures_and_a_sheet(place, capsys, noted_run):
+    code, told = sample(capsys, noted_run, "--n", 3, "--method", "flow_placed", "--out", "new")
+    assert code == 0 and "dotted (mix 0) and striped (mix 1)" in told
     assert {path.name for path in (place / "new").glob("*.png")} == {
         "0000.png",
         "0001.png",

@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import torch
-from made_photos import striped_dataset, write_photos
 from plain_features import plain_features
 
 from clockodile.ambiguous import judge
 from clockodile.core import store
-from clockodile.core.workspace import Run, open_run
 from clockodile.hybrids.generators import flow_of_run
-from clockodile.hybrids.generators.flow_of_run import SEEN, fit_flow
+from clockodile.hybrids.generators.flow_of_run import SEEN
 from clockodile.hybrids.generators.flow_training import FlowConfig
 from clockodile.hybrids.generators.unet import UNet
 
@@ -34,11 +31,13 @@ def trained(net: torch.nn.Module, *, seed: int = 0) -> torch.nn.Module:
     return net.eval()
 
 
-def tiny_package(**config) -> store.Checkpoint:
+def tiny_package(classes: tuple[str, ...] = KNOWS, **config) -> store.Checkpoint:
     """What comes with the package, but small: it has learned from nothing."""
-    state = {name: part.half() for name, part in trained(small_unet(classes=len(KNOWS))).state_dict().items()}
+    state = {
+        name: part.half() for name, part in trained(small_unet(classes=len(classes))).state_dict().items()
+    }
     state[SEEN] = torch.zeros(0, dtype=torch.int64)
-    about = {"classes": list(KNOWS), "image_size": 32}
+    about = {"classes": list(classes), "image_size": 32}
     return store.Checkpoint(state, about, 0.0, "shipped", config)
 
 
@@ -64,12 +63,3 @@ def calls_counted(place, name: str, *, most: int | None = None) -> Iterator[list
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, name, call)
         yield done
-
-
-def trained_run(place: Path) -> Run:
-    """A run on photos written to `place`, with a flow."""
-    run = open_run(recipe="folder", data_dir=str(write_photos(place / "photos")), run_dir=str(place / "run"))
-    with pytest.MonkeyPatch.context() as patch:
-        use_tiny_plans(patch)
-        fit_flow(run, striped_dataset())
-    return run

@@ -43,6 +43,6 @@ class Probed(nn.Module):
 
 
 def with_short_plans(run: Run) -> Run:
-    """The run with a profile of its own that trains autoencoders for a step or two and makes few candidates."""
-    short = {"autoencoder_epochs": 2, "vae_steps": 2, "n_candidates": 3}
+    """The run with a profile of its own that trains autoencoders for a step or two."""
+    short = {"autoencoder_epochs": 2, "vae_steps": 2}
     return replace(run, profile=replace(run.profile, name="smoke", **short))
