@@ -40,7 +40,7 @@ class Page:
 
     path: PurePosixPath  # in the site
     title: str  # its first heading
-    contents: list[tuple[str, str, str]]  # of its other headings: "h2" or "h3", id, text
+    contents: list[tuple[str, str, str]]  # of its other headings: "part", "h2" or "h3", id, text
     body: Markup
 
 
@@ -131,17 +131,19 @@ def make_page(path: PurePosixPath, text: str, out: Path, terms: list[tuple[str, 
             code.wrap(soup.new_tag("a", href=store(figure.read_bytes(), path, out)))
     arrange(soup)
     explain(soup, terms)
-    return Page(path, title, [entry for entry in contents if entry[0] in ("h2", "h3")], Markup(soup))
+    return Page(path, title, [entry for entry in contents if entry[0] in ("part", "h2", "h3")], Markup(soup))
 
 
 def number_headings(soup: BeautifulSoup) -> list[tuple[str, str, str]]:
     """Lift the headings by two levels (`Renderer` put them down by as many); level, id and text of each."""
     found = {}
     for heading in soup.find_all(re.compile("^h[3-6]$")):
-        heading.name = f"h{int(heading.name[1]) - 2}"
+        level = f"h{int(heading.name[1]) - 2}"
+        part = level == "h1" and found  # a notebook may have parts, each with a heading like the title's
+        heading.name, heading["class"] = ("h2", "part") if part else (level, level)
         name = re.sub(r"[^\w -]", "", heading.get_text().lower()).strip().replace(" ", "-")
         heading["id"] = name if name not in found else f"{name}-{len(found)}"
-        found[heading["id"]] = (heading.name, heading["id"], heading.get_text())
+        found[heading["id"]] = (heading["class"], heading["id"], heading.get_text())
     return list(found.values())
 
 
