@@ -7,7 +7,7 @@ when they are there; the gallery shows the figures that are there.
 
 import base64
 import hashlib
-import os
+import posixpath
 import re
 import shutil
 import tempfile
@@ -26,8 +26,10 @@ from clockodile.app.notebook_html import Renderer, read_notebook, sanitize
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+GLOSSARY = ROOT / "teaching" / "glossary.md"
 FIGURES = ROOT / "images4report"
 FRONT = ("The four notebooks", "For whom", "Results", "Licences")  # sections of README, in this order
+GROUPS = (("Notebooks", "notebooks"), ("For teachers", "teaching"), ("More", "gallery.html", "docs"))
 FOLDED = ".celltag_plumbing > .input, .celltag_parameters > .input"
 UNEXPLAINED = "code pre a button summary details math h1 h2 h3 h4 h5 h6".split()
 EVERYDAY = {"background", "blend", "candidate", "description", "score"}  # often do not mean the term
@@ -71,11 +73,8 @@ def front_page() -> str:
 
 def with_pictures(text: str, folder: Path) -> str:
     """Markdown without the sections whose picture is not there."""
-    there = [
-        all((folder / src).is_file() for src in re.findall(r"!\[.*?\]\((.*?)\)", part))
-        for part in sections(text)
-    ]
-    return "".join(part for part, kept in zip(sections(text), there, strict=True) if kept)
+    shown = [(part, re.search(r"!\[.*?\]\((.*?)\)", part)) for part in sections(text)]
+    return "".join(part for part, picture in shown if not picture or (folder / picture[1]).is_file())
 
 
 def of_notebook(path: Path) -> str:
@@ -118,10 +117,8 @@ def make_page(path: PurePosixPath, text: str, out: Path, terms: list[tuple[str, 
     for link in soup.select('a[href^="#/"]'):
         lead(link, path)
     for image in soup.select('img[src^="data:"]'):
-        image["src"], image["loading"] = (
-            store(base64.b64decode(image["src"].partition(",")[2]), path, out),
-            "lazy",
-        )
+        image["src"] = store(base64.b64decode(image["src"].partition(",")[2]), path, out)
+        image["loading"] = "lazy"
         with PIL.Image.open(out / path.parent / image["src"]) as picture:
             image["width"], image["height"] = picture.size  # or the page would jump while it loads
         if not image.find_parent("td"):
@@ -149,7 +146,7 @@ def number_headings(soup: BeautifulSoup) -> list[tuple[str, str, str]]:
 
 def relative(target: PurePosixPath, page: PurePosixPath) -> str:
     """The link from a page to a file of the site."""
-    return PurePosixPath(os.path.relpath(target, page.parent)).as_posix()
+    return posixpath.relpath(target, page.parent)
 
 
 def lead(link: Tag, page: PurePosixPath) -> None:
@@ -176,9 +173,8 @@ def arrange(soup: BeautifulSoup) -> None:
         cards = table.select("tr:has(img)")
         for part in [part for card in cards for part in (card, *card.find_all("td"))]:
             part["class"], part.name = ("card", "article") if part.name == "tr" else ("of-card", "div")
-        table.replace_with(*cards) if cards else table.wrap(
-            soup.new_tag("div", tabindex="0", attrs={"class": "scroll"})
-        )
+        box = soup.new_tag("div", tabindex="0", attrs={"class": "scroll"})  # also by keyboard
+        table.replace_with(*cards) if cards else table.wrap(box)
     for code in soup.select(FOLDED):
         summary = soup.new_tag("summary", string="code that prepares or records")
         code.wrap(soup.new_tag("details", attrs={"class": "plumbing"})).insert(0, summary)
@@ -186,15 +182,10 @@ def arrange(soup: BeautifulSoup) -> None:
 
 def explain(soup: BeautifulSoup, terms: list[tuple[str, str]]) -> None:
     """Each term (names, meaning) explains itself where the text first uses it, outside code, headings and links."""
-    names = {
-        name.lower(): term
-        for term in reversed(terms)
-        for name in re.sub(r" \(.*?\)", "", term[0]).split(", ")
-    }
-    longest_first = "|".join(
-        re.escape(name) for name in sorted(names.keys() - EVERYDAY, key=len, reverse=True)
-    )
-    pattern = re.compile(rf"(?<![\w-])({longest_first})(?:s|es)?(?![\w-])", re.IGNORECASE)
+    of_term = [(re.sub(r" \(.*?\)", "", term[0]).lower().split(", "), term) for term in terms]
+    names = {name: term for words, term in reversed(of_term) for name in words}
+    longest_first = sorted(map(re.escape, names.keys() - EVERYDAY), key=len, reverse=True)
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(longest_first)})(?:s|es)?(?![\w-])", re.IGNORECASE)
     used = []
     for text in soup.find_all(string=pattern) if terms else ():
         if text.find_parent(UNEXPLAINED) or text.find_parent(class_="output_wrapper"):
@@ -219,14 +210,10 @@ def popover(soup: BeautifulSoup, word: str, term: tuple[str, str], name: str) ->
     return button, meaning
 
 
-# --- the site -----------------------------------------------------------------------------------------------
-
-
 def build(out: Path, slides: Path) -> list[Page]:
     """Write the site into `out`, which is emptied first, with the decks in `slides` if there are any."""
     shutil.rmtree(out, ignore_errors=True)
-    glossary = (ROOT / "teaching" / "glossary.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.+?) \| (.+?) \| (\d\d) \|$", glossary, re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (\d\d) \|$", GLOSSARY.read_text("utf-8"), re.MULTILINE)
     pages = []
     for name, text in sources():
         known = re.match(r"notebooks/(\d\d)|", name)[1] or ("" if name == "teaching/glossary" else "99")
@@ -236,13 +223,11 @@ def build(out: Path, slides: Path) -> list[Page]:
     for deck in decks:
         (out / "slides").mkdir(exist_ok=True)
         shutil.copyfile(slides / deck.name, out / deck)
-    links = {page.path: page.title for page in pages}
     groups = {
-        "Notebooks": [link for link in links.items() if link[0].parts[0] == "notebooks"],
-        "For teachers": [link for link in links.items() if link[0].parts[0] == "teaching"],
-        "Slides": [(path, path.stem.replace("_", " ")) for path in decks],
-        "More": [link for link in links.items() if link[0].parts[0] in ("gallery.html", "docs")],
+        name: [(page.path, page.title) for page in pages if page.path.parts[0] in folders]
+        for name, *folders in GROUPS
     }
+    groups["Slides"] = [(deck, deck.stem.replace("_", " ")) for deck in decks]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((HERE / "page.html.j2").read_text("utf-8"))
     for page in pages:
