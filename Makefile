@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST := $(BIN)/python -m pytest -n 2
 REVEAL := build/npm/node_modules/reveal.js
 
-.PHONY: help venv run check test lab slides refresh bench clean
+.PHONY: help venv run check test lab slides site refresh bench clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -45,6 +45,9 @@ lab: venv  ## open the notebooks in JupyterLab
 slides: venv $(REVEAL)  ## build/slides: a deck for each notebook, offline (npm fetches reveal.js once)
 	@$(BIN)/python teaching/slides.py $(REVEAL) build/slides
 	@ls build/slides/*.html
+
+site: venv  ## build/site: every page for a browser without a network; takes the decks of `make slides` along
+	@$(BIN)/python teaching/site/build.py
 
 $(REVEAL):
 	@command -v npm > /dev/null || { echo "clockodile: slides need npm, once, to fetch reveal.js: nodejs.org" >&2; exit 2; }
