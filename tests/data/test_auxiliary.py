@@ -10,12 +10,12 @@ from local_server import send, served
 from PIL import Image
 from tiny_cifar import ARCHIVE as CIFAR
 from tiny_cifar import SMALL
-from tiny_cifar10 import write_archive
+from tiny_cifar100 import write_archive
 
 from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.data import auxiliary
-from clockodile.data.auxiliary import cifar10_photographs, cifar100_by_class, read_archive
+from clockodile.data.auxiliary import cifar100_by_class, read_archive
 
 
 def photograph(format, size=(32, 32)):
@@ -31,17 +31,10 @@ def test_images_are_read_out_of_the_archive_with_their_classes(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"], "nothing is unpacked"
 
 
-def test_the_archives_of_the_data_folder_are_used(tmp_path):
-    for name in ("cifar10.tar.gz", "cifar100.tar.gz"):
-        write_archive(tmp_path / name, each=3)
-    run = SimpleNamespace(data_dir=tmp_path)
-    found = cifar10_photographs(run, size=16, count=20)
-    assert found.shape == (20, 16, 16, 3) and found.dtype == np.uint8
-    assert (found.mean((1, 2, 3)) / 20).round().tolist() == [*range(10)] * 2, "in turn"
-    images, names = cifar100_by_class(run, without=("1", "2"))
+def test_the_archive_of_the_data_folder_is_used(tmp_path):
+    write_archive(tmp_path / "cifar100.tar.gz", each=3)
+    images, names = cifar100_by_class(SimpleNamespace(data_dir=tmp_path), without=("1", "2"))
     assert len(images) == len(names) == 24 and not {"1", "2"} & set(names)
-    with pytest.raises(UserError, match="holds 30 of the 40 images wanted"):
-        cifar10_photographs(run, size=32, count=40)
 
 
 def test_a_broken_or_empty_archive_is_named(tmp_path):
@@ -64,7 +57,7 @@ def test_a_broken_or_empty_archive_is_named(tmp_path):
 )
 def test_nothing_but_small_png_and_jpeg_is_opened(tmp_path, content, words):
     archive = write_archive(tmp_path / "a.tar.gz", each=1, extra={"train/0/9999.jpg": content})
-    with pytest.raises(UserError, match=f"a.tar.gz: cifar10/train/0/9999.jpg is {words}") as caught:
+    with pytest.raises(UserError, match=f"a.tar.gz: cifar100/train/0/9999.jpg is {words}") as caught:
         read_archive(archive)
     assert "\n" not in str(caught.value)
 
@@ -83,9 +76,8 @@ def test_else_they_come_from_the_network_once(tmp_path, monkeypatch, folder):
     run = SimpleNamespace(data_dir=tmp_path if folder else None)
     with served(lambda handler: send(handler, CIFAR)) as at:
         small = type("Small", (SMALL,), {"url": at.url})
-        monkeypatch.setattr(torchvision.datasets, "CIFAR10", small)
         monkeypatch.setattr(torchvision.datasets, "CIFAR100", small)
-        assert cifar10_photographs(run, size=32, count=40).shape == (40, 32, 32, 3)
+        assert len(cifar100_by_class(run, without=("clock",))[0]) == 75
         images, names = cifar100_by_class(run, without=("clock", "crocodile"))
         assert images.shape == (50, 32, 32, 3) and set(names) == {"apple", "worm"}
         assert at.server.requests == 1
@@ -94,6 +86,6 @@ def test_else_they_come_from_the_network_once(tmp_path, monkeypatch, folder):
 def test_out_of_reach_is_refused_in_a_phrase(tmp_path, monkeypatch):
     monkeypatch.setattr(auxiliary, "cache_dir", lambda: tmp_path / "cache")
     away = type("Small", (SMALL,), {"url": "http://127.0.0.1:9/cifar.tar.gz"})
-    monkeypatch.setattr(torchvision.datasets, "CIFAR10", away)
+    monkeypatch.setattr(torchvision.datasets, "CIFAR100", away)
     with pytest.raises(SourceUnavailable, match="no connection to 127.0.0.1"):
-        cifar10_photographs(SimpleNamespace(data_dir=None), size=32)
+        cifar100_by_class(SimpleNamespace(data_dir=None), without=())

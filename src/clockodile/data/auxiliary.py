@@ -1,7 +1,4 @@
-"""Photographs beside the run's own: how light falls and where edges run need not be learned from crocodiles alone.
-
-CIFAR-10 (Krizhevsky, 2009) was gathered as CIFAR-100 was and shares no class with it.
-"""
+"""Photographs beside the run's own: how light falls and where edges run need not be learned from crocodiles alone."""
 
 from __future__ import annotations
 
@@ -15,46 +12,25 @@ from PIL import Image
 
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run, cache_dir
-from clockodile.data.cifar import fetch_cifar, resized
+from clockodile.data.cifar import fetch_cifar
 
-COUNT, SIZE = 50_000, 32  # CIFAR-10's training images; pixels a side
+SIZE = 32  # pixels a side
 MEND = "get it again, or remove it"
-
-
-def cifar10_photographs(run: Run, *, size: int, count: int = COUNT) -> np.ndarray:
-    """CIFAR-10's training images, uint8 (count, size, size, 3), of its ten classes in turn.
-
-    From cifar10.tar.gz in the data folder, else torchvision's copy. Raises SourceUnavailable when neither can be had,
-    UserError for a damaged archive.
-    """
-    archive = _archive(run, "cifar10.tar.gz")
-    if archive is None:
-        return resized(fetch_cifar(cache_dir(), "CIFAR10")[0].data[:count], size)
-    images, names = read_archive(archive)
-    if len(images) < count:
-        raise UserError(f"{archive} holds {len(images)} of the {count} images wanted; {MEND}")
-    _, first, which = np.unique(names, return_index=True, return_inverse=True)
-    turn = np.arange(len(names)) - first[which]  # of an image within its class
-    return resized(images[np.lexsort((names, turn))][:count], size)
 
 
 def cifar100_by_class(run: Run, *, without: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """CIFAR-100's training images uint8 (N, 32, 32, 3) and their class names, str (N,), of all classes but some.
 
-    From cifar100.tar.gz in the data folder, else torchvision's copy. Raises as cifar10_photographs.
+    From cifar100.tar.gz in the data folder, else torchvision's copy. Raises SourceUnavailable when neither can be had,
+    UserError for a damaged archive.
     """
-    archive = _archive(run, "cifar100.tar.gz")
-    if archive is not None:
+    archive = run.data_dir / "cifar100.tar.gz" if run.data_dir else None
+    if archive is not None and archive.is_file():
         return read_archive(archive, without=without)
     train, _ = fetch_cifar(cache_dir())
     names = np.array(train.classes)[np.asarray(train.targets)]
     wanted = ~np.isin(names, without)
     return train.data[wanted], names[wanted]
-
-
-def _archive(run: Run, name: str) -> Path | None:
-    path = run.data_dir / name if run.data_dir else None
-    return path if path is not None and path.is_file() else None
 
 
 def read_archive(archive: Path, *, without: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:

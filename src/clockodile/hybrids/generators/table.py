@@ -12,7 +12,6 @@ import torch
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.hybrids.generators.blends import half_and_half, pixel_blend, pyramid_paste
-from clockodile.hybrids.generators.codes import code_blend
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT, fit_flow
 from clockodile.hybrids.generators.trained import fit_autoencoder, fit_vae
 from clockodile.hybrids.generators.vae import vae_hybrids
@@ -61,9 +60,10 @@ def of_parents(blend: Callable) -> Callable:
     return draw
 
 
+@torch.no_grad()
 def of_codes(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> torch.Tensor:
-    """Draw by an autoencoder from the mixed codes of the two parents."""
-    return code_blend(net, *parents(run, data, seeds), mix=mix)
+    """Draw by an autoencoder from the mixed codes of the two parents: report 000's idea."""
+    return net.decode(torch.lerp(*map(net.encode, parents(run, data, seeds)), mix))
 
 
 def of_vae(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""An archive of CIFAR-10 as JPEG, with ten classes of a grey each."""
+"""An archive of CIFAR-100 as JPEG, with ten classes of a grey each."""
 
 import io
 import tarfile
@@ -15,7 +15,7 @@ def write_archive(path: Path, each: int, extra: dict[str, bytes] | None = None) 
         files[f"{name}.jpg"] = jpeg.getvalue()
     with tarfile.open(path, "w:gz") as tar:
         for name, content in (files | (extra or {})).items():
-            entry = tarfile.TarInfo(f"cifar10/{name}")
+            entry = tarfile.TarInfo(f"cifar100/{name}")
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return path
