@@ -14,7 +14,7 @@ PUBLISH = """import os, sys, pathlib
 from clockodile.core import results, workspace
 from clockodile.core.atomic_files import write_json
 run = workspace.open_run(recipe=recipe, profile=profile, run_dir=run_dir)
-source = {"stamp": os.environ.get("STAMP", ""), "why": "offline"}
+source = {"kind": "folder", "stamp": os.environ.get("STAMP", ""), "why": "offline"}
 write_json(run.dir / "data_card.json", {"source": source, "fingerprint": "f1f2"})
 results.record_metrics(run.dir, "01", [results.metric("images", 1000)])
 (pathlib.Path(os.environ["CLOCKODILE_PUBLISH"]) / "a.png").write_bytes(b"new")
