@@ -112,10 +112,8 @@ def test_figures_of_the_readme_exist():
     assert shown and not [name for name in shown if not (FIGURES / name).exists()]
 
 
-# --- the new lesson: pages written for a student who has never seen a net ------------------------------------
+# --- pages written for a student who has never seen a net ----------------------------------------------------
 
-LESSON = [path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03")]
-each_lesson = pytest.mark.parametrize("path", LESSON, ids=lambda path: path.stem, indirect=True)
 NO_WORDS = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|^\|[^\n]*$", re.DOTALL | re.MULTILINE
 )
@@ -130,14 +128,12 @@ def lines_of(cells) -> list[str]:
     return [line for cell in cells for line in cell.source.splitlines() if line.strip()]
 
 
-@each_lesson
 def test_code_is_commented_and_fits_the_page(notebook):
     shown = [cell for cell in code_cells(notebook) if not is_plumbing(cell)]
     assert max(map(len, lines_of(code_cells(notebook)))) <= 100
     assert sum("#" in line for line in lines_of(shown)) >= 0.15 * len(lines_of(shown))
 
 
-@each_lesson
 def test_plumbing_is_folded_and_little(notebook):
     cells = code_cells(notebook)
     folded = [cell for cell in cells if is_plumbing(cell)]
@@ -145,7 +141,6 @@ def test_plumbing_is_folded_and_little(notebook):
     assert len(lines_of(folded)) <= 0.2 * len(lines_of(cells))
 
 
-@each_lesson
 def test_few_names_of_the_package(notebook):
     names = set()
     for cell in code_cells(notebook):
@@ -156,14 +151,12 @@ def test_few_names_of_the_package(notebook):
     assert len(names) <= 15
 
 
-@each_lesson
 def test_prose_is_not_a_wall_of_numbers(notebook):
     words = NO_WORDS.sub(" ", prose(notebook))
     numbers = re.findall(r"(?<![\w.])\d[\d.,]*", words)
     assert len(numbers) <= 2.5 * len(words.split()) / 100
 
 
-@each_lesson
 def test_references_and_exercises(notebook):
     text = prose(notebook)
     assert "## References" in text

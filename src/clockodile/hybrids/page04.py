@@ -33,7 +33,7 @@ from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
 from clockodile.show.plots import save_figure, tile_figure
-from clockodile.show.widgets import live_figure, share, whole_number
+from clockodile.show.widgets import live_figure, share, show_widget, whole_number
 
 SHOWN = 8  # pictures in a row
 ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
@@ -154,7 +154,7 @@ def from_one_to_the_other(page: Page, *, lines: int = 5, mixes: int = 7) -> Imag
     )
 
 
-def play(page: Page) -> ipywidgets.VBox:
+def play(page: Page) -> None:
     """Choose way, mix, guidance and seed, and see six pictures."""
     way = ipywidgets.Dropdown(options={"told where": "placed", "both everywhere": "both"}, description="way")
 
@@ -163,13 +163,14 @@ def play(page: Page) -> ipywidgets.VBox:
         pictures = getattr(page.flow, way)(seeds, mix=mix, guidance=guidance)
         return figures.rows_of_tiles({f"seeds {number} to {number + 5}": as_images(pictures)})
 
-    return live_figure(
+    controls = live_figure(
         draw,
         way=way,
         mix=share("mix", 0.5),
         guidance=share("guidance", GUIDANCE_SCALE, high=8.0, step=0.5),
         number=whole_number("seed", 0, 1000),
     )
+    show_widget(controls)
 
 
 def beside_nearest(page: Page, name: str, *, most: int = SHOWN) -> Image:
@@ -274,9 +275,9 @@ def quiz(page: Page) -> Quiz:
     return make_quiz(np.concatenate(list(groups.values())), sources, page.names, seed=page.run.seed)
 
 
-def buttons(asked: Quiz, file: Path) -> ipywidgets.VBox:
-    """The quiz with buttons; every click is kept in the file."""
-    return quiz_widget(asked, file)
+def buttons(asked: Quiz, file: Path) -> None:
+    """Show the quiz with buttons; every click is kept in the file."""
+    show_widget(quiz_widget(asked, file))
 
 
 def quiz_sheet(page: Page, asked: Quiz) -> Image:
