@@ -12,6 +12,7 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile
 from clockodile.hybrids.generators import flow_of_run
 from clockodile.hybrids.generators.flow_of_run import (
+    CANDIDATES,
     HELD_OUT,
     SEEN,
     Flow,
@@ -56,6 +57,29 @@ def test_the_ends_of_a_mix_are_the_classes_alone(flow):
 def test_what_is_placed_differs_from_the_second_class_most_in_its_place(flow):
     change = (flow.placed(range(8)) - flow.one(flow.pair[1], range(8))).abs().mean((0, 1))
     assert change[8:, 8:].mean() > change[:6, :6].mean()
+
+
+def test_of_several_the_one_is_kept_that_shows_most_of_what_was_asked_for(flow, monkeypatch):
+    def lighter_is_clearer(net, images, layout, **options):
+        told = -images.mean((1, 2, 3))
+        return torch.zeros_like(told), told
+
+    monkeypatch.setattr(flow_of_run, "told_and_untold", lighter_is_clearer)
+    seeds, layout = [3, 4], Layout(torch.tensor([[0]]))
+    kept = flow.clearest(layout, seeds, 4, 1.0)
+    for picture, seed in zip(kept, seeds, strict=True):
+        tries = flow.sample([layout], [1.0], [seed + number * CANDIDATES for number in range(4)])
+        light = tries.mean((1, 2, 3))
+        assert light.max() - light.min() > 1e-3
+        assert torch.allclose(picture, tries[light.argmax()], atol=0.02)
+
+
+def test_neighbouring_seeds_share_no_candidate(flow, monkeypatch):
+    asked = []
+    real = flow_of_run.noise_of
+    monkeypatch.setattr(flow_of_run, "noise_of", lambda seeds, size: asked.extend(seeds) or real(seeds, size))
+    flow.clearest(Layout(torch.tensor([[0]])), range(4), 3, 1.0)
+    assert len(asked) == len(set(asked)) == 12
 
 
 def test_hashes_tell_copies_from_others():
