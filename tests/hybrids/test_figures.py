@@ -27,9 +27,11 @@ def test_the_way_leads_through_every_mixture_to_one_of_three_photographs(data):
 
 
 def test_each_voice_has_a_dot_for_each_method():
-    table = pd.DataFrame({"both": [0.1, 0.5], "viewers": [0.0, 0.3]}, index=["blend", "flow"])
+    shares_of = {"both": [0.1, 0.5], "viewers": [0.0, 0.3]}
+    ends = {f"{name}_{end}": shares_of[name] for name in shares_of for end in ("low", "high")}
+    table = pd.DataFrame(shares_of | ends, index=["blend", "flow"])
     figure = shares(table, VOICES, title="who says so")
     (ax,) = figure.axes
-    assert [line.get_xdata().tolist() for line in ax.lines] == [[10, 50], [0, 30]]
+    assert [bars[0].get_xdata().tolist() for bars in ax.containers] == [[10, 50], [0, 30]]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["blend", "flow"]
     assert {text.get_text() for text in figure.legends[0].texts} == {words for words, _ in VOICES.values()}

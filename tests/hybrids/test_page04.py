@@ -25,14 +25,22 @@ def test_the_quiz_asks_about_methods_of_the_table():
 
 
 def test_the_table_for_the_page_has_names_of_the_classes_and_percents():
-    row = {"first": 0.5, "second": 0.25, "both": 0.125, "kid": 0.126, "told_apart": 0.8, "seconds": 0.1}
+    row = {
+        "first": 0.5,
+        "second": 0.25,
+        "both": 0.125,
+        "both_low": 0.0,
+        "both_high": 0.3,
+        "kid": 0.126,
+        "told_apart": 0.8,
+    }
 
     class Names:
         names = ("cat", "dog")
 
     shown = page04.readable(Names, pd.DataFrame([row], index=["blend"]))
     assert shown.loc["blend", "evidence cat"] == 0.5 and shown.loc["blend", "evidence dog"] == 0.25
-    assert shown.loc["blend", "judged both, %"] == 12 and shown.loc["blend", "KID"] == 0.13
+    assert shown.loc["blend", "judged both, %"] == "12 (0 to 30)" and shown.loc["blend", "KID"] == 0.13
 
 
 @pytest.mark.parametrize(

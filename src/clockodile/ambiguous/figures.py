@@ -103,7 +103,7 @@ def drawn_plane(images: np.ndarray, names: tuple[str, str]) -> Figure:
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     ax.set_xlabel(f"more and more {names[0]} in the picture")
     ax.set_ylabel(f"more and more {names[1]} in the picture")
-    ax.set_title("A net that compares sees only the distance to the diagonal")
+    ax.set_title("The difference of two numbers: only side and distance to the diagonal")
     return figure
 
 

@@ -52,23 +52,25 @@ def straight_way(mixtures: np.ndarray, others: np.ndarray) -> Figure:
 def shares(table: pd.DataFrame, columns: dict[str, tuple[str, str]], *, title: str) -> Figure:
     """Who calls a method's pictures "both": a dot for each voice, a line a method.
 
-    table: a row a method (its index), shares in [0, 1]; columns: column -> what it is, and its colour.
+    table: a row a method (its index), shares in [0, 1] and their intervals in columns that end in _low and _high;
+    columns: column -> what it is, and its colour.
     """
     figure, ax = new_figure(height=0.36 * len(table) + 1.1)
     rows = np.arange(len(table))
     for place, (column, (words, colour)) in enumerate(columns.items()):
-        ax.plot(
-            100 * table[column],
-            rows + 0.12 * (place - (len(columns) - 1) / 2),
-            "osD^"[place],
+        share, low, high = (100 * table[f"{column}{end}"] for end in ("", "_low", "_high"))
+        ax.errorbar(
+            share,
+            rows + 0.24 * (place - (len(columns) - 1) / 2),
+            xerr=[share - low, high - share],
+            fmt="osD^"[place],
             color=colour,
             label=words,
-            markersize=7,
         )
     ax.set_yticks(rows, table.index)
     ax.invert_yaxis()
-    ax.set_xlim(-2, 102)
-    ax.set_xlabel('share of the pictures called "both", %')
+    ax.set_xlim(left=-1)
+    ax.set_xlabel('share called "both", %, and its 95 % interval')
     ax.set_title(title)
     figure.legend(loc="outside lower center", ncols=len(columns))
     return figure

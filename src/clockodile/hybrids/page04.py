@@ -37,6 +37,7 @@ from clockodile.show.widgets import live_figure, share, show_widget, whole_numbe
 
 SHOWN = 8  # pictures in a row
 ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
+VIEWED_BY = 3  # viewers who saw each picture
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 
 
@@ -118,12 +119,10 @@ def show_rows(
 
 def draw_the_way(page: Page) -> Image:
     """Draw the straight way from one noise to one photograph."""
-    photos, others = parents(page.run, page.everything, range(3))
+    photos, _ = parents(page.run, page.everything, range(3))
     photo, noise = to_signed(photos[:1]), noise_of([0], photos.shape[-1])
     mixtures = torch.cat([(1 - t) * noise + t * photo for t in figures.PATHS])
-    figure = figures.straight_way(
-        as_images(to_unit(mixtures)), as_images(torch.stack([photos[1], others[0]]))
-    )
+    figure = figures.straight_way(as_images(to_unit(mixtures)), as_images(photos[1:]))
     title = "From noise to a photograph in a straight line"
     return save(
         page, figure, "straight_way", title,
@@ -135,7 +134,7 @@ def draw_the_way(page: Page) -> Image:
 def hybrids(page: Page, name: str, *, lines: int = 3) -> Image:
     """The first hybrids of a method as they come, none left out."""
     images = page.made[name][0][: lines * SHOWN]
-    title = f"The first {len(images)} hybrids, none left out"
+    title = f"The first {len(images)} seeds, the clearest candidate of each"
     figure = tile_figure(images, columns=SHOWN, title=title)
     alt = f"Rows of small pictures, each with a {page.names[0]} in a disc and a {page.names[1]} round it."
     return save(page, figure, "hybrids", title, alt)
@@ -210,10 +209,12 @@ def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(index=table.index)
     for column, name in (("first", f"evidence {first}"), ("second", f"evidence {second}")):
         shown[name] = table[column].round(2)
-    shown["judged both, %"] = (100 * table["both"]).round(0).astype(int)
+    percent = (100 * table[["both", "both_low", "both_high"]]).round(0).astype(int)
+    shown["judged both, %"] = [
+        f"{row.both} ({row.both_low} to {row.both_high})" for row in percent.itertuples()
+    ]
     shown["KID"] = table["kid"].round(2)
     shown["told apart, %"] = (100 * table["told_apart"]).round(0).astype(int)
-    shown["seconds each"] = table["seconds"].round(2)
     return shown
 
 
@@ -240,8 +241,12 @@ def viewers() -> pd.DataFrame:
     with VIEWERS.open("r", encoding="utf-8") as file:
         counts = pd.read_csv(file)
     total = counts[["first", "second", "both", "neither"]].sum(axis=1)
+    # answers to one picture hang together: the intervals are of pictures
     counts["low"], counts["high"] = zip(
-        *(wilson_interval(both / all_, all_) for both, all_ in zip(counts["both"], total, strict=True)),
+        *(
+            wilson_interval(both / all_, all_ / VIEWED_BY)
+            for both, all_ in zip(counts["both"], total, strict=True)
+        ),
         strict=True,
     )
     for name in ("first", "second", "both", "neither"):
@@ -251,7 +256,9 @@ def viewers() -> pd.DataFrame:
 
 def both_by_voice(page: Page, table: pd.DataFrame) -> Image:
     """The judge's share of "both" beside the outside viewers', for the methods that both were asked about."""
-    joined = table[["both"]].join(viewers()["both"].rename("viewers"), how="inner")
+    judged = table[["both", "both_low", "both_high"]]
+    names = {"both": "viewers", "low": "viewers_low", "high": "viewers_high"}
+    joined = judged.join(viewers()[list(names)].rename(columns=names), how="inner")
     title = "The judge and outside viewers do not see the same"
     figure = figures.shares(joined, figures.VOICES, title=title)
     return save(
@@ -284,6 +291,13 @@ def quiz_sheet(page: Page, asked: Quiz) -> Image:
     """All pictures of the quiz with their numbers."""
     alt = "Forty small numbered pictures, photographs and made ones in random order."
     return save(page, number_sheet(asked), "quiz", "Forty pictures: what do you see?", alt)
+
+
+def print_key(asked: Quiz) -> None:
+    """Where the pictures of the quiz come from: a line a source with their numbers."""
+    for source in dict.fromkeys(asked.sources):
+        numbers = (np.flatnonzero(asked.sources == source) + 1).tolist()
+        print(f"  {source}: {', '.join(map(str, numbers))}")
 
 
 def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFrame | None:
