@@ -14,7 +14,7 @@ from clockodile.show.pictures import Row, picture_rows
 from clockodile.show.plots import ALARM, BLUE, QUIET, VERMILION, new_figure
 
 FEWEST = 6  # places in a row: one or two pictures would fill the page
-LABEL = 14  # letters in a line beside pictures
+LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 
 
@@ -62,7 +62,7 @@ def shares(table: pd.DataFrame, columns: dict[str, tuple[str, str]], *, title: s
         ax.errorbar(
             share,
             rows + 0.24 * (place - (len(columns) - 1) / 2),
-            xerr=[share - low, high - share],
+            xerr=[(share - low).clip(lower=0), (high - share).clip(lower=0)],  # but for rounding
             fmt="osD^"[place],
             color=colour,
             label=words,
