@@ -132,7 +132,7 @@ def draw_the_way(page: Page) -> Image:
 
 
 def hybrids(page: Page, name: str, *, lines: int = 3) -> Image:
-    """The first hybrids of a method as they come, none left out."""
+    """The hybrids of the first seeds, none of these left out."""
     images = page.made[name][0][: lines * SHOWN]
     title = f"The first {len(images)} seeds, the clearest candidate of each"
     figure = tile_figure(images, columns=SHOWN, title=title)

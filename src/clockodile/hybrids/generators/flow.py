@@ -138,13 +138,11 @@ def told_and_untold(
     return losses
 
 
-def class_evidence(
-    net: nn.Module, images: torch.Tensor, label: int, *, times: Sequence[float] = FINE
-) -> torch.Tensor:
+def class_evidence(net: nn.Module, images: torch.Tensor, label: int) -> torch.Tensor:
     """How much better the net explains pictures when told their class, (N,): 0 = not at all, higher = more of it.
 
     (loss when told nothing - loss when told `label`) / loss when told nothing: the generative classifier of Li et al.
     (2023). images: (N, 3, S, S) in [0, 1].
     """
-    untold, told = told_and_untold(net, images, Layout(torch.tensor([[label]])), times=times)
+    untold, told = told_and_untold(net, images, Layout(torch.tensor([[label]])))
     return (untold - told) / untold

@@ -118,9 +118,8 @@ def main() -> None:
     torch.manual_seed(0)
     config = FlowConfig(pictures=asked.pictures, batch=asked.batch)
     training = Training(UNet(classes=classes), config, device)
-    long, checkpoint = asked.dir / "checkpoint.pt", asked.dir / "checkpoint.pt"
-    if asked.finish:
-        checkpoint = asked.dir / "finish.pt"
+    long = asked.dir / "checkpoint.pt"
+    checkpoint = asked.dir / "finish.pt" if asked.finish else long
     asked.dir.mkdir(parents=True, exist_ok=True)
     if checkpoint.is_file():
         training.load(checkpoint)
