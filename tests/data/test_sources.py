@@ -74,3 +74,14 @@ def test_image_size_comes_from_the_recipe_unless_given(tmp_path):
     pets(tmp_path)
     assert collect(run(replace(PETS, image_size=24), tmp_path)).images.shape[1:] == (24, 24, 3)
     assert collect(run(PETS, tmp_path), image_size=8).images.shape[1:] == (8, 8, 3)
+
+
+def test_a_recipe_for_a_part_of_the_images_draws_the_same_part_each_time_and_says_so(tmp_path):
+    few = replace(PETS, per_class=3)
+    first, again = (collect(run(few, pets(tmp_path / str(k))), image_size=SIZE) for k in range(2))
+    assert np.bincount(first.labels[first.labels >= 0]).tolist() == [3, 3]
+    assert first.ids.tolist() == again.ids.tolist()
+    assert any("were drawn for the notebooks" in note.reason for note in first.notes)
+    everything = collect(run(PETS, tmp_path / "0"), image_size=SIZE)
+    assert (first.split == "background").sum() == (everything.split == "background").sum()
+    assert set(first.ids) <= set(everything.ids)

@@ -6,6 +6,7 @@ Functions that draw write the figure into the run folder and return it for displ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 import ipywidgets
 import numpy as np
@@ -154,6 +155,12 @@ def print_lead(table: pd.DataFrame, over: str) -> None:
         f"ours minus {title}: "
         + words.format(**{name: round(100 * value, 1) + 0.0 for name, value in gap.items()})
     )
+
+
+def show_study(run: Run) -> None:
+    """Show what the recipe asks of its data besides this page; nothing for most recipes."""
+    if run.recipe.study:
+        import_module(f"clockodile.classify.studies.{run.recipe.study}").show(run)
 
 
 # --- may we trust it? -----------------------------------------------------------------------------------------

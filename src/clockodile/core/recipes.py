@@ -23,6 +23,8 @@ class Recipe:
     background: tuple[str, ...] = ("background", "neither", "cifar100_other")  # folders of "neither" images
     image_size: int = 32  # pixels a side; larger photos are cropped to a centred square and scaled down
     min_per_class: int = 20  # images; with fewer, five folds leave under four to test on
+    per_class: int = 0  # images of each class that the notebooks work on, drawn at random; 0 for all
+    study: str = ""  # module in classify.studies whose `show` says what else notebook 02 does with these data
 
 
 @dataclass(frozen=True)

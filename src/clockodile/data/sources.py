@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.cifar import cifar100_collection
-from clockodile.data.collection import Collection
+from clockodile.data.collection import TEST, TRAIN, Collection, FileNote
 from clockodile.data.folders import folder_collection
 from clockodile.data.stand_in import stand_in_collection
 
@@ -43,12 +45,26 @@ SOURCES: dict[str, Callable[[Run, int], Collection]] = {
 
 
 def _choices(run: Run, source: str) -> tuple[str, ...]:
-    """Names of the sources to try, in order. A data folder that was given is used or is an error."""
+    """Names of the sources to try, in order. A data folder that was given is the first one's, or an error."""
     if source != "auto":
         return (source,)
-    if run.data_dir is not None:
-        return ("folder",)
-    return run.recipe.sources
+    return run.recipe.sources if run.data_dir is None else run.recipe.sources[:1]
+
+
+def drawn(collection: Collection, per_class: int, seed: int) -> Collection:
+    """The collection with at most `per_class` images of each class and split, in their old order, and a note on it.
+
+    The background stays whole.
+    """
+    rng, kept = np.random.default_rng(seed), collection.labels < 0
+    for split in (TRAIN, TEST):
+        for label in range(len(collection.classes)):
+            rows = np.flatnonzero((collection.split == split) & (collection.labels == label))
+            kept[rng.permutation(rows)[:per_class]] = True
+    parts = {name: getattr(collection, name)[kept] for name in ("images", "labels", "ids", "split")}
+    text = f"{kept.sum()} of {len(kept)} images were drawn for the notebooks"
+    note = FileNote(collection.source.where, text, used=True)
+    return replace(collection, **parts, notes=(*collection.notes, note))
 
 
 def collect(run: Run, *, image_size: int = 0) -> Collection:
@@ -70,6 +86,8 @@ def collect(run: Run, *, image_size: int = 0) -> Collection:
             refused.append(f"{name}: {reason}")
             continue
         collection = replace(collection, source=replace(collection.source, why=reasons))
+        if run.recipe.per_class:
+            collection = drawn(collection, run.recipe.per_class, run.seed)
         log.info("source '%s' taken (%s): %d images", name, reasons, len(collection.images))
         return collection
     reasons = "; ".join(refused)

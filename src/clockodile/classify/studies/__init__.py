@@ -1,0 +1,1 @@
+"""What notebook 02 does besides with the data of one recipe: a module each, whose `show(run)` displays it."""
