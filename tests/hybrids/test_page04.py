@@ -7,11 +7,17 @@ from clockodile.hybrids import page04
 from clockodile.hybrids.generators.table import GENERATORS
 
 
-def test_answers_of_outside_viewers_are_shares_of_all_answers():
-    found = page04.viewers()
+@pytest.mark.parametrize("asked", ["fresh", "plain", "warned"])
+def test_answers_of_outside_viewers_are_shares_of_all_answers(asked):
+    found = page04.viewers(asked)
     assert (found[["first", "second", "both", "neither"]].sum(axis=1).round(6) == 1).all()
     assert ((found["low"] <= found["both"]) & (found["both"] <= found["high"])).all()
-    assert found["answers"].min() >= 40, "two viewers, and more than a handful of pictures"
+    assert found["viewers"].min() >= 2 and found["pictures"].min() >= 24
+
+
+def test_the_same_pictures_stood_under_both_questions():
+    plain, warned = page04.viewers("plain"), page04.viewers("warned")
+    assert plain["pictures"].to_dict() == warned["pictures"].to_dict()
 
 
 def test_viewers_were_asked_about_methods_of_the_table():

@@ -70,10 +70,13 @@ def shares(table: pd.DataFrame, columns: dict[str, tuple[str, str]], *, title: s
     ax.set_yticks(rows, table.index)
     ax.invert_yaxis()
     ax.set_xlim(left=-1)
-    ax.set_xlabel('share called "both", %, and its 95 % interval')
+    ax.set_xlabel('share called "both", %')
     ax.set_title(title)
     figure.legend(loc="outside lower center", ncols=len(columns))
     return figure
 
 
-VOICES = {"both": ("the judge of notebook 03", ALARM), "viewers": ("outside viewers", BLUE)}
+VOICES = {
+    "both": ("the judge of notebook 03, and its 95 % interval", ALARM),
+    "viewers": ("outside viewers: their mean, and from viewer to viewer", BLUE),
+}

@@ -37,7 +37,7 @@ from clockodile.show.widgets import live_figure, share, show_widget, whole_numbe
 
 SHOWN = 8  # pictures in a row
 ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
-VIEWED_BY = 3  # viewers who saw each picture
+WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 
 
@@ -75,7 +75,7 @@ class Page:
             seconds = np.array([took / self.count for _, took in found])
             return {"images": images, "method": np.repeat(names, self.count), "seconds": seconds}
 
-        draws = [generator.draw for generator in GENERATORS.values()]
+        draws = [generator.draw for generator in GENERATORS.values()] + [Flow]
         kept = store.cached(self.run.dir, "hybrids.npz", config, make, depends=draws)
         return {
             name: (kept["images"][kept["method"] == name], float(seconds))
@@ -114,7 +114,7 @@ def show_rows(
     """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
     shown = {label: as_images(x) if torch.is_tensor(x) else x for label, x in rows.items()}
     alt = alt or f"Rows of small pictures: {', '.join(shown)}."
-    return save(page, figures.rows_of_tiles(shown, heads=heads), name, title, alt)
+    return save(page, figures.rows_of_tiles(shown, heads=heads, title=title), name, title, alt)
 
 
 def draw_the_way(page: Page) -> Image:
@@ -140,7 +140,7 @@ def hybrids(page: Page, name: str, *, lines: int = 3) -> Image:
     return save(page, figure, "hybrids", title, alt)
 
 
-def from_one_to_the_other(page: Page, *, lines: int = 5, mixes: int = 7) -> Image:
+def from_one_to_the_other(page: Page, *, lines: int = 4, mixes: int = 7) -> Image:
     """The same noise, led to mixtures from all first class to all second."""
     shares = np.linspace(0, 1, mixes)
     drawn = torch.stack([page.draws["flow_placed"](range(lines), mix=float(mix)) for mix in shares], 1)
@@ -195,8 +195,8 @@ def measure_all(page: Page) -> pd.DataFrame:
     store.save(page.run.dir, "hybrids.csv", table, config)
     results.record_metrics(page.run.dir, "04", [
         results.metric(
-            f"{row.method}: judged both", row.both, unit="%",
-            note=f"95 % interval {100 * row.both_low:.0f} to {100 * row.both_high:.0f} %",
+            f"{'hidden ' * (row.method == 'photographs')}{row.method}: judged both", row.both, unit="%",
+            note=f"of {row.images}; 95 % interval {100 * row.both_low:.0f} to {100 * row.both_high:.0f} %",
         )
         for row in table.itertuples()
     ])  # fmt: skip
@@ -236,22 +236,60 @@ def alone(page: Page, count: int) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("new pictures of")
 
 
-def viewers() -> pd.DataFrame:
-    """What outside viewers answered: a row a source, pictures, and shares of answers in [0, 1] with an interval."""
+def viewers(asked: str = "fresh") -> pd.DataFrame:
+    """What outside viewers answered: a row a source, shares in [0, 1] as the mean over viewers.
+
+    low, high: the least and the largest share of "both" that a viewer gave, second_low, second_high: of the second
+    class; pictures: shown to a viewer, in the mean.
+    asked: "fresh" for pictures made when every choice had been made; "plain" and "warned" for one earlier set of
+    pictures under two questions, see notebook 04.
+    """
     with VIEWERS.open("r", encoding="utf-8") as file:
-        counts = pd.read_csv(file)
-    total = counts[["first", "second", "both", "neither"]].sum(axis=1)
-    # answers to one picture hang together: the intervals are of pictures
-    counts["low"], counts["high"] = zip(
-        *(
-            wilson_interval(both / all_, all_ / VIEWED_BY)
-            for both, all_ in zip(counts["both"], total, strict=True)
-        ),
-        strict=True,
-    )
-    for name in ("first", "second", "both", "neither"):
-        counts[name] = counts[name] / total
-    return counts.set_index("source")
+        answers = pd.read_csv(file).query("asked == @asked")
+    shown = answers[list(WORDS)].sum(axis=1)
+    shares = answers[["source"]].join(answers[list(WORDS)].div(shown, axis=0)).assign(pictures=shown)
+    by_source = shares.groupby("source", sort=False)
+    found = by_source.mean()
+    for word, prefix in (("both", ""), ("second", "second_")):
+        found[f"{prefix}low"], found[f"{prefix}high"] = by_source[word].min(), by_source[word].max()
+    return found.assign(viewers=by_source.size())
+
+
+def viewers_table(page: Page) -> pd.DataFrame:
+    """The answers to fresh pictures for the page: per cent, and names of the classes."""
+    found = viewers()
+    shown = (100 * found[list(WORDS)]).round().astype(int)
+    shown.columns = [*page.names, "both", "neither"]
+    for name, prefix in ((page.names[1], "second_"), ("both", "")):
+        ends = (100 * found[[f"{prefix}low", f"{prefix}high"]]).round().astype(int)
+        shown[f"{name}, each viewer"] = [f"{low} to {high}" for low, high in ends.itertuples(index=False)]
+    return shown.assign(viewers=found["viewers"]).rename(index=lambda source: in_words(page, source))
+
+
+def in_words(page: Page, source: str) -> str:
+    """A source of the viewers' table with the names of the classes."""
+    return source.replace("FIRST", page.names[0]).replace("SECOND", page.names[1])
+
+
+def two_questions(page: Page) -> pd.DataFrame:
+    """What the same pictures were called under two questions: per cent of all answers, mean over viewers."""
+    wanted = {
+        "photographs: SECOND": ("second", f"called {page.names[1]}"),
+        "new pictures of SECOND, g = 8": ("second", f"called {page.names[1]}"),
+        "half and half": ("both", "called both"),
+        "flow, one drawn round the other": ("both", "called both"),
+    }
+    plain, warned = viewers("plain"), viewers("warned")
+    rows = [
+        {
+            "pictures": in_words(page, source),
+            "counted": words,
+            "plain question, %": round(100 * plain.loc[source, word]),
+            "with the sentence, %": round(100 * warned.loc[source, word]),
+        }
+        for source, (word, words) in wanted.items()
+    ]
+    return pd.DataFrame(rows).set_index("pictures")
 
 
 def both_by_voice(page: Page, table: pd.DataFrame) -> Image:
@@ -266,7 +304,8 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image:
         figure,
         "voices",
         title,
-        "Dots: for each method the share that the judge, and that viewers, call both.",
+        "Dots: for each method the share that the judge, and that viewers, call both; bars: the judge's 95 % interval, "
+        "and the range from viewer to viewer.",
     )
 
 
@@ -316,8 +355,12 @@ def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFr
     return shares_in_words(count_answers(mine, asked.words))
 
 
-def evidence_for(page: Page, images: np.ndarray) -> np.ndarray:
-    """The judge's evidence (N, 2) for the two classes, by the probes that saw none of the hidden photographs."""
+def evidence_for(page: Page, images: np.ndarray | torch.Tensor) -> np.ndarray:
+    """The judge's evidence (N, 2) for the two classes, by the probes that saw none of the hidden photographs.
+
+    images: uint8 (N, S, S, 3), or float (N, 3, S, S) in [0, 1].
+    """
+    images = as_images(images) if torch.is_tensor(images) else images
     found = page.known.judged.judge.evidence(features_of(images), np.full(len(images), HELD_OUT))
     return found[:, list(page.run.recipe.pair)]
 

@@ -51,7 +51,7 @@ def quiz_widget(quiz: Quiz, file: Path) -> widgets.VBox:
     return widgets.VBox([line, widgets.HBox([screen, widgets.VBox([*buttons, back])])])
 
 
-def number_sheet(quiz: Quiz, *, columns: int = 10) -> Figure:
+def number_sheet(quiz: Quiz, *, columns: int = 8) -> Figure:
     """All pictures with their numbers and nothing else: to answer on paper, or in a dictionary."""
     numbers = [str(number) for number in range(1, len(quiz.rows) + 1)]
     title = f"For each: {', '.join(quiz.words[:3])} or {quiz.words[3]}?"

@@ -59,6 +59,16 @@ def test_what_is_placed_differs_from_the_second_class_most_in_its_place(flow):
     assert change[8:, 8:].mean() > change[:6, :6].mean()
 
 
+def test_the_disc_stands_left_for_even_seeds_and_right_for_odd_ones(flow):
+    seeds = [4, 7, 10]
+    around = flow.one(flow.pair[1], seeds, guidance=flow_of_run.STRONG)
+    painted = flow.painted(seeds, count=1)
+    change = (painted - around).abs().mean(1)[:, :6]
+    left, right = change[:, :, :7].mean((1, 2)), change[:, :, 9:].mean((1, 2))
+    assert (left > right).tolist() == [True, False, True]
+    assert torch.allclose(flow.painted([7], count=1), painted[1:2], atol=0.02)
+
+
 def test_of_several_the_one_is_kept_that_shows_most_of_what_was_asked_for(flow, monkeypatch):
     def lighter_is_clearer(net, images, layout, **options):
         told = -images.mean((1, 2, 3))

@@ -42,7 +42,7 @@ ISLAND = 0.55  # side of a clock that is set into a crocodile, half-way from one
 INSIDE = 0.5  # guidance scale of the island, as a share of that around it
 CORNER = 0.4  # how far its centre lies from the picture's, to the right and down
 DISC = 0.4  # side of a clock round which a crocodile is drawn, half-way from one class to the other
-UP_RIGHT = 0.55  # how far its centre lies from the picture's, to the right and up
+ASIDE = 0.55  # how far its centre lies from the picture's, up and to one side
 STRONG = 8.0  # guidance scale where what is drawn has to be recognised beside something else
 SMALL_TRIES = 4  # clocks drawn for each one that is shrunk
 CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
@@ -118,19 +118,27 @@ class Flow:
     ) -> torch.Tensor:
         """The first class, drawn large and shrunk into a disc; then the second, drawn round it.
 
+        The disc stands at the upper left for even seeds, at the upper right for odd ones.
         mix: 0 = the first fills the picture, 1 = it is gone; count: of how many of the second the clearest is kept.
         """
         if mix in (0, 1):
             return self.one(self.pair[mix == 1], seeds, guidance=guidance)
         first, second = self.pair
         scale = float(np.interp(mix, (0, 0.5, 1), (1, DISC, 0)))
-        x, y = (side * min(UP_RIGHT, 1 - scale) for side in (1, -1))  # it stays inside the picture
+        reach = min(ASIDE, 1 - scale)  # it stays inside the picture
         # what is drawn small has no hands and no numerals; what is drawn large and shrunk still has
-        large = self.clearest(plain(first), seeds, SMALL_TRIES, guidance, times=COARSE)
-        frame = frame_coords(self.image_size, *(torch.tensor([value]) for value in (scale, 0.0, x, y)))
-        small = photographed(large, frame.expand(len(large), -1, -1, -1))
-        layout = island(self.image_size, second, first, scale=scale, x=x, y=y)
-        return self.clearest(layout, seeds, count, guidance, known=small, where=layout.masks[:, 1:])
+        pictures = self.clearest(plain(first), seeds, SMALL_TRIES, guidance, times=COARSE)
+        for odd, x in enumerate((-reach, reach)):
+            rows = [row for row, seed in enumerate(seeds) if seed % 2 == odd]
+            frame = frame_coords(
+                self.image_size, *(torch.tensor([value]) for value in (scale, 0.0, x, -reach))
+            )
+            small = photographed(pictures[rows], frame.expand(len(rows), -1, -1, -1))
+            layout = island(self.image_size, second, first, scale=scale, x=x, y=-reach)
+            here = [seeds[row] for row in rows]
+            disc = layout.masks[:, 1:]
+            pictures[rows] = self.clearest(layout, here, count, guidance, known=small, where=disc)
+        return pictures
 
     def clearest(
         self,
