@@ -267,7 +267,7 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
     publish = os.environ.get("CLOCKODILE_PUBLISH")
     if publish and not stamp:
         shutil.copyfile(path, Path(publish) / path.name)
-    shown = for_the_page(path, 256 if pictures else 96)
+    shown = for_the_page(path, 200 if pictures else 96)
     return Image(data=shown, format="png", alt=alt, width=int(figure.get_figwidth() * 96))
 
 
