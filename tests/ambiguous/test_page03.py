@@ -44,7 +44,7 @@ def test_files_and_rows_of_the_results(page):
     labels = dict(zip(page.data.ids, page.data.labels, strict=True))
     assert all(labels[one] != labels[other] for one, other in zip(pairs["id"], pairs["partner"], strict=True))
     rows = {row["name"]: row["mean"] for row in results.read_metrics(page.run.dir)["03"]}
-    assert rows["top 24 confirmed by the other half"] == pytest.approx(0.6)
+    assert rows["top 24 shared by two judges without a common picture"] == pytest.approx(0.6)
 
 
 def test_every_corner_of_the_plane_can_be_browsed(page):

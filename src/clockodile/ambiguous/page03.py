@@ -231,15 +231,15 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     inside = scores.within_tolerance(SCORES["centre_balance"].score(known), tolerance)
     rows = [
         results.metric("images predicted wrongly by report 000's net", int(wrong.sum())),
-        results.metric(f"images between its centres (tolerance {tolerance:g})", int(inside.sum())),
+        results.metric(
+            f"images about equally far from its two centres (tolerance {tolerance:g})", int(inside.sum())
+        ),
         *(
             results.metric(f"judge, {name}: area under the ROC curve", area)
             for name, area in zip(data.classes, page.judged.auroc, strict=True)
         ),
-        results.metric(
-            "real images that are 'both' (10 % threshold)", (page.headline >= LENIENT).mean(), unit="%"
-        ),
-        results.metric("top 24 confirmed by the other half", confirmed, unit="%"),
+        results.metric("photographs in the corner 'both'", (page.headline >= LENIENT).mean(), unit="%"),
+        results.metric("top 24 shared by two judges without a common picture", confirmed, unit="%"),
     ]
     results.record_metrics(page.run.dir, "03", rows)
     return table
