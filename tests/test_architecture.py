@@ -17,7 +17,7 @@ ROOMS = (
     "hybrids",
     "app",
 )  # each may use those before it
-EACH_PAGE = {"check_exercise", "open_page", "Page"}  # every notebook's own, one meaning
+EACH_PAGE = {"check_exercise", "open_page", "Page", "show"}  # every notebook's or study's own, one meaning
 # Public names with two meanings: mend one and take it out, add none.
 DEFINED_TWICE = set(
     """

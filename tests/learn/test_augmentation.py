@@ -141,3 +141,20 @@ def test_shares_have_the_mean_and_the_spread_of_a_beta_distribution(concentratio
     variance = 1 / (4 * (2 * concentration + 1))
     assert abs(found.mean() - 0.5) < 4 * (variance / 2000) ** 0.5
     assert abs(found.var() / variance - 1) < 0.15
+
+
+def test_a_shift_moves_whole_pixels_and_no_further_than_two(images):
+    out = augmentation.shift(images, generator())
+    assert out.shape == images.shape and torch.equal(out, augmentation.shift(images, generator()))
+    margin, moves = round(0.0625 * images.shape[-1]), set()
+    for before, after in zip(images, out, strict=True):
+        inner = after[:, margin:-margin, margin:-margin]
+        fits = [
+            (dy, dx)
+            for dy in range(2 * margin + 1)
+            for dx in range(2 * margin + 1)
+            if torch.equal(inner, before[:, dy : dy + inner.shape[1], dx : dx + inner.shape[2]])
+        ]
+        moves.update(fits)
+        assert fits
+    assert len(moves) > 5

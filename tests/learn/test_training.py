@@ -391,3 +391,21 @@ def test_short_floats_are_used_where_the_processor_is_faster_with_them(monkeypat
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
     assert training.fast_bfloat16(torch.device("cpu")) is fast
     assert training.fast_bfloat16(torch.device("mps")) is False
+
+
+def test_bytes_teach_the_same_as_floats(sixteen):
+    images, labels = sixteen
+    as_bytes = (images * 255).round().byte()
+    nets = [train(NET, pictures, labels, SHORT, seed=0)[0] for pictures in (as_bytes, as_bytes / 255)]
+    assert equal(*nets)
+    assert torch.equal(predict(nets[0], as_bytes), predict(nets[0], as_bytes / 255))
+
+
+def test_muon_learns_sixteen_pictures_by_heart(sixteen):
+    make = partial(CompactResNet, image_size=sixteen[0].shape[-1], widths=(48, 48))
+    plan = replace(SHORT, epochs=30, batch=16, muon=True, augmentations=(), ema_decay=0.5)
+    net, history = train(make, *sixteen, plan, seed=0)
+    assert evaluate(net, *sixteen)["accuracy"] == 1
+    assert (
+        history["learning_rate"].iloc[-1] < history["learning_rate"].max() == history["learning_rate"].iloc[5]
+    )

@@ -146,6 +146,7 @@ class TwoConvBlockNet(nn.Module):
     304,674 parameters for two classes, at any image size. Three blocks (32, 64, 128 channels) of two convolutions with
     batch normalisation and ReLU, max pooling and dropout 0.3; global average pooling; a dense layer with dropout.
     Guessed: one dense layer of 128 where the report has "several", its dropout of 0.3, and `weight_decay`.
+    l2: times the squared dense weights is added to the loss, as Keras does.
     """
 
     # The report gives no L2 penalty for its own nets; 1e-3 is that of its transfer net, on dense layers only. Keras
@@ -153,23 +154,37 @@ class TwoConvBlockNet(nn.Module):
     weight_decay = 2e-3
 
     def __init__(
-        self, *, classes: int = 2, image_size: int = 32, widths: tuple = (32, 64, 128), dropout: float = 0.3
+        self,
+        *,
+        classes: int = 2,
+        image_size: int = 32,
+        widths: tuple = (32, 64, 128),
+        dense: tuple = (128,),
+        dropout: float = 0.3,
+        batch_norm: bool = True,
+        l2: float = 0.0,
     ):
         super().__init__()
-        blocks, width = [], 3
+        blocks, hidden, width = [], [], 3
         for out in widths:
             for channels in (width, out):
-                blocks += [nn.Conv2d(channels, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU()]
+                norm = [nn.BatchNorm2d(out)] if batch_norm else []
+                blocks += [nn.Conv2d(channels, out, 3, padding=1), *norm, nn.ReLU()]
             blocks += [nn.MaxPool2d(2), nn.Dropout(dropout)]
             width = out
+        for out in dense:
+            hidden += [nn.Linear(width, out), nn.ReLU(), nn.Dropout(dropout)]
+            width = out
         self.blocks = nn.Sequential(*blocks)
-        self.hidden = nn.Linear(width, 128)
+        self.hidden = nn.Sequential(*hidden[:-1])
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(128, classes)
+        self.out = nn.Linear(width, classes)
+        for layer in (part for part in (*self.hidden, self.out) if l2 and isinstance(part, nn.Linear)):
+            layer.weight.register_hook(lambda slope, layer=layer: slope + 2 * l2 * layer.weight.detach())
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """What the last layer sees when nothing is dropped, (N, 128), >= 0."""
-        return torch.relu(self.hidden(self.blocks(centred(images)).mean((2, 3))))
+        return self.hidden(self.blocks(centred(images)).mean((2, 3)))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (N, C)."""

@@ -77,6 +77,14 @@ RECIPES = {
             title="Your own photographs",
             sources=("folder",),
         ),
+        Recipe(
+            name="animals_vehicles",
+            title="Animals or vehicles?",
+            sources=("cifar10",),
+            classes=("animal", "vehicle"),
+            per_class=500,
+            study="animals_vehicles",
+        ),
     )
 }
 

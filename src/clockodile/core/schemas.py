@@ -60,6 +60,10 @@ SCHEMAS = {
         ),
         **{"megabytes": "f", "seconds": "f"},
     ),
+    "animals_vehicles/results.csv": columns(  # a row for each net and run, measured on held-out training images
+        **{"net": "U", "run": "i", "images": "i", "epochs": "i", "seconds": "f"},
+        **dict.fromkeys(("accuracy", "precision_animal", "precision_vehicle", "loss"), "f"),
+    ),
     # notebook 03
     "ambiguous.csv": columns(  # and a column for each of ambiguous.score_table.SCORES, in [0, 1]
         further="f",

@@ -38,20 +38,28 @@ def read_archive(archive: Path, *, without: tuple[str, ...] = ()) -> tuple[np.nd
 
     Nothing is unpacked to disk. Raises UserError for a damaged archive, and for anything but small PNG and JPEG in it.
     """
+    images, paths = read_parts(archive, ("train",), without=without)
+    return images, np.array([path.split("/")[1] for path in paths])
+
+
+def read_parts(
+    archive: Path, parts: tuple[str, ...], *, without: tuple[str, ...] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for several folders beside `train`; str (N,) `<part>/<class>/<file>` in place of names."""
     found = []
     try:
         with tarfile.open(archive, "r|gz") as tar:
             for entry in tar:
-                parts = Path(entry.name).parts
-                if entry.isfile() and parts[-3:-2] == ("train",) and parts[-2] not in without:
+                place = Path(entry.name).parts[-3:]
+                if entry.isfile() and len(place) == 3 and place[0] in parts and place[1] not in without:
                     content = io.BytesIO(tar.extractfile(entry).read(1 << 20))
-                    found.append((entry.name, parts[-2], _pixels(content, f"{archive}: {entry.name}")))
+                    found.append(("/".join(place), _pixels(content, f"{archive}: {entry.name}")))
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise UserError(f"{archive} is damaged ({error}); {MEND}") from error
     if not found:
-        raise UserError(f"{archive} holds no images in train/<class>; {MEND}")
+        raise UserError(f"{archive} holds no images in {parts[0]}/<class>; {MEND}")
     found.sort(key=lambda one: one[0])
-    return np.stack([image for *_, image in found]), np.array([name for _, name, _ in found])
+    return np.stack([image for _, image in found]), np.array([name for name, _ in found])
 
 
 def _pixels(content: io.BytesIO, name: str) -> np.ndarray:

@@ -40,24 +40,25 @@ def _fill(cache: Path, dataset: type) -> None:
         tar.extractall(cache, filter="data")
 
 
-def fetch_cifar(cache: Path):
+def fetch_cifar(cache: Path, name: str = "CIFAR100"):
     """torchvision's (train, test) data sets, from the cache folder if a good copy is there, else from the network.
 
-    An archive put into the folder by hand is used as well; a second process waits.
-    Raises SourceUnavailable, one phrase.
+    name: of torchvision's class, CIFAR100 or CIFAR10. An archive put into the folder by hand is used as well; a second
+    process waits. Raises SourceUnavailable, one phrase.
     """
-    from torchvision.datasets import CIFAR100  # a second to import; folders never need it
+    import torchvision  # a second to import; folders never need it
 
-    if stored := _stored(cache, CIFAR100):
+    dataset = getattr(torchvision.datasets, name)
+    if stored := _stored(cache, dataset):
         return stored
     lock = FileLock(cache / LOCK)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with suppress(OSError, NotImplementedError):  # without locks, or if their holder hangs: fetched twice
             lock.acquire(timeout=WAIT)
-        if not (stored := _stored(cache, CIFAR100)):  # else another process was faster
-            _fill(cache, CIFAR100)
-            stored = _stored(cache, CIFAR100)
+        if not (stored := _stored(cache, dataset)):  # else another process was faster
+            _fill(cache, dataset)
+            stored = _stored(cache, dataset)
     except OSError as error:
         raise SourceUnavailable(failure(error)) from error
     except tarfile.TarError as error:

@@ -13,7 +13,7 @@ TRAIN, TEST, BACKGROUND, HYBRID = "train", "test", "background", "hybrid"  # the
 class Source:
     """Where images came from; its stamp is written on every figure made from images that are not photographs."""
 
-    kind: str  # "folder", "cifar100" or "stand_in"
+    kind: str  # a key of data.sources.SOURCES, such as "folder"
     where: str  # folder, URL or generator, for the data card
     why: str  # one sentence: why this source was taken and the ones before it were not
     licence: str  # what a reader may do with the images

@@ -1,4 +1,4 @@
-"""Where the images of a run come from: the user's folders, CIFAR-100, or the drawn stand-in.
+"""Where the images of a run come from: the user's folders, CIFAR-100, CIFAR-10, or the drawn stand-in.
 
 `collect` takes the first that can be had and says which and why. Nothing disappears on the way: every file
 that is refused, changed or ignored has a line in `Collection.notes`.
@@ -16,6 +16,7 @@ from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.cifar import cifar100_collection
+from clockodile.data.cifar10 import cifar10_collection
 from clockodile.data.collection import TEST, TRAIN, Collection, FileNote
 from clockodile.data.folders import folder_collection
 from clockodile.data.stand_in import stand_in_collection
@@ -33,6 +34,10 @@ def _from_cifar100(run: Run, image_size: int) -> Collection:
     return cifar100_collection(run.recipe, cache=cache_dir(), image_size=image_size)
 
 
+def _from_cifar10(run: Run, image_size: int) -> Collection:
+    return cifar10_collection(run.recipe, run.data_dir, cache=cache_dir(), image_size=image_size)
+
+
 def _from_drawing(run: Run, image_size: int) -> Collection:
     return stand_in_collection(run.recipe.classes, image_size=image_size, seed=run.seed)
 
@@ -40,6 +45,7 @@ def _from_drawing(run: Run, image_size: int) -> Collection:
 SOURCES: dict[str, Callable[[Run, int], Collection]] = {
     "folder": _from_folder,
     "cifar100": _from_cifar100,
+    "cifar10": _from_cifar10,
     "stand_in": _from_drawing,
 }
 

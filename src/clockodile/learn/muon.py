@@ -41,9 +41,14 @@ class MuonWithAdamW:
         )
         self.adamw = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
 
+    @property
+    def param_groups(self) -> list[dict]:
+        """The settings of both, as torch's own optimisers have them."""
+        return self.muon.param_groups + self.adamw.param_groups
+
     def set_lr(self, lr: float) -> None:
         """The learning rate of both."""
-        for group in self.muon.param_groups + self.adamw.param_groups:
+        for group in self.param_groups:
             group["lr"] = lr
 
     def zero_grad(self) -> None:
