@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import json
 import re
 import shutil
 from string import Formatter
@@ -163,7 +164,7 @@ def write_results(run_dir, **hybrids):
 
 FOUND = {  # which file a sentence needs -> how it begins, and what it tells
     "data_card.json": (
-        "There were 1,200 pictures of cat and <b>x</b>",
+        "There were 1,200 pictures of cat, <b>x</b>",
         "and dog to learn from",
         "among them: 7.",
     ),
@@ -358,6 +359,22 @@ def test_parameters_that_are_not_as_usual_are_told(run_dir):
     write_json(run_dir / "run.json", {"settings": {"seed": 0}, "notebooks": entries})
     told = "different values of effort: 0.05 (02), as usual (04)."
     assert told in page_of(run_dir) and told in results_text(run_dir)
+
+
+def test_classes_keep_their_order_in_the_table():
+    assert counts_table({"train": {"a": 2, "b": 3}}, ["b", "a"]) == (
+        ["", "b", "a", "together"],
+        [["train", 3, 2, 5]],
+    )
+
+
+def test_the_report_says_when_other_things_were_made_up(run_dir):
+    write_results(run_dir)
+    assert "were made up" not in page_of(run_dir)
+    card = json.loads((run_dir / "data_card.json").read_text("utf-8"))
+    card["counts"]["background"] = 7
+    (run_dir / "data_card.json").write_text(json.dumps(card), "utf-8")
+    assert "only 7 pictures of other things were given" in page_of(run_dir)
 
 
 def test_counts_come_in_the_order_of_use():

@@ -76,7 +76,7 @@ def test_every_error_has_its_name_its_probability_and_its_neighbours():
 
 
 def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too():
-    assert errors(5, most=4)[0].get_suptitle().endswith("the first 4 of 5")
+    assert errors(5, most=4)[0].get_suptitle().startswith("The first 4 of 5. ")
     assert errors(0)[0].axes[0].get_title(loc="left") == "No errors at all"
 
 

@@ -66,3 +66,28 @@ def test_a_pair_is_two_names(tmp_path):
     for wrong in ("clock", "clock,", "a,b,c", "a, a", ","):
         with pytest.raises(UserError, match="two classes with a comma"):
             pair_of(wrong)
+
+
+def test_other_things_may_lie_anywhere_but_among_a_class(tmp_path, monkeypatch):
+    photos, outside = tmp_path / "photos", tmp_path / "streets"
+    for folder in (photos / "cats", photos / "dogs" / "old", photos / "rest", outside):
+        folder.mkdir(parents=True)
+    given = {"recipe": "folder", "data_dir": str(photos), "run_dir": str(tmp_path / "run")}
+    assert open_run(**given).background is None
+    assert open_run(**given, background=str(outside)).background == outside
+    beside = open_run(**given, background=str(photos / "rest"))
+    assert beside.background is None and "rest" in beside.recipe.background  # read as a folder of that name
+    monkeypatch.setenv("CLOCKODILE_BACKGROUND", str(outside))
+    assert open_run(**given).background == outside
+    for wrong, words in {
+        photos / "dogs" / "old": "lies among the photographs of a class",
+        tmp_path: "holds the data folder",
+        tmp_path / "nowhere": "there is no folder",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            open_run(**given, background=str(wrong))
+
+
+def test_two_recipes_on_one_folder_get_two_run_folders(tmp_path):
+    runs = {open_run(recipe=name, data_dir=str(tmp_path)).dir for name in ("folder", "faces")}
+    assert len(runs) == 2

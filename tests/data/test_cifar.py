@@ -127,7 +127,7 @@ def test_without_a_network_the_stand_in_is_taken_and_that_is_said(tmp_path, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     small = sources.stand_in_collection(image_size=8, per_class=1, others=1)
     monkeypatch.setattr(sources, "stand_in_collection", lambda classes, **options: small)
-    run = SimpleNamespace(recipe=RECIPE, data_dir=None, source="auto", seed=0)
+    run = SimpleNamespace(recipe=RECIPE, data_dir=None, source="auto", seed=0, background=None)
     with caplog.at_level("INFO", "clockodile"):
         source = sources.collect(run).source
     assert source.kind == "stand_in" and "cifar100: no connection to 127.0.0.1" in source.why

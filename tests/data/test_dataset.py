@@ -7,6 +7,7 @@ import pytest
 import torch
 from made_photos import write_photos
 from PIL import Image
+from tiny_folders import photo, put
 
 from clockodile.core import store
 from clockodile.core.errors import UserError
@@ -221,3 +222,28 @@ def test_the_stand_in_carries_its_stamp(tmp_path, monkeypatch):
 @pytest.mark.parametrize("split", ["background", "hybrid"])
 def test_unlabelled_parts_have_neither_class_nor_fold(run, split):
     assert len(prepare_dataset(run).part(split)) == 0
+
+
+def test_a_users_large_photographs_stay_larger_and_the_card_says_why(tmp_path):
+    photos = write_photos(tmp_path / "large", classes=("a", "b", "c"))  # of 40, 64 and 88 pixels
+    for path in photos.rglob("*.*"):
+        Image.open(path).resize((130, 120)).save(path)
+    run = open_run(recipe="folder", data_dir=str(photos), run_dir=str(tmp_path / "run"))
+    data = prepare_dataset(run)
+    assert data.images.shape[1:] == (96, 96, 3)
+    assert any("made 96 pixels a side" in note["reason"] for note in data.card["notes"])
+    assert load_dataset(run).images.shape[1:] == (96, 96, 3)
+    assert prepare_dataset(run, image_size=16).images.shape[1:] == (16, 16, 3)
+    assert load_dataset(run).images.shape[1:] == (16, 16, 3)
+
+
+def test_a_folder_of_other_things_is_part_of_the_request(run, tmp_path):
+    streets = tmp_path / "streets"
+    for number in range(6):
+        put(streets / f"{number}.png", photo(number))
+    data = prepare_dataset(replace(run, background=streets))
+    assert data.card["counts"]["background"] == 6
+    assert len(load_dataset(replace(run, background=streets)).part("background")) == 6
+    next(streets.rglob("*.png")).unlink()
+    assert len(load_dataset(replace(run, background=streets)).part("background")) == 5
+    assert len(load_dataset(run).part("background")) == 0

@@ -15,7 +15,14 @@ from PIL import Image
 from tiny_folders import ANY, PETS, SIZE, check_contract, pets, photo, put
 
 from clockodile.core.errors import UserError
-from clockodile.data.folders import folder_collection, folder_state
+from clockodile.data import folders
+from clockodile.data.folders import (
+    background_state,
+    folder_collection,
+    folder_state,
+    suited_side,
+    with_background,
+)
 
 # --- every kind of bad or odd file, one case each -----------------------------------------------------------
 
@@ -556,3 +563,52 @@ def test_a_change_of_the_files_is_seen_without_reading_them(tmp_path, change):
     assert folder_state(ANY, tmp_path) == before != ""
     change(tmp_path)
     assert folder_state(ANY, tmp_path) != before
+
+
+def sized(root, *sides):
+    """Two classes of pictures of these sides."""
+    for name in ("cat", "dog"):
+        for number, side in enumerate(sides):
+            put(root / name / f"{number}.png", Image.new("RGB", (side, side + 30), (number, side, 0)))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("sides", "side"), [((20, 30, 40), 32), ((50, 70, 300), 64), ((96, 96, 20), 96), ((2000, 900, 500), 96)]
+)
+def test_the_middle_photograph_decides_how_large_pictures_are(tmp_path, sides, side):
+    found, why = suited_side(ANY, sized(tmp_path, *sides))
+    assert found == side and f"made {side} pixels a side" in why and "take long" not in why
+
+
+def test_many_photographs_are_made_smaller_so_that_a_run_stays_quick(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "MOST_VALUES", 6 * 64**2)
+    side, why = suited_side(ANY, sized(tmp_path, 200, 300, 400))
+    assert side == 64 and "-p image_size=96" in why
+
+
+def test_a_file_that_is_no_image_does_not_decide_the_size(tmp_path):
+    (sized(tmp_path, 70, 70) / "cat" / "broken.png").write_bytes(b"no")
+    assert suited_side(ANY, tmp_path)[0] == 64
+
+
+def test_a_folder_of_other_things_is_added_and_what_a_class_shows_is_not(tmp_path):
+    collection = folder_collection(PETS, pets(tmp_path / "photos"), SIZE)
+    streets = tmp_path / "streets"
+    for number in range(3):
+        put(streets / "night" / f"{number}.png", photo(77 + number))
+    put(streets / "a cat.png", photo(0))  # the very picture of a class
+    (streets / "notes.txt").write_text("x")
+    both = with_background(collection, streets)
+    check_contract(both)
+    assert both.ids[both.split == "background"].tolist() == [
+        f"background/streets/night/{k}" for k in range(3)
+    ]
+    reasons = {note.path: note.reason for note in both.notes}
+    assert "same image in a class" in reasons["streets/a cat.png"] and "streets/notes.txt" in reasons
+    before = background_state(streets)
+    put(streets / "new.png")
+    assert background_state(streets) != before
+    with pytest.raises(UserError, match="background: no picture in .* can be used; it holds no files"):
+        (tmp_path / "empty").mkdir()
+        with_background(collection, tmp_path / "empty")

@@ -15,7 +15,7 @@ from clockodile.data.sources import collect
 
 
 def run(recipe=PETS, data_dir=None, source="auto"):
-    return SimpleNamespace(recipe=recipe, data_dir=data_dir, source=source, seed=3)
+    return SimpleNamespace(recipe=recipe, data_dir=data_dir, source=source, seed=3, background=None)
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """What stands behind the cells of notebook 04."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
+from clockodile.core.recipes import get_recipe
 from clockodile.hybrids import page04
 from clockodile.hybrids.generators.table import GENERATORS
 
@@ -24,6 +27,12 @@ def test_viewers_were_asked_about_methods_of_the_table():
     titles = {generator.title for generator in GENERATORS.values()} | {"photographs"}
     asked = set(page04.viewers().index)
     assert len(asked & titles) >= 3
+
+
+def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):
+    page = SimpleNamespace(run=SimpleNamespace(recipe=get_recipe("folder")))
+    assert page04.both_by_voice(page, pd.DataFrame()) is None
+    assert "clocks and crocodiles" in capsys.readouterr().out
 
 
 def test_the_quiz_asks_about_methods_of_the_table():

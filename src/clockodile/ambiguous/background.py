@@ -47,7 +47,7 @@ def background_pictures(data: Dataset, *, seed: int) -> Background:
     )
     note = (
         f"only {len(found)} pictures of other things were given, so {len(made)} were made (drawn scenes, shuffled "
-        "tiles); put some hundred photographs of other things into a folder named 'background' to trust the evidence"
+        "tiles); to trust the evidence give --background a folder of some hundred photographs of other things"
     )
     return Background(
         np.concatenate([found.images, np.stack(drawn), shuffled]),

@@ -50,10 +50,18 @@ def features_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> np.ndarr
     return np.concatenate([extract_features(backbone, tensor).numpy() for backbone in backbones(network)], 1)
 
 
+def judge_name(data: Dataset) -> str:
+    """The file of the judge: another one for pictures that were shrunk for the generators."""
+    side = data.images.shape[1]
+    return NAME if data.card.get("image_size", side) == side else f"{NAME}-{side}-pixels"
+
+
 def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
     train, background = data.part("train"), background_pictures(data, seed=run.seed)
-    judge, features_of_run = fit_on(DEFAULT_BACKBONE, run, data, background, name=NAME, retrain=retrain)
+    judge, features_of_run = fit_on(
+        DEFAULT_BACKBONE, run, data, background, name=judge_name(data), retrain=retrain
+    )
     features, fold = features_of_run(), background.folds(train, seed=run.seed)
     labels = np.concatenate([train.labels, np.full(len(fold), -1)])
     scores, known = judge.scores(features, np.concatenate([train.fold, fold])), labels >= 0

@@ -159,7 +159,7 @@ def doubles(page: Page) -> Image:
     pairs = pd.DataFrame(pairs[:PAIRS])
     return save(
         page, figures.pairs_page(page.data, pairs), "pairs", "Chihuahua or muffin?",
-        "Twelve pairs of pictures: an ambiguous image and beside it the image of the other class most like it.",
+        f"{len(pairs)} pairs of pictures: an ambiguous image and beside it the image of another class most like it.",
     )  # fmt: skip
 
 

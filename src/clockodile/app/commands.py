@@ -57,6 +57,10 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     pair = "the two classes that notebooks 03 and 04 compare (default: as the recipe says)"
     add("--pair", metavar=("A", "B"), nargs=2, help=pair)
     add("--seed", metavar="N", help="all randomness derives from it (default 0)")
+    others = (
+        "a folder of pictures that show none of the classes: with it notebook 03 can tell both from neither"
+    )
+    add("--background", metavar="DIR", default="", help=others)
     add("--out", metavar="DIR", dest="run_dir", help="run folder (default runs/<recipe>-<profile>)")
     add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
     assignment = {"metavar": "name=value", "dest": "parameters", "action": "append", "default": []}
@@ -78,11 +82,13 @@ def run(args: argparse.Namespace) -> int:
     from clockodile.app.run import run_notebooks
     from clockodile.core.workspace import open_run
 
-    opened = open_run(**settings)
+    opened = open_run(**settings, background=args.background)
+    env = {"CLOCKODILE_BACKGROUND": args.background and str(Path(args.background).expanduser().resolve())}
     progress = ProgressPrinter(opened, recipe_why)
     timeout = CELL_TIMEOUT if args.cell_timeout is None else args.cell_timeout
     try:
-        report = run_notebooks(opened, args.only, own, progress=progress, cell_timeout=timeout)
+        options = {"progress": progress, "cell_timeout": timeout, "env": env if args.background else None}
+        report = run_notebooks(opened, args.only, own, **options)
     except NotebookFailed as failure:
         print_stderr(f"clockodile: {failure}")
         return 1
@@ -268,6 +274,37 @@ def pool(args: argparse.Namespace) -> int:
     return pool_command(args.folder, args.out, args.classes)
 
 
+# --- clockodile collect ------------------------------------------------------------------------------------
+
+
+def collect_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile collect`."""
+    add = parser.add_argument
+    add("query", metavar="QUERY", help="words to look for, such as 'alarm clock'")
+    add("--class", metavar="NAME", dest="name", required=True, help="the class, a folder in DIR")
+    add(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="the folder that holds the classes; nothing in it is overwritten",
+    )
+    add(
+        "--max",
+        metavar="N",
+        dest="most",
+        type=at_least(1),
+        default=100,
+        help="photographs to keep (default 100)",
+    )
+
+
+def collect_photographs(args: argparse.Namespace) -> int:
+    """Collect openly licensed photographs for one class, with their sources, and a sheet to look them through."""
+    from clockodile.app.collect import collect_command
+
+    return collect_command(args.query, name=args.name, out=args.out, most=args.most)
+
+
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
@@ -311,6 +348,12 @@ COMMANDS = (
     Command("rank", "rank photographs of yours by how much they look like both classes", rank_options, rank),
     Command("sample", "make new pictures of two classes, or of both at once", sample_options, sample),
     Command("pool", "pool a class's answers to the quiz of notebook 04", pool_options, pool),
+    Command(
+        "collect",
+        "collect photographs for a class from a search engine",
+        collect_options,
+        collect_photographs,
+    ),
     Command("recipes", "list what can be run on, and the profiles", lambda parser: None, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )

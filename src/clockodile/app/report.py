@@ -16,6 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 import clockodile
+from clockodile.ambiguous.background import ENOUGH
 from clockodile.app.notebook_html import read_notebook, replace_figures
 from clockodile.app.parameters import COMMON, read_parameters
 from clockodile.core.atomic_files import atomic, read_json
@@ -33,6 +34,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.1%}, for {pair[1]} "
     "{top[evidence_b]:.1%}).",
+    "But only {background:,} pictures of other things were given, so more were made up (drawn scenes, shuffled tiles). "
+    "What stands out from those need not be one of the classes: the judge proves little without --background.",
     "In new pictures it sees both in {least[both]:.1%} ({least.name}) to {most[both]:.1%} ({most.name}), depending on "
     "how they were made; in real pictures that no generator has seen, in {real[both]:.1%}.",
     "Those of the kind '{most.name}' are told from real pictures in {most[told_apart]:.1%} of cases (guessing: 50%); "
@@ -109,7 +112,7 @@ def gather(run_dir: Path) -> dict:
         "warnings": mixed(parameters),
         "version": run.get("version", clockodile.__version__),
         "card": card,
-        "counts": counts_table(card.get("counts", {})),
+        "counts": counts_table(card.get("counts", {}), card.get("classes", ())),
         "many_notes": MANY_NOTES,
         "findings": findings(run_dir, card, [row for section in parts for row in section.rows]),
         "leading": [figures[name] for name in LEADING if name in figures],
@@ -140,10 +143,13 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     facts, names = {row["name"]: row["mean"] for row in rows}, card.get("classes")
     absent = (LookupError, OSError, TypeError, ValueError)
     if names:
-        facts["classes"] = " and ".join(names) if len(names) < 4 else f"{len(names)} classes"
+        some = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        facts["classes"] = some if len(names) < 4 else f"{len(names)} classes"
     with suppress(*absent):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
+        given = card.get("counts", {}).get("background", ENOUGH)
+        facts |= {"background": given} if given < ENOUGH else {}
         both, top = (images["quadrant"] == "both").sum(), images.loc[images["rank"].idxmin()]
         facts |= {"pair": [names[label] for label in pair], "images": len(images), "both": both, "top": top}
     with suppress(*absent):
@@ -209,14 +215,18 @@ def find_figures(run_dir: Path) -> dict[str, list[Figure]]:
     return found
 
 
-def counts_table(counts: Mapping) -> tuple[list[str], list[list]]:
-    """Header and rows of the image counts {split: {class: n}} or {split: n}: a row a split, the total last."""
+def counts_table(counts: Mapping, classes: Sequence[str] = ()) -> tuple[list[str], list[list]]:
+    """Header and rows of the image counts {split: {class: n}} or {split: n}: a row a split, the total last.
+
+    classes: their order.
+    """
     order = [
         *(split for split in SPLITS if split in counts),
         *(split for split in counts if split not in SPLITS),
     ]
     parts = [value for value in counts.values() if isinstance(value, Mapping)]
-    classes = list(dict.fromkeys(name for value in parts for name in value))
+    found = dict.fromkeys(name for value in parts for name in value)
+    classes = list(dict.fromkeys([*(name for name in classes if name in found), *found]))
     rows = []
     for split in order:
         value = counts[split] if isinstance(counts[split], Mapping) else {}

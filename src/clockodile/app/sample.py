@@ -28,7 +28,13 @@ from clockodile.core.recipes import DEFAULT_RECIPE, get_profile, get_recipe
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, assemble
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
-from clockodile.hybrids.generators.flow_of_run import fit_flow, flow_from, known_photographs, package_flow
+from clockodile.hybrids.generators.flow_of_run import (
+    as_generators_see,
+    fit_flow,
+    flow_from,
+    known_photographs,
+    package_flow,
+)
 from clockodile.hybrids.generators.table import GENERATORS, HybridGenerator
 from clockodile.hybrids.generators.trained import restore_net
 from clockodile.show.pictures import Row, picture_rows, shorten
@@ -154,10 +160,10 @@ def drawing(generator: HybridGenerator, nets, run: Run, data: Dataset | None) ->
 
 
 def reopened(folder: Path) -> tuple[Run, Dataset]:
-    """The run whose data set lies in a folder, and that data set. Raises UserError for what is missing or damaged.
+    """The run whose data set lies in a folder, and that data set as generators see it.
 
     Both as the data card has them: run.json may be missing, for a notebook does not write it, or tell of a later run
-    that came to nothing. The photographs themselves may be gone.
+    that came to nothing. The photographs themselves may be gone. Raises UserError for what is missing or damaged.
     """
     card = atomic_files.read_json(folder / "data_card.json") or {}
     asked = card.get("request")
@@ -174,7 +180,7 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
     run = Run(
         folder, recipe, get_profile(noted.get("profile") or "quick"), asked["seed"], asked["source"], None
     )
-    return run, assemble(*stored, card)
+    return run, as_generators_see(assemble(*stored, card))
 
 
 def noted_pair(folder: Path, classes: Sequence[str]) -> tuple[int, ...]:

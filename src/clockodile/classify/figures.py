@@ -110,7 +110,8 @@ def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, ep
         values = 100 * np.array(rows).reshape(-1, 2)
         for column, (name, colour) in enumerate((("learned from", BLUE), ("unseen", VERMILION))):
             words = f"{name}: {values[-1, column]:.1f} %" if len(values) else name
-            ax.plot(np.arange(1, len(values) + 1), values[:, column], color=colour, linewidth=2, label=words)
+            look = {"color": colour, "linewidth": 2, "marker": "o" if len(values) == 1 else ""}
+            ax.plot(np.arange(1, len(values) + 1), values[:, column], label=words, **look)
         ax.set(xlim=(0, epochs + 0.5), xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_title(title)
@@ -162,7 +163,7 @@ def errors_with_neighbours(
 
     rows: int (M,) in `data`, those to show first; neighbours: int (M, K); probability: (N, C) of all images.
     """
-    left_out = f"; the first {most} of {len(rows)}" if len(rows) > most else ""
+    left_out = f"the first {most} of {len(rows)}. " if len(rows) > most else ""
     rows, neighbours = rows[:most], neighbours[:most]
     if not len(rows):
         return tile_figure(np.full_like(data.images[:1], 255), columns=columns, title="No errors at all")
@@ -173,7 +174,8 @@ def errors_with_neighbours(
         lines.append(Row("wrong", data.images[wrong], told, bars(data, wrong)))
         for rank, near in enumerate(neighbours[start : start + columns].T, start=1):
             lines.append(Row(f"its nearest\n({rank})", data.images[near], colours=bars(data, near)))
-    title = f"The bar is the true class ({colour_key(data.classes)}){left_out}"
+    title = f"{left_out}The bar is the true class ({colour_key(data.classes)})"
+    title = title[0].upper() + title[1:]
     return picture_rows(lines, columns=columns, title=title)
 
 

@@ -30,9 +30,16 @@ FILE = "oof_predictions.npz"  # out of fold, for notebook 03
 DECLARED = ("net", "seed", "fold", "known")  # what a shipped net must agree with
 
 
-def plan_for(run: Run, *, epochs: int = 0) -> TrainConfig:
-    """How our net is trained in this run's profile; epochs: 0 for the profile's."""
-    return TrainConfig(epochs=epochs or run.profile.own_net_epochs)
+FEW, SMALL_BATCH = (
+    250,
+    8,
+)  # of fewer photographs than that a step takes so many, or there would be hardly a step
+
+
+def plan_for(run: Run, data: Dataset, *, epochs: int = 0) -> TrainConfig:
+    """How our net is trained in this run's profile; data: training images; epochs: 0 for the profile's."""
+    plan = TrainConfig(epochs=epochs or run.profile.own_net_epochs)
+    return plan if len(data) >= FEW else replace(plan, batch=SMALL_BATCH)
 
 
 def net_for(data: Dataset) -> partial:
@@ -50,7 +57,7 @@ def fit_fold(
     """
     known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
     images, labels = data.tensor(), torch.from_numpy(data.labels)
-    plan = plan_for(run, epochs=epochs)
+    plan = plan_for(run, data, epochs=epochs)
     config = {"net": "compact", "seed": seed, "fold": fold, "plan": asdict(plan)}
     # the very images it was trained on: a net must never be taken for another split, whose held-out images it has seen
     config["known"] = known_key(data, fold)
@@ -137,7 +144,7 @@ def out_of_fold(
     config = stored_config(run, data)
     config["seeds"] = 1 if epochs is None else run.profile.oof_seeds
     config |= {
-        "plan": asdict(plan_for(run, epochs=epochs or 0)),
+        "plan": asdict(plan_for(run, data, epochs=epochs or 0)),
         "asked": epochs or 0,  # 0 may mean the package's nets
     }
 

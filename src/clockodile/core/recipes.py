@@ -21,7 +21,8 @@ class Recipe:
     classes: tuple[str, ...] = ()  # class folders in label order; () = every folder found, sorted by name
     pair: tuple[int, int] = (0, 1)  # labels of the two classes that notebooks 03 and 04 compare
     background: tuple[str, ...] = ("background", "neither", "cifar100_other")  # folders of "neither" images
-    image_size: int = 32  # pixels a side; larger photos are cropped to a centred square and scaled down
+    # pixels a side; larger photos are cropped to a centred square and scaled down; 0: as suits them (data.sources)
+    image_size: int = 32
     min_per_class: int = 20  # images; with fewer, five folds leave under four to test on
     per_class: int = 0  # images of each class that the notebooks work on, drawn at random; 0 for all
     study: str = ""  # module in classify.studies whose `show` says what else notebook 02 does with these data
@@ -76,6 +77,16 @@ RECIPES = {
             name="folder",
             title="Your own photographs",
             sources=("folder",),
+            image_size=0,
+        ),
+        Recipe(
+            name="faces",
+            title="Whose face is it?",
+            sources=("faces",),
+            background=("background", "neither"),  # other people, if anything
+            image_size=64,
+            min_per_class=15,  # of twenty photographs of a person a few may show no face
+            study="faces",
         ),
         Recipe(
             name="animals_vehicles",

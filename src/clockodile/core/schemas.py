@@ -37,6 +37,14 @@ OUT_OF_FOLD = Schema(
     }
 )
 
+CLASSIFIER_RUNS = columns(
+    **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
+    **dict.fromkeys(
+        ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
+    ),
+    **{"megabytes": "f", "seconds": "f"},
+)
+
 SCHEMAS = {
     # notebook 01; split is train, test, background or hybrid; labels and folds are -1 where there is none
     "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
@@ -53,13 +61,11 @@ SCHEMAS = {
         }
     ),
     "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
-    "classifier_runs.csv": columns(
-        **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
-        **dict.fromkeys(
-            ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
-        ),
-        **{"megabytes": "f", "seconds": "f"},
-    ),
+    "classifier_runs.csv": CLASSIFIER_RUNS,
+    "faces.csv": CLASSIFIER_RUNS,
+    "faces_epochs.npz": Schema(
+        {"accuracy": ("f", 3)}
+    ),  # (nets, epochs, 2) on what is learned from, and on unseen
     "animals_vehicles/results.csv": columns(  # a row for each net and run, measured on held-out training images
         **{"net": "U", "run": "i", "images": "i", "epochs": "i", "seconds": "f"},
         **dict.fromkeys(("accuracy", "precision_animal", "precision_vehicle", "loss"), "f"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,6 +27,7 @@ class Run:
     data_dir: Path | None  # folder with class folders; None = none was given
     # names, or labels, of the two classes that were asked for; () = none was (see classify.own_net.choose_pair)
     pair: tuple[str | int, ...] = ()
+    background: Path | None = None  # folder of pictures of none of the classes, outside the data folder
 
 
 def project_root() -> Path:
@@ -98,14 +99,37 @@ def find_data_dir(data_dir: str) -> Path | None:
     return path
 
 
+def find_background(background: str, recipe: Recipe, data_dir: Path | None) -> tuple[Recipe, Path | None]:
+    """The folder of other things that was given, else $CLOCKODILE_BACKGROUND, else None; and the recipe.
+
+    A folder beside the classes needs no reading of its own: the recipe then knows it by its name. Raises UserError when
+    it is no folder, is the data folder, or lies in a class.
+    """
+    given = background or os.environ.get("CLOCKODILE_BACKGROUND", "")
+    if not given:
+        return recipe, None
+    path = Path(given).expanduser().resolve()
+    if not path.is_dir():
+        raise UserError(
+            f"background: there is no folder {given}; give one of pictures that show none of the classes"
+        )
+    if data_dir is None or not path.is_relative_to(data_dir):
+        if data_dir is not None and data_dir.is_relative_to(path):
+            raise UserError(f"background: {given} holds the data folder; give one of other things alone")
+        return recipe, path
+    if path.parent not in (data_dir, data_dir / recipe.name) or path == data_dir / recipe.name:
+        raise UserError(f"background: {given} lies among the photographs of a class; move it out of there")
+    return replace(recipe, background=(*recipe.background, path.name)), None
+
+
 def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None) -> Path:
     """runs/<what>-<profile> in $CLOCKODILE_RUNS or the checkout; a folder of one's own gets a run folder of its own."""
     runs = Path(os.environ.get("CLOCKODILE_RUNS") or project_root() / "runs")
     what = recipe.name
-    if not recipe.classes and data_dir is not None:  # the recipe for users' own folders
+    if not recipe.classes and data_dir is not None:  # users' own photographs
         place = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:6]  # two folders may have the same name
         what = re.sub(r"[^\w.-]+", "_", data_dir.name) or recipe.name
-        what = f"{what}-{place}"
+        what = f"{what}-{place}" if recipe.sources == ("folder",) else f"{recipe.name}-{what}-{place}"
     return runs / f"{what}-{profile.name}"
 
 
@@ -119,13 +143,15 @@ def open_run(
     run_dir: str = "",
     effort: float = 1.0,
     pair: str | tuple[int, int] = "",
+    background: str = "",
 ) -> Run:
     """Resolve a notebook's parameters; empty texts mean the environment's or the default value.
 
     profile: "quick", "full" or "" for $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none.
     run_dir: "" for runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. pair: two class names
-    with a comma, two labels, or "". Raises UserError for an unknown name or a folder that is not there. From here on
-    `retrain` trains again what an earlier run in this process has trained.
+    with a comma, two labels, or "". background: "" for $CLOCKODILE_BACKGROUND, else none. Raises UserError for an
+    unknown name or a folder that is not there. From here on `retrain` trains again what an earlier run in this process
+    has trained.
     """
     picked = get_recipe(recipe)
     profile_picked = get_profile(profile or os.environ.get("CLOCKODILE_PROFILE", "") or "quick")
@@ -138,13 +164,14 @@ def open_run(
     check_range("effort", effort, 0.001, 100)
     profile_picked = profile_picked.with_effort(effort)
     folder = find_data_dir(data_dir)
-    if picked.sources == ("folder",) and folder is None:
+    if folder is None and set(picked.sources) <= {"folder", "faces"}:
         raise UserError(
             f"recipe '{recipe}' needs your images; give --data-dir (or data_dir) with one folder a class"
         )
+    picked, others = find_background(background, picked, folder)
     place = (
         Path(run_dir).expanduser().resolve() if run_dir else default_run_dir(picked, profile_picked, folder)
     )
     ask_for_determinism()
     begin_run()
-    return Run(place, picked, profile_picked, seed, source, folder, names_of_pair(pair))
+    return Run(place, picked, profile_picked, seed, source, folder, names_of_pair(pair), others)

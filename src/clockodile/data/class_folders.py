@@ -110,7 +110,8 @@ def any_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder that holds the classes of a recipe that takes what is there, and the folder of each."""
     nested, flat = _candidates(recipe, root / recipe.name), _candidates(recipe, root)
     beside = [folder for folder in flat if folder != root / recipe.name]
-    if min(len(nested), len(beside)) >= 2:
+    own = recipe.sources == ("folder",)  # else a folder of the recipe's name says which data set is meant
+    if own and min(len(nested), len(beside)) >= 2:
         raise UserError(
             f"both {root} and '{recipe.name}' in it hold folders; point data_dir at {root / recipe.name}, or rename it"
         )

@@ -12,7 +12,7 @@ import torch
 
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import DEFAULT_RECIPE
+from clockodile.core.recipes import DEFAULT_RECIPE, Recipe
 from clockodile.core.workspace import Run, check_range
 from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collection, FileNote
 from clockodile.data.duplicates import (
@@ -22,8 +22,8 @@ from clockodile.data.duplicates import (
     known_pairs,
     twins_of,
 )
-from clockodile.data.folders import folder_state
-from clockodile.data.sources import collect
+from clockodile.data.folders import background_state, folder_state
+from clockodile.data.sources import collect, suited_size
 from clockodile.data.splits import grouped_folds, merge_folds, split_hash
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 SIZE_STEP = 8  # image sizes are multiples of it: notebook 04 has nets that halve the side three times
 CHANGED = (
     "the photographs changed after notebook 01: prepared anew; what ran before still shows the former ones"
+)
+CUT_FIRST = (
+    "faces were cut out of these photographs; crop others to the face before `predict` or `rank` sees them"
 )
 OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
 
@@ -120,6 +123,7 @@ def request_of(run: Run, image_size: int) -> dict:
         "seed": run.seed,
         "folds": run.profile.folds,
         "image_size": image_size,
+        **({"background": background_state(run.background)} if run.background else {}),
     }
 
 
@@ -200,14 +204,17 @@ def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame)
 def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     """Collect the images, find near-duplicates, split, and store all of it in the run folder.
 
-    image_size: pixels a side, a multiple of 8; 0 for the recipe's. Splits are written once: the same images in the same
-    run folder keep theirs. Raises UserError when the data cannot be used.
+    image_size: pixels a side, a multiple of 8; 0 for what suits the recipe or the photographs. Splits are written
+    once: the same images in the same run folder keep theirs. Raises UserError when the data cannot be used.
     """
-    size = image_size or run.recipe.image_size
+    size, why = (image_size, "") if image_size else suited_size(run)
     check_range("image_size", size, 8, 512)
     if size % SIZE_STEP:
         raise UserError(f"parameter 'image_size' is {size}; give a multiple of {SIZE_STEP}")
     collection = without_twins_in_background(collect(run, image_size=size))
+    if why:
+        note = FileNote(collection.source.where, why, used=True)
+        collection = replace(collection, notes=(*collection.notes, note))
     config = {
         "images": store.fingerprint(collection.images, collection.labels),
         "ids": store.key_of({"ids": collection.ids.tolist(), "split": collection.split.tolist()}),
@@ -231,7 +238,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         "source": asdict(collection.source),
         "notes": [asdict(note) for note in collection.notes],
         "warnings": list(collection.warnings),
-        "remark": OTHER_IMAGES if run.recipe.name != DEFAULT_RECIPE else "",
+        "remark": remark_on(run.recipe),
         "request": request_of(run, size),
         "config": config,
     }
@@ -239,6 +246,13 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         log.warning("NOTE: %s", warning)
     atomic_files.write_json(run.dir / "data_card.json", card)
     return assemble(arrays, splits, card)
+
+
+def remark_on(recipe: Recipe) -> str:
+    """What a reader must know about the images of a recipe beforehand; empty for the default one."""
+    if recipe.name == DEFAULT_RECIPE:
+        return ""
+    return f"{OTHER_IMAGES}; {CUT_FIRST}" if "faces" in recipe.sources else OTHER_IMAGES
 
 
 def assemble(arrays: dict, splits: pd.DataFrame, card: dict) -> Dataset:

@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -276,15 +276,28 @@ def to_square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), kernel, (0, 0, side / factor, side / factor))
 
 
+def centre(image: Image.Image, size: int) -> tuple[Image.Image, str]:
+    """The usual cut: the centred square, and nothing to say of it."""
+    return to_square(image, size), ""
+
+
 # --- reading one, reading many ------------------------------------------------------------------------------
 
 
-def read_image(path: str | Path, size: int) -> tuple[np.ndarray, str]:
+Read = Callable[
+    [Path, int], tuple[np.ndarray, str]
+]  # a file and a size to its pixels and a note, as read_image
+
+
+def read_image(
+    path: str | Path, size: int, *, cut: Callable = centre, least: int = 0
+) -> tuple[np.ndarray, str]:
     """One file as uint8 (size, size, 3) and a note on what was changed, empty if nothing but crop and scale.
 
     Greyscale, palette, CMYK, 1-bit, 16-bit and float become RGB; colours with an ICC profile become sRGB; transparency
-    is laid on white; of an animation the first frame is used; EXIF orientation is applied. Raises InvalidImage, and
-    nothing else, for a bad file.
+    is laid on white; of an animation the first frame is used; EXIF orientation is applied. cut: (upright RGB or CMYK
+    image, size) -> (its square of that size, a note); it may raise InvalidImage. least: pixels that a side of what it
+    is given must have where the file has them. Raises InvalidImage, and nothing else, for a bad file.
     """
     _check_file(path)
     try:
@@ -293,15 +306,15 @@ def read_image(path: str | Path, size: int) -> tuple[np.ndarray, str]:
             if image.format == "PNG":
                 _check_png(file)
             depth = " ".join(str(tile[-1]) for tile in getattr(image, "tile", ()))
-            image.draft(
-                None, (4 * size, 4 * size)
-            )  # JPEG at a half, a quarter or an eighth; HEIC's thumbnail
+            side = max(4 * size, least)
+            image.draft(None, (side, side))  # JPEG at a half, a quarter or an eighth; HEIC's thumbnail
             frames = image
             image, turned = _upright(image)
             enlarged = "enlarged from {}x{}".format(*image.size) if min(image.size) < size else ""
             pixels, converted = _to_rgb(image, depth)
-            pixels, coloured = _to_srgb(to_square(pixels, size), image.info.get("icc_profile"))
-            notes = (_frames(frames), turned, converted, coloured, enlarged)
+            square, chosen = cut(pixels, size)
+            pixels, coloured = _to_srgb(square, image.info.get("icc_profile"))
+            notes = (_frames(frames), turned, converted, coloured, enlarged, chosen)
             return np.array(pixels), "; ".join(filter(None, notes))
     except InvalidImage:
         raise
@@ -311,31 +324,43 @@ def read_image(path: str | Path, size: int) -> tuple[np.ndarray, str]:
         raise InvalidImage("truncated or damaged") from error
 
 
-def _read_or_reason(path: Path, size: int) -> tuple[np.ndarray | None, str]:
+def short_side(path: str | Path) -> int:
+    """Pixels of an image's shorter side, from its header alone. Raises InvalidImage for a file that cannot be used."""
+    _check_file(path)
     try:
-        return read_image(path, size)
+        with open(path, "rb") as file:
+            return min(_open_header(file).size)
+    except OSError as error:
+        raise InvalidImage(os_reason(error)) from error
+
+
+def _read_or_reason(path: Path, size: int, read: Read) -> tuple[np.ndarray | None, str]:
+    try:
+        return read(path, size)
     except InvalidImage as reason:
         return None, str(reason)
 
 
-def _read_all(paths: Sequence[Path], size: int) -> Iterator[tuple[np.ndarray | None, str]]:
+def _read_all(paths: Sequence[Path], size: int, read: Read) -> Iterator[tuple[np.ndarray | None, str]]:
     """Decoding runs side by side, opening does not: threads help photographs and hinder thumbnails."""
     sample = paths[:: max(1, len(paths) // 20)]
     large = sum(path.is_file() and path.stat().st_size > 50_000 for path in sample)
     if 2 * large <= len(sample):
-        yield from (_read_or_reason(path, size) for path in paths)
+        yield from (_read_or_reason(path, size, read) for path in paths)
         return
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(lambda path: _read_or_reason(path, size), paths)
+        yield from pool.map(lambda path: _read_or_reason(path, size, read), paths)
 
 
-def read_images(paths: Sequence[Path], size: int) -> list[tuple[np.ndarray | None, str]]:
-    """`read_image` for many files: (pixels, note) for each, or (None, reason) where it was rejected.
+def read_images(
+    paths: Sequence[Path], size: int, read: Read = read_image
+) -> list[tuple[np.ndarray | None, str]]:
+    """`read` for many files: (pixels, note) for each, or (None, reason) where it was rejected.
 
     Full-size photographs live one to a thread at a time. How far it is, is logged every ten seconds.
     """
     results, told = [], time.monotonic()
-    for result in _read_all(paths, size):
+    for result in _read_all(paths, size, read):
         results.append(result)
         if time.monotonic() - told > 10:
             told = time.monotonic()

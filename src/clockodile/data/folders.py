@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import Recipe
 from clockodile.data.class_folders import any_classes, folders_in, is_background, named_classes, refuse_split
 from clockodile.data.collection import BACKGROUND, TRAIN, Collection, FileNote, Source
-from clockodile.data.files import read_images
+from clockodile.data.files import InvalidImage, Read, read_image, read_images, short_side
 from clockodile.data.scan import hidden, made_here, natural_key, printable, scan_folder
 
 UNEQUAL = 5  # times as many images in the largest class as in the smallest, from which on it is noted
+SIDES = (32, 64, 96)  # pixels that pictures of a user's photographs may have a side
+ASKED = 200  # photographs whose size is looked up to choose one of these
+MOST_VALUES = 2_000_000  # pixels of all pictures together: with more, a quick run would not stay quick
 UNREADABLE = "folder cannot be opened"  # how the note on such a folder begins
 
 
@@ -96,11 +100,11 @@ def _relative(path: Path, base: Path) -> str:
 
 
 def _read_folder(
-    folder: _Folder, label: int, *, root: Path, image_size: int
+    folder: _Folder, label: int, *, root: Path, image_size: int, read: Read
 ) -> tuple[list[_Picture], list[FileNote]]:
     """Every usable image in a class folder, in natural order, and a note for each file refused or changed."""
     pictures, notes = [], list(folder.notes)
-    for path, (pixels, text) in zip(folder.files, read_images(folder.files, image_size), strict=True):
+    for path, (pixels, text) in zip(folder.files, read_images(folder.files, image_size, read), strict=True):
         shown = _relative(path, root)
         if text:
             notes.append(FileNote(shown, text, used=pixels is not None))
@@ -186,8 +190,8 @@ def _note_ignored(recipe: Recipe, holder: Path, names: dict[Path, str], root: Pa
     names: class of each folder that is used or has its own note, "" for those without one.
     """
     notes = []
-    # what lies beside the folder of named classes is other data sets
-    places = {holder} if recipe.classes else {holder, root}
+    # what lies beside the folder of a data set by its name is other data sets
+    places = {holder, root} if not recipe.classes and recipe.sources == ("folder",) else {holder}
     for path in (path for place in places for path in place.iterdir() if path != holder):
         name, shown = names.get(path), _relative(path, root)
         if name and name != printable(path.name):
@@ -218,6 +222,69 @@ def _warnings(
     return lines + [f"{note.path}: {note.reason}" for note in notes if note.reason.startswith(UNREADABLE)]
 
 
+# --- what is needed besides -------------------------------------------------------------------------------------
+
+
+def class_files(recipe: Recipe, data_dir: Path) -> dict[str, list[Path]]:
+    """The files that may be images of each class, in natural order. Raises UserError as `folder_collection` does."""
+    return {folder.name: folder.files for folder in _find_folders(recipe, Path(data_dir))[1] if folder.name}
+
+
+def suited_side(recipe: Recipe, data_dir: Path) -> tuple[int, str]:
+    """Pixels a side for a user's photographs, one of SIDES, and why: half of them have at least so many.
+
+    Less where that many pixels would take long. Raises UserError as `folder_collection` does.
+    """
+    files = [path for paths in class_files(recipe, data_dir).values() for path in paths]
+    sides = []
+    for path in files[:: -(-len(files) // ASKED) or 1]:
+        with suppress(InvalidImage):
+            sides.append(short_side(path))
+    median = int(np.median(sides)) if sides else SIDES[0]
+    fitting = max((side for side in SIDES if side <= median), default=SIDES[0])
+    quick = max((side for side in SIDES if len(files) * side**2 <= MOST_VALUES), default=SIDES[0])
+    side = min(fitting, quick)
+    why = f"all pictures are made {side} pixels a side; half of the photographs have {median} or more"
+    if quick < fitting:
+        why += f"; {fitting} would suit them, but of {len(files)} photographs take long (-p image_size={fitting})"
+    return side, why
+
+
+def with_background(collection: Collection, background: Path, read: Read = read_image) -> Collection:
+    """The collection with the pictures of a folder of other things, and notes on that folder's other files.
+
+    Pictures that are also in a class are left out. Raises UserError when none is left.
+    """
+    size, above = collection.images.shape[1], background.parent
+    folder = _scanned(background, "", above)
+    found, notes = _read_folder(folder, -1, root=above, image_size=size, read=read)
+    labelled = {
+        hashlib.sha256(image.tobytes()).digest() for image in collection.images[collection.labels >= 0]
+    }
+    twice = [picture for picture in found if picture.digest in labelled]
+    notes += [FileNote(one.shown, "same image in a class; left out of the background") for one in twice]
+    found = [picture for picture in found if picture.digest not in labelled]
+    if not found:
+        refusals = _refusals(background, notes, above)
+        why = _commonest(refusals) if refusals else "it holds no files"
+        raise UserError(f"background: no picture in {background} can be used; {why}")
+    taken, ids = set(collection.ids.tolist()), [f"background/{name}" for name in _unique_ids(found)]
+    ids = [f"{name}#2" if name in taken else name for name in ids]
+    added = {
+        "images": np.stack([picture.pixels for picture in found]),
+        "labels": np.full(len(found), -1),
+        "ids": np.array(ids),
+        "split": np.full(len(found), BACKGROUND),
+    }
+    parts = {name: np.concatenate([getattr(collection, name), values]) for name, values in added.items()}
+    return replace(collection, **parts, notes=(*collection.notes, *notes))
+
+
+def background_state(background: Path) -> str:
+    """16 hexadecimal digits that change with the image files in a folder of other things; no picture is read."""
+    return _state([_scanned(background, "", background.parent)])
+
+
 # --- the collection -----------------------------------------------------------------------------------------
 
 
@@ -226,11 +293,19 @@ def _where(root: Path, holder: Path) -> str:
     return printable(Path(root.resolve().name, holder.relative_to(root)).as_posix())
 
 
-def folder_collection(recipe: Recipe, data_dir: Path, image_size: int) -> Collection:
+def folder_collection(
+    recipe: Recipe,
+    data_dir: Path,
+    image_size: int,
+    *,
+    read: Read = read_image,
+    read_background: Read = read_image,
+) -> Collection:
     """The images in the folders `<data_dir>/<recipe name>/<class>` or `<data_dir>/<class>`, all as train.
 
-    image_size: pixels a side that everything is cropped and scaled to. Folders named in recipe.background,
-    beside or above the class folders, become background. Raises UserError for classes missing or too small.
+    image_size: pixels a side that everything is cropped and scaled to; read, read_background: how. Folders named in
+    recipe.background, beside or above the class folders, become background. Raises UserError for classes missing or
+    too small.
     """
     root = Path(data_dir)
     holder, folders, empty = _find_folders(recipe, root)
@@ -242,7 +317,10 @@ def folder_collection(recipe: Recipe, data_dir: Path, image_size: int) -> Collec
         notes.append(FileNote(_relative(folder.path, root), "no images in this folder; not a class"))
     pictures = []
     for folder in folders:
-        found, said = _read_folder(folder, labels.get(folder.name, -1), root=root, image_size=image_size)
+        look = read if folder.name else read_background
+        found, said = _read_folder(
+            folder, labels.get(folder.name, -1), root=root, image_size=image_size, read=look
+        )
         pictures += found
         notes += said
     pictures, conflicts = _drop_conflicts(pictures, tuple(labels))

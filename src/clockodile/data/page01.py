@@ -208,7 +208,10 @@ def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: s
 
 
 def show_leak(run: Run, scores: pd.DataFrame) -> Image:
-    """Accuracy on images that have a twin. scores: columns split ("grouped" or "random"), accuracy in [0, 1]."""
+    """Accuracy on images that have a twin, or on all where none has.
+
+    scores: columns split ("grouped" or "random"), accuracy in [0, 1].
+    """
     figure, ax = plots.new_figure(height=1.8)
     for row, (split, colour) in enumerate({"grouped": plots.BLUE, "random": plots.ALARM}.items()):
         values = 100 * scores.loc[scores["split"] == split, "accuracy"].to_numpy()
@@ -218,11 +221,11 @@ def show_leak(run: Run, scores: pd.DataFrame) -> Image:
     ax.set_yticks([0, 1], ["twins\nkept together", "split at random"])
     ax.set(
         xlim=(0, 100),
-        xlabel="accuracy of the nearest neighbour on pictures that have a twin, % (a tick: one way to split)",
+        xlabel="accuracy of the nearest neighbour on the pictures asked about, % (a tick: one way to split)",
     )
     title = "Do twins on both sides of a split inflate the score?"
     ax.set_title(title)
-    alt = "Two bars: accuracy on pictures with a near-duplicate, with twins kept together and with folds at random."
+    alt = "Two bars: accuracy on the pictures asked about, with twins kept together and with folds at random."
     return save(figure, "leak", run, title=title, alt=alt)
 
 

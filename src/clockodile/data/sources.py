@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,16 +19,26 @@ from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.cifar import cifar100_collection
 from clockodile.data.cifar10 import cifar10_collection
 from clockodile.data.collection import TEST, TRAIN, Collection, FileNote
-from clockodile.data.folders import folder_collection
+from clockodile.data.faces import face_collection, read_face_or_centre
+from clockodile.data.files import read_image
+from clockodile.data.folders import SIDES, folder_collection, suited_side, with_background
 from clockodile.data.stand_in import stand_in_collection
 
 log = logging.getLogger("clockodile")
 
 
-def _from_folder(run: Run, image_size: int) -> Collection:
+def _given_folder(run: Run) -> Path:
     if run.data_dir is None:
         raise SourceUnavailable("no data folder was given (data_dir or CLOCKODILE_DATA)")
-    return folder_collection(run.recipe, run.data_dir, image_size)
+    return run.data_dir
+
+
+def _from_folder(run: Run, image_size: int) -> Collection:
+    return folder_collection(run.recipe, _given_folder(run), image_size)
+
+
+def _from_portraits(run: Run, image_size: int) -> Collection:
+    return face_collection(run.recipe, _given_folder(run), image_size)
 
 
 def _from_cifar100(run: Run, image_size: int) -> Collection:
@@ -44,6 +55,7 @@ def _from_drawing(run: Run, image_size: int) -> Collection:
 
 SOURCES: dict[str, Callable[[Run, int], Collection]] = {
     "folder": _from_folder,
+    "faces": _from_portraits,
     "cifar100": _from_cifar100,
     "cifar10": _from_cifar10,
     "stand_in": _from_drawing,
@@ -73,13 +85,23 @@ def drawn(collection: Collection, per_class: int, seed: int) -> Collection:
     return replace(collection, **parts, notes=(*collection.notes, note))
 
 
+def suited_size(run: Run) -> tuple[int, str]:
+    """Pixels a side for a run whose user asked for none, and why when the photographs decided it.
+
+    Raises UserError as `collect`.
+    """
+    if run.recipe.image_size or run.data_dir is None:
+        return run.recipe.image_size or SIDES[0], ""
+    return suited_side(run.recipe, run.data_dir)
+
+
 def collect(run: Run, *, image_size: int = 0) -> Collection:
     """The images of a run from the first source that can be had; which and why is logged and in `Source.why`.
 
-    run.source: "auto" for the recipe's sources in order, or one name. image_size: pixels a side, 0 for the recipe's.
+    run.source: "auto" for the recipe's sources in order, or one name. image_size: pixels a side, 0 for what suits.
     Raises UserError when data_dir holds no usable classes, or when the source asked for cannot be had.
     """
-    size = image_size or run.recipe.image_size
+    size = image_size or suited_size(run)[0]
     refused = []
     for name in _choices(run, run.source):
         reasons = "; ".join(refused) or (
@@ -92,6 +114,9 @@ def collect(run: Run, *, image_size: int = 0) -> Collection:
             refused.append(f"{name}: {reason}")
             continue
         collection = replace(collection, source=replace(collection.source, why=reasons))
+        if run.background is not None:
+            read = read_face_or_centre if name == "faces" else read_image
+            collection = with_background(collection, run.background, read)
         if run.recipe.per_class:
             collection = drawn(collection, run.recipe.per_class, run.seed)
         log.info("source '%s' taken (%s): %d images", name, reasons, len(collection.images))

@@ -19,6 +19,7 @@ from clockodile.ambiguous.evidence import quadrants
 from clockodile.ambiguous.judge import features_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
+from clockodile.core.recipes import DEFAULT_RECIPE
 from clockodile.core.stats import wilson_interval
 from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, open_run
@@ -26,7 +27,7 @@ from clockodile.data.dataset import Dataset, as_images, load_dataset
 from clockodile.hybrids import evaluation, figures
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
-from clockodile.hybrids.generators.flow_of_run import HELD_OUT, Flow, fit_flow
+from clockodile.hybrids.generators.flow_of_run import HELD_OUT, SIDE, Flow, as_generators_see, fit_flow
 from clockodile.hybrids.generators.table import GENERATORS, Draw, parents, prepare
 from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_quiz, shares_in_words
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
@@ -90,10 +91,16 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
     run = open_run(**settings)
     everything = load_dataset(run)
     run = own_net.choose_pair(run, everything.part("train"))
+    everything, side = as_generators_see(everything), everything.images.shape[1]
     profile = replace(run.profile, n_candidates=n_candidates or run.profile.n_candidates)
     run = replace(run, profile=profile)
     for remark in everything.remarks:
         print("NOTE:", remark)
+    if side > SIDE:
+        print(
+            f"NOTE: the nets of this page learned from pictures of {SIDE} pixels a side: the photographs, of {side}, "
+            "are shrunk to that for it, and the judge is fitted anew to what is left"
+        )
     flow = fit_flow(run, everything, retrain=retrain)
     known = evaluation.reference(run, everything)
     draws = prepare(list(GENERATORS), run, everything, retrain=retrain)
@@ -292,8 +299,14 @@ def two_questions(page: Page) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("pictures")
 
 
-def both_by_voice(page: Page, table: pd.DataFrame) -> Image:
-    """The judge's share of "both" beside the outside viewers', for the methods that both were asked about."""
+def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
+    """The judge's share of "both" beside the outside viewers', for the methods that both were asked about.
+
+    None, and a line, for pictures of anything but clocks and crocodiles: no viewer has seen such.
+    """
+    if page.run.recipe.name != DEFAULT_RECIPE:
+        print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
+        return None
     judged = table[["both", "both_low", "both_high"]]
     names = {"both": "viewers", "low": "viewers_low", "high": "viewers_high"}
     joined = judged.join(viewers()[list(names)].rename(columns=names), how="inner")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from clockodile.show.plots import new_figure, show_tiles, tile_gaps
+from clockodile.show.plots import fitted_title, new_figure, show_tiles, tile_gaps
 
 LEFT, ABOVE = 0.95, 0.6  # inches beside a grid for the names of its rows, above it for its title and columns
 
@@ -35,7 +35,8 @@ def picture_rows(
     right = gaps[0][1]
     inch = (width - LEFT) / (columns * (side + right))  # a pixel's
     high = [side + below for below, _ in gaps]
-    height = sum(high) * inch + (ABOVE if title or heads else 0.1)
+    title, more = fitted_title(title, width)
+    height = sum(high) * inch + more + (ABOVE if title or heads else 0.1)
     figure, axes = new_figure(len(rows), width=width, height=height, height_ratios=high, squeeze=False)
     figure.get_layout_engine().set(w_pad=0, h_pad=0.03, hspace=0, rect=(LEFT / width, 0, 1 - LEFT / width, 1))
     figure.suptitle(title, x=0.008, ha="left", fontsize=11)

@@ -10,6 +10,7 @@ import functools
 import io
 import os
 import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -64,6 +65,7 @@ STYLE = {
     "text.parse_math": False,  # a dollar sign in somebody's file name is not a formula
 }
 PAPER = 244  # on a page, brighter values of all three colours become white
+LETTERS = 11  # of a title an inch holds, at least
 ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
 
 
@@ -225,12 +227,19 @@ def show_tiles(
         )
 
 
+def fitted_title(title: str, width: float) -> tuple[str, float]:
+    """A title in lines that fit a figure `width` inches wide, and the inches that all but the first line need."""
+    lines = textwrap.wrap(title, max(20, int(LETTERS * width)))  # names of classes may be long, and many
+    return "\n".join(lines), 0.2 * max(0, len(lines) - 1)
+
+
 def tile_figure(
     images: np.ndarray, *, columns: int, width: float = 8.4, title: str = "", **options
 ) -> Figure:
     """A figure that holds nothing but a grid of tiny images; `options` as for `show_tiles`."""
     height = sheet_height(len(images), columns, images.shape[1:3], options.get("captions", ()), width)
-    figure, ax = new_figure(width=width, height=height + (0.35 if title else 0.1))
+    title, more = fitted_title(title, width)
+    figure, ax = new_figure(width=width, height=height + more + (0.35 if title else 0.1))
     show_tiles(ax, images, columns=columns, title=title, **options)
     return figure
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_flows import KNOWS, small_unet, tiny_package, trained, use_tiny_plans
 
+from clockodile.ambiguous.judge import judge_name
 from clockodile.core import store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile
@@ -16,6 +17,7 @@ from clockodile.hybrids.generators.flow_of_run import (
     HELD_OUT,
     SEEN,
     Flow,
+    as_generators_see,
     config_of,
     fit_flow,
     flow_from,
@@ -177,3 +179,13 @@ def test_what_comes_with_the_package_is_whole():
     assert len(package.state[SEEN]) == 49_800
     drawn = flow.both([0])
     assert drawn.shape == (1, 3, 32, 32) and drawn.std() > 0.05
+
+
+def test_generators_see_large_pictures_shrunk_and_others_as_they_are(data):
+    assert as_generators_see(data) is data
+    large = replace(data, images=data.images.repeat(3, 1).repeat(3, 2), card=data.card | {"image_size": 96})
+    small = as_generators_see(large)
+    assert small.images.shape == data.images.shape
+    assert np.abs(small.images.astype(int) - data.images).mean() < 40  # the same scenes
+    assert small.fingerprint != large.fingerprint and small.card["image_size"] == 96
+    assert judge_name(large) == judge_name(data) == "judge" != judge_name(small)

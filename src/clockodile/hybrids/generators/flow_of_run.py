@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from clockodile.core import store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import Profile
 from clockodile.core.workspace import Run, pick_device
+from clockodile.data.cifar import resized
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow import (
     BATCH,
@@ -36,6 +37,7 @@ from clockodile.hybrids.generators.unet import Layout, UNet
 
 LOG = logging.getLogger("clockodile").info
 NAME = "generators/flow"
+SIDE = 32  # pixels a side of what the package's flow learned from
 HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 SEEN = "seen"  # in the file: hashes of the photographs that were learned from
 ISLAND = 0.55  # side of a clock that is set into a crocodile, half-way from one class to the other
@@ -171,6 +173,15 @@ def image_hashes(photographs: np.ndarray) -> np.ndarray:
     """A number for each photograph, int64 (N,), shared only by its copies of the same size, uint8 (N, S, S, 3)."""
     marks = [hashlib.blake2b(photograph.tobytes(), digest_size=8).digest() for photograph in photographs]
     return np.frombuffer(bytearray(b"".join(marks)), np.int64)
+
+
+def as_generators_see(data: Dataset) -> Dataset:
+    """The data set with pictures shrunk to SIDE pixels a side; the same when they are no larger. data: all splits."""
+    if data.images.shape[1] <= SIDE:
+        return data
+    images, train = resized(data.images, SIDE), data.split == "train"
+    card = data.card | {"fingerprint": store.fingerprint(images[train], data.labels[train])}
+    return replace(data, images=images, card=card)
 
 
 def known_photographs(data: Dataset) -> Dataset:
