@@ -7,6 +7,9 @@ READY := .venv/ready
 ARGS ?=
 PYTEST := $(BIN)/python -m pytest -n 2
 REVEAL := build/npm/node_modules/reveal.js
+ONNX := build/npm-playground/node_modules/onnxruntime-web
+FETCH = if command -v npm > /dev/null; then $(MAKE) -s $(ONNX) || true; fi
+NPM := npm install --silent --no-save --no-package-lock --ignore-scripts --prefix
 
 .PHONY: help venv run check test lab slides site refresh bench clean
 .DEFAULT_GOAL := help
@@ -35,8 +38,9 @@ check: venv  ## style and every quick test: 4 minutes on two cores
 	@$(BIN)/ruff check
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test: venv  ## everything: also the notebooks, their solutions and printed facts, the wheel
+test: venv  ## everything: also the notebooks, their solutions and printed facts, the wheel, the site in a browser
 	@$(BIN)/ruff check
+	@$(FETCH)
 	@$(PYTEST) $(ARGS)
 
 lab: venv  ## open the notebooks in JupyterLab
@@ -46,12 +50,16 @@ slides: venv $(REVEAL)  ## build/slides: a deck for each notebook, offline (npm 
 	@$(BIN)/python teaching/slides.py $(REVEAL) build/slides
 	@ls build/slides/*.html
 
-site: venv  ## build/site: every page for a browser without a network; takes the decks of `make slides` along
-	@$(BIN)/python teaching/site/build.py
+site: venv  ## build/site: every page, and the playground (npm fetches onnxruntime-web once); takes the decks along
+	@$(FETCH)
+	@$(BIN)/python teaching/site/build.py $(ONNX)
+
+$(ONNX):
+	@$(NPM) build/npm-playground onnxruntime-web@1.30.0 axe-core@4.14.1
 
 $(REVEAL):
 	@command -v npm > /dev/null || { echo "clockodile: slides need npm, once, to fetch reveal.js: nodejs.org" >&2; exit 2; }
-	@npm install --silent --no-save --no-package-lock --ignore-scripts --prefix build/npm reveal.js@5.2.1
+	@$(NPM) build/npm reveal.js@5.2.1
 
 refresh: venv  ## rewrites the committed notebooks, figures and README tables from a quick run (needs the photographs)
 	$(BIN)/clockodile refresh

@@ -2,7 +2,8 @@
 
 `make site` runs this. Links are relative and nothing runs, so the folder may lie on any server, or on a disk. A page
 stands where its source stands in the project (README.md becomes index.html). Decks of `make slides` are taken along
-when they are there; the gallery shows the figures that are there.
+when they are there; the gallery shows the figures that are there. The one page that does run something, and needs a
+server, is the playground: it is there when npm has fetched onnxruntime-web.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import posixpath
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,8 +31,14 @@ ROOT = HERE.parents[1]
 GLOSSARY = ROOT / "teaching" / "glossary.md"
 FIGURES = ROOT / "images4report"
 FRONT = ("The four notebooks", "For whom", "Results", "Licences")  # sections of README, in this order
-GROUPS = (("Notebooks", "notebooks"), ("For teachers", "teaching"), ("More", "gallery.html", "docs"))
+GROUPS = (
+    ("Notebooks", "notebooks"),
+    ("For teachers", "teaching"),
+    ("More", "playground.html", "gallery.html", "docs"),
+)
+PLAYGROUND = PurePosixPath("playground.html")  # its files stand in a folder of that name
 FOLDED = ".celltag_plumbing > .input, .celltag_parameters > .input"
+ON_A_PHONE = 32  # characters of a line or formula that need no scrolling there
 UNEXPLAINED = "code pre a button summary details math h1 h2 h3 h4 h5 h6".split()
 EVERYDAY = {"background", "blend", "candidate", "description", "score"}  # often do not mean the term
 ALSO_VERBS = {"judge", "split"}  # mean it behind an article
@@ -175,6 +183,12 @@ def arrange(soup: BeautifulSoup) -> None:
             part["class"], part.name = ("card", "article") if part.name == "tr" else ("of-card", "div")
         box = soup.new_tag("div", tabindex="0", attrs={"class": "scroll"})  # also by keyboard
         table.replace_with(*cards) if cards else table.wrap(box)
+    for corner in soup.find_all("th"):
+        if not corner.get_text(strip=True):
+            corner.name = "td"  # a heading of nothing
+    for long in soup.select(".output pre, math[display=block]"):
+        if max(map(len, long.get_text().splitlines()), default=0) > ON_A_PHONE:
+            long["tabindex"] = "0"
     for code in soup.select(FOLDED):
         summary = soup.new_tag("summary", string="code that prepares or records")
         code.wrap(soup.new_tag("details", attrs={"class": "plumbing"})).insert(0, summary)
@@ -210,8 +224,23 @@ def popover(soup: BeautifulSoup, word: str, term: tuple[str, str], name: str) ->
     return button, meaning
 
 
-def build(out: Path, slides: Path) -> list[Page]:
-    """Write the site into `out`, which is emptied first, with the decks in `slides` if there are any."""
+def make_playground(prepared: Path, out: Path) -> Page:
+    """The page on which our nets run. prepared: what playground/export.py wrote; it is copied below `out`."""
+    source, folder = HERE / "playground", out / PLAYGROUND.stem
+    shutil.copytree(prepared, folder, ignore=shutil.ignore_patterns("key"))
+    for path in [*source.glob("*.js"), *source.glob("*.css")]:
+        shutil.copyfile(path, folder / path.name)
+    text = (source / "page.html").read_text("utf-8")
+    headings = re.findall(r'<h2 class="h2" id="(.+?)">(.+?)</h2>', text)
+    title = re.search("<h1.*?>(.+?)</h1>", text)[1]
+    return Page(PLAYGROUND, title, [("h2", *heading) for heading in headings], Markup(text))
+
+
+def build(out: Path, slides: Path, playground: Path | None = None) -> list[Page]:
+    """Write the site into `out`, which is emptied first, with the decks in `slides` if there are any.
+
+    playground: what playground/export.py wrote; without it the site has no playground.
+    """
     shutil.rmtree(out, ignore_errors=True)
     rows = re.findall(r"^\| (.+?) \| (.+?) \| (\d\d) \|$", GLOSSARY.read_text("utf-8"), re.MULTILINE)
     pages = []
@@ -219,6 +248,8 @@ def build(out: Path, slides: Path) -> list[Page]:
         known = re.match(r"notebooks/(\d\d)|", name)[1] or ("" if name == "teaching/glossary" else "99")
         terms = [(names, meaning) for names, meaning, number in rows if number <= known]
         pages.append(make_page(PurePosixPath(f"{name}.html"), text, out, terms))
+    if playground:
+        pages.append(make_playground(playground, out))
     decks = [PurePosixPath("slides", path.name) for path in sorted(slides.glob("*.html"))]
     for deck in decks:
         (out / "slides").mkdir(exist_ok=True)
@@ -231,13 +262,23 @@ def build(out: Path, slides: Path) -> list[Page]:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((HERE / "page.html.j2").read_text("utf-8"))
     for page in pages:
-        (out / page.path).write_text(template.render(page=page, groups=groups, relative=relative), "utf-8")
+        html = template.render(
+            page=page, groups=groups, relative=relative, playground=playground and PLAYGROUND
+        )
+        (out / page.path).write_text(html, "utf-8")
     shutil.copyfile(HERE / "style.css", out / "style.css")
     return pages
 
 
 if __name__ == "__main__":
-    site = ROOT / "build" / "site"
-    made = build(site, ROOT / "build" / "slides")
+    site, runtime = ROOT / "build" / "site", Path(*sys.argv[1:])
+    prepared = None
+    if (runtime / "package.json").is_file():
+        from playground.export import prepare  # torch and onnx take seconds to import
+
+        prepared = prepare(runtime, ROOT / "build" / "playground")
+    else:
+        print("without the playground: it needs npm, once, to fetch onnxruntime-web (nodejs.org)")
+    made = build(site, ROOT / "build" / "slides", prepared)
     size = sum(path.stat().st_size for path in site.rglob("*.*"))
     print(f"build/site/index.html: {len(made)} pages, {size / 1e6:.1f} MB")

@@ -110,6 +110,46 @@ def test_building_again_leaves_no_page_of_old(tmp_path, monkeypatch):
     assert not (tmp_path / "old.html").exists() and not (tmp_path / "slides").exists()
 
 
+# --- the playground -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def playful(tmp_path_factory) -> Path:
+    """A site of two pages, one of them the playground, with something in the place of its nets."""
+    folder = tmp_path_factory.mktemp("playful")
+    (folder / "prepared" / "nets").mkdir(parents=True)
+    (folder / "prepared" / "nets" / "flow.onnx").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "sources", lambda: [("index", "<h3>One</h3>")])
+        build.build(folder / "site", folder / "no decks", folder / "prepared")
+    return folder / "site"
+
+
+def test_the_playground_is_a_page_like_others_and_alone_runs_something(playful):
+    index, page = (
+        BeautifulSoup((playful / name).read_text("utf-8"), "html.parser")
+        for name in ("index.html", "playground.html")
+    )
+    assert not index.select("script") and index.select_one(".bar a[href='playground.html']")
+    assert len(page.select(".contents a")) == len(page.select("main h2")) == 4
+    for part in page.select("[src], link[rel=stylesheet]"):
+        assert (playful / (part.get("src") or part["href"])).is_file(), part
+    assert (playful / "playground" / "nets" / "flow.onnx").is_file()
+
+
+def test_everything_on_the_playground_has_a_name(playful):
+    page = BeautifulSoup((playful / "playground.html").read_text("utf-8"), "html.parser")
+    for part in page.select("main input, main button, main canvas"):
+        assert part.get("aria-label") or part.get_text(strip=True) or part.find_parent("label"), part
+
+
+def test_what_the_script_looks_for_is_on_the_page(playful):
+    text = (playful / "playground.html").read_text("utf-8")
+    script = (playful / "playground" / "playground.js").read_text("utf-8")
+    wanted = set(re.findall(r'\bat\("([\w-]+)"\)', script))
+    assert len(wanted) > 20 and {name for name in wanted if f'id="{name}"' not in text} == set()
+
+
 # --- the notebooks ------------------------------------------------------------------------------------------
 
 

@@ -305,6 +305,31 @@ def collect_photographs(args: argparse.Namespace) -> int:
     return collect_command(args.query, name=args.name, out=args.out, most=args.most)
 
 
+# --- clockodile demo ---------------------------------------------------------------------------------------
+
+
+def demo_options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clockodile demo`."""
+    add = parser.add_argument
+    add("folder", metavar="DIR", nargs="?", help="a built site (default build/site of this checkout)")
+    add("--port", metavar="N", type=port, default=8000, help="default 8000; 0 for any that is free")
+    add("--no-browser", action="store_true", help="only print the address")
+
+
+def port(text: str) -> int:
+    """Reads the number of a port. ValueError otherwise, which argparse reports."""
+    if not 0 <= int(text) < 2**16:
+        raise ValueError
+    return int(text)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Open the playground: our nets in the browser, on photographs and drawings of yours. `make site` builds it."""
+    from clockodile.app.demo import demo_command
+
+    return demo_command(args.folder, args.port, browser=not args.no_browser)
+
+
 # --- clockodile recipes, clockodile refresh ----------------------------------------------------------------
 
 
@@ -354,6 +379,7 @@ COMMANDS = (
         collect_options,
         collect_photographs,
     ),
+    Command("demo", "open the playground: our nets in your browser", demo_options, demo),
     Command("recipes", "list what can be run on, and the profiles", lambda parser: None, list_recipes),
     Command("refresh", "", refresh_options, refresh),
 )
