@@ -78,6 +78,11 @@ def test_version_and_recipes(capsys):
         (["run", "-p", "epochs=-1"], "parameter 'epochs' is -1; give one from 0 to 10000"),
         (["run", "-p", "image_size=33"], "parameter 'image_size' is 33; give a multiple of 8"),
         (["run", "--pair", "clock"], "--pair"),
+        (["run", "--classes", "bee"], "give two or more different classes"),
+        (
+            ["run", "--classes", "bee,apple", "-p", "classes=bee,ox"],
+            "--classes bee,apple and -p classes=bee,ox",
+        ),
         (["run", "--pair", "clock", "clock"], "give two different classes"),
         (["run", "--pair", "a,b", "c"], "comma"),
         (["run", "--pair", "a", "b", "-p", "pair=a,c"], "--pair a,b and -p pair=a,c"),
@@ -141,6 +146,11 @@ def test_a_mistyped_option_between_images_is_named(capsys):
 def test_a_pair_reaches_the_notebooks_as_a_parameter():
     args = cli.parse(["run", "--pair", "my cat", "dog", "--only", "03", "-p", "pair=my cat,dog"])
     assert commands.split_parameters(args) == ({}, {"pair": "my cat,dog"})
+
+
+def test_classes_are_a_setting_of_the_run():
+    args = cli.parse(["run", "--recipe", "tiny_imagenet", "--classes", "tabby,lion"])
+    assert commands.split_parameters(args) == ({"recipe": "tiny_imagenet", "classes": "tabby,lion"}, {})
     assert commands.split_parameters(cli.parse(["run"])) == ({}, {})
 
 

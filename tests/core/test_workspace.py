@@ -91,3 +91,15 @@ def test_other_things_may_lie_anywhere_but_among_a_class(tmp_path, monkeypatch):
 def test_two_recipes_on_one_folder_get_two_run_folders(tmp_path):
     runs = {open_run(recipe=name, data_dir=str(tmp_path)).dir for name in ("folder", "faces")}
     assert len(runs) == 2
+
+
+def test_other_classes_of_the_same_data_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOCKODILE_RUNS", str(tmp_path))
+    run = open_run(classes="bee, apple")
+    assert run.recipe.classes == ("bee", "apple") and run.recipe.title == "Bee or apple?"
+    assert run.dir.name == "clocks_crocodiles-bee_apple-quick" and run.classes == "bee, apple"
+    assert open_run(classes=" ").recipe == open_run().recipe
+    assert open_run(classes="a,b,c,d").recipe.title == "A, b and 2 others"
+    for wrong in ("bee", "bee,", "bee,bee", ","):
+        with pytest.raises(UserError, match="two or more different classes"):
+            open_run(classes=wrong)

@@ -13,6 +13,7 @@ from local_server import send, served
 from tiny_cifar import ARCHIVE, SMALL, make_archive, pixels
 
 from clockodile.core.download import SourceUnavailable
+from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_recipe
 from clockodile.data import cifar, sources
 from clockodile.data.cifar import LOCK, cifar100_collection, fetch_cifar
@@ -93,8 +94,8 @@ def test_a_cache_that_cannot_be_written_and_a_class_it_does_not_have(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SourceUnavailable, match="the cache folder cannot be written"):
         fetch_cifar(tmp_path / "file" / "cache")
-    with pytest.raises(SourceUnavailable, match="CIFAR-100 has no class 'unicorn'"):
-        collection_of(tmp_path, recipe=SimpleNamespace(classes=("clock", "unicorn")))
+    with pytest.raises(UserError, match="unknown class 'crocodil'; did you mean 'crocodile'"):
+        collection_of(tmp_path, recipe=SimpleNamespace(classes=("clock", "crocodil")))
 
 
 def test_a_second_process_waits_for_the_first(tmp_path, server):

@@ -12,7 +12,7 @@ from torch import nn
 from clockodile.core.errors import UserError
 from clockodile.data.dataset import as_tensor
 from clockodile.learn.backbones import Backbone, load_with_last_layer
-from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_probe
+from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_probe, fit_probe_from
 from clockodile.learn.training import evaluate, predict
 
 
@@ -117,6 +117,27 @@ def test_a_probed_backbone_is_a_classifier(data):
     assert logits.shape == (len(images), 2)
     torch.testing.assert_close(model.features(images), features)
     torch.testing.assert_close(logits, model.head(features))
+
+
+def test_a_probe_from_nothing_is_the_usual_one():
+    features, labels = clouds(3, distance=1.0)
+    nothing = {"weight": torch.zeros(3, 6), "bias": torch.zeros(3)}
+    ours = fit_probe_from(features, labels, **nothing, strength=2.0, steps=200)
+    usual = fit_probe(features, labels, classes=3, strength=2.0)
+    assert torch.allclose(ours(features).softmax(1), usual(features).softmax(1), atol=0.02)
+
+
+@pytest.mark.parametrize("one_vs_rest", (False, True))
+def test_a_probe_stays_near_the_layer_it_begins_at_or_follows_the_images(one_vs_rest):
+    features, labels = clouds(3)
+    good = fit_probe(features, labels, classes=3)
+    weight = good.weight / good.std
+    layer = {"weight": weight, "bias": good.bias - weight @ good.mean}
+    wrong = labels.roll(40)  # what the layer says is wrong for these labels
+    fit = {"one_vs_rest": one_vs_rest, **layer}
+    near = fit_probe_from(features, wrong, strength=1e7, **fit)(features).argmax(1)
+    far = fit_probe_from(features, wrong, strength=0.1, **fit)(features).argmax(1)
+    assert (near == labels).float().mean() > 0.95 and (far == wrong).float().mean() > 0.95
 
 
 # --- fine-tuning --------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clockodile run`. Defaults are None so that a value given twice can be noticed."""
     add = parser.add_argument
     add("--recipe", metavar="NAME", help=f"what to run on: {', '.join(RECIPES)} (default {DEFAULT_RECIPE})")
+    classes = "classes of the recipe's data set in place of its own, such as bee,apple"
+    add("--classes", metavar="A,B,...", help=classes)
     add("--profile", metavar="NAME", help=f"how much to compute: {', '.join(PROFILES)} (default quick)")
     add("--source", metavar="NAME", help="where the images come from (default auto: the first that works)")
     own = "your images: a folder that holds one folder of images for each class"

@@ -133,6 +133,7 @@ def common_parameters(run: Run) -> dict[str, object]:
     """The parameters every notebook declares, as `run` has them."""
     return {
         "recipe": run.recipe.name,
+        "classes": run.classes,
         "profile": run.profile.name,
         "seed": run.seed,
         "source": run.source,

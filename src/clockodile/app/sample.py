@@ -197,7 +197,7 @@ def mend(folder: Path) -> str:
     asked = (atomic_files.read_json(folder / "data_card.json") or {}).get("request", {})
     settings = (fourth.get("settings") or noted.get("settings", {})) | asked
     words = ["clockodile", "run", "--only", "04", "--out", str(folder)]
-    for name in ("recipe", "profile", "seed", "source", "data_dir"):
+    for name in ("recipe", "classes", "profile", "seed", "source", "data_dir"):
         if settings.get(name):  # 0 and "" are the defaults
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
     for name, value in fourth.get("parameters", {}).items():

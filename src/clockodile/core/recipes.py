@@ -96,6 +96,24 @@ RECIPES = {
             per_class=500,
             study="animals_vehicles",
         ),
+        Recipe(
+            name="tiny_imagenet",
+            title="Ten of the 200 classes of Tiny ImageNet",
+            sources=("tiny_imagenet",),
+            classes=(
+                *(
+                    "bullfrog",
+                    "tailed frog",
+                    "Egyptian cat",
+                    "tabby",
+                    "golden retriever",
+                    "Labrador retriever",
+                ),
+                *("school bus", "trolleybus", "convertible", "sports car"),
+            ),
+            per_class=100,
+            study="tiny_imagenet",
+        ),
     )
 }
 

@@ -70,6 +70,9 @@ SCHEMAS = {
         **{"net": "U", "run": "i", "images": "i", "epochs": "i", "seconds": "f"},
         **dict.fromkeys(("accuracy", "precision_animal", "precision_vehicle", "loss"), "f"),
     ),
+    "tiny_imagenet.csv": columns(
+        name="U", mean="f", n="i", note="U"
+    ),  # headlines of the study of its 200 classes
     # notebook 03
     "ambiguous.csv": columns(  # and a column for each of ambiguous.score_table.SCORES, in [0, 1]
         further="f",

@@ -28,6 +28,7 @@ class Run:
     # names, or labels, of the two classes that were asked for; () = none was (see classify.own_net.choose_pair)
     pair: tuple[str | int, ...] = ()
     background: Path | None = None  # folder of pictures of none of the classes, outside the data folder
+    classes: str = ""  # names, with commas, of the classes asked for in place of the recipe's own
 
 
 def project_root() -> Path:
@@ -85,6 +86,25 @@ def names_of_pair(pair: str | tuple[int, int]) -> tuple[str | int, ...]:
     return names
 
 
+def recipe_for(recipe: Recipe, classes: str) -> Recipe:
+    """The recipe for other classes of the same data set. classes: "bee, apple", or "" for the recipe's own.
+
+    Raises UserError for fewer than two names, or one that is given twice.
+    """
+    names = tuple(name.strip() for name in classes.split(",")) if classes.strip() else ()
+    if not names:
+        return recipe
+    if len(names) < 2 or not all(names) or len(set(names)) < len(names):
+        raise UserError(
+            f"parameter 'classes' is '{classes}'; give two or more different classes: "
+            "their names with commas between them, such as bee,apple"
+        )
+    title = (
+        " or ".join(names) + "?" if len(names) < 4 else f"{', '.join(names[:2])} and {len(names) - 2} others"
+    )
+    return replace(recipe, classes=names, pair=(0, 1), title=title[0].upper() + title[1:])
+
+
 def find_data_dir(data_dir: str) -> Path | None:
     """The folder given, else $CLOCKODILE_DATA, else None. Raises UserError when it is not a folder."""
     given = data_dir or os.environ.get("CLOCKODILE_DATA", "")
@@ -122,20 +142,26 @@ def find_background(background: str, recipe: Recipe, data_dir: Path | None) -> t
     return replace(recipe, background=(*recipe.background, path.name)), None
 
 
-def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None) -> Path:
-    """runs/<what>-<profile> in $CLOCKODILE_RUNS or the checkout; a folder of one's own gets a run folder of its own."""
+def default_run_dir(recipe: Recipe, profile: Profile, data_dir: Path | None, classes: str = "") -> Path:
+    """runs/<what>-<profile> in $CLOCKODILE_RUNS or the checkout.
+
+    A folder of one's own gets a run folder of its own, and so do classes that were asked for.
+    """
     runs = Path(os.environ.get("CLOCKODILE_RUNS") or project_root() / "runs")
     what = recipe.name
     if not recipe.classes and data_dir is not None:  # users' own photographs
         place = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:6]  # two folders may have the same name
         what = re.sub(r"[^\w.-]+", "_", data_dir.name) or recipe.name
         what = f"{what}-{place}" if recipe.sources == ("folder",) else f"{recipe.name}-{what}-{place}"
+    if classes:
+        what += "-" + re.sub(r"[^\w.]+", "_", classes)[:60]
     return runs / f"{what}-{profile.name}"
 
 
 def open_run(
     *,
     recipe: str = DEFAULT_RECIPE,
+    classes: str = "",
     profile: str = "",
     seed: int = 0,
     source: str = "auto",
@@ -147,8 +173,9 @@ def open_run(
 ) -> Run:
     """Resolve a notebook's parameters; empty texts mean the environment's or the default value.
 
-    profile: "quick", "full" or "" for $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none.
-    run_dir: "" for runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. pair: two class names
+    classes: names with commas in place of the recipe's own, or "". profile: "quick", "full" or "" for
+    $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none. run_dir: "" for
+    runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. pair: two class names
     with a comma, two labels, or "". background: "" for $CLOCKODILE_BACKGROUND, else none. Raises UserError for an
     unknown name or a folder that is not there. From here on `retrain` trains again what an earlier run in this process
     has trained.
@@ -170,8 +197,11 @@ def open_run(
         )
     picked, others = find_background(background, picked, folder)
     place = (
-        Path(run_dir).expanduser().resolve() if run_dir else default_run_dir(picked, profile_picked, folder)
+        Path(run_dir).expanduser().resolve()
+        if run_dir
+        else default_run_dir(picked, profile_picked, folder, classes)
     )
     ask_for_determinism()
     begin_run()
-    return Run(place, picked, profile_picked, seed, source, folder, names_of_pair(pair), others)
+    chosen = recipe_for(picked, classes)
+    return Run(place, chosen, profile_picked, seed, source, folder, names_of_pair(pair), others, classes)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clockodile.core.atomic_files import sweep
 from clockodile.core.download import SourceUnavailable, download, failure, has_digest
-from clockodile.core.recipes import Recipe
+from clockodile.core.recipes import Recipe, pick
 from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, Source
 from clockodile.data.files import to_square
 
@@ -86,14 +86,14 @@ def cifar100_collection(recipe: Recipe, *, cache: Path, image_size: int) -> Coll
     """The recipe's classes out of CIFAR-100: its training images, its test images, and others as background.
 
     ids: `clock/<train index>`, `test/clock/<test index>`, `cifar100_other/<class>/<train index>`. The background is the
-    first 20 training images of every other class. Raises SourceUnavailable when it cannot be had.
+    first 20 training images of every other class. Raises SourceUnavailable when it cannot be had, UserError for a
+    class that it does not have.
     """
     train, test = fetch_cifar(cache)
-    missing = [name for name in recipe.classes if name not in train.class_to_idx]
-    if missing or not recipe.classes:
-        raise SourceUnavailable(
-            f"CIFAR-100 has no class '{missing[0]}'" if missing else "the recipe names no classes"
-        )
+    if not recipe.classes:
+        raise SourceUnavailable("the recipe names no classes")
+    for name in recipe.classes:
+        pick("class", name, train.class_to_idx)
     blocks = [(train, _rows_of(train, c), label, c, TRAIN) for label, c in enumerate(recipe.classes)]
     blocks += [(test, _rows_of(test, c), label, f"test/{c}", TEST) for label, c in enumerate(recipe.classes)]
     for other in (name for name in train.classes if name not in recipe.classes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -98,9 +99,10 @@ def named_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
         raise _no_folders(recipe, root, folders_in(root))
     missing = [name for name in recipe.classes if name not in found]
     if missing:
-        raise UserError(
-            f"no folder '{missing[0]}' in {holder}, only '{', '.join(found)}'; add one with its images"
-        )
+        names = [folder.name for folder in _candidates(recipe, holder)]
+        near = difflib.get_close_matches(missing[0], names, n=1)
+        advice = f"did you mean '{printable(near[0])}'?" if near else "add one with its images"
+        raise UserError(f"no folder '{missing[0]}' in {holder}, only '{', '.join(found)}'; {advice}")
     if len(set(found.values())) < len(found):
         raise UserError(f"two classes share one folder in {holder}; give each class a folder of its own")
     return holder, found

@@ -12,7 +12,7 @@ import torch
 
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import DEFAULT_RECIPE, Recipe
+from clockodile.core.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from clockodile.core.workspace import Run, check_range
 from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collection, FileNote
 from clockodile.data.duplicates import (
@@ -111,13 +111,14 @@ def as_images(tensor: torch.Tensor) -> np.ndarray:
 # --- preparing ------------------------------------------------------------------------------------------------
 
 
-ASKED = ("recipe", "source", "data_dir")  # parts of a request that say which images are meant
+ASKED = ("recipe", "classes", "source", "data_dir")  # parts of a request that say which images are meant
 
 
 def request_of(run: Run, image_size: int) -> dict:
     """What the user asked for: decides whether the prepared data set in the run folder may be used again."""
     return {
         "recipe": run.recipe.name,
+        "classes": run.classes,
         "source": run.source,
         "data_dir": str(run.data_dir or ""),
         "seed": run.seed,
@@ -250,7 +251,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
 
 def remark_on(recipe: Recipe) -> str:
     """What a reader must know about the images of a recipe beforehand; empty for the default one."""
-    if recipe.name == DEFAULT_RECIPE:
+    if recipe.classes == get_recipe(DEFAULT_RECIPE).classes:
         return ""
     return f"{OTHER_IMAGES}; {CUT_FIRST}" if "faces" in recipe.sources else OTHER_IMAGES
 

@@ -122,11 +122,16 @@ def show_roc(run: Run, names: Sequence[str], values: Sequence, rates: Sequence, 
 
 
 def show_lazy(run: Run, data: Dataset, areas: pd.Series, pair: tuple[int, int]) -> Image:
-    """The average picture of each class, and which class of the pair has more of each number. areas: AUROCs."""
+    """Average pictures (of many classes only the pair's), and which of the pair has more of each number, by AUROC."""
     figure, (left, right) = plots.new_figure(1, 2, height=2.9, width_ratios=(2, 3))
     colours = [plots.class_colour(label) for label in range(len(data.classes))]
-    means = np.stack([data.images[data.labels == label].mean(0).round() for label in range(len(colours))])
-    options = {"captions": data.classes, "colours": colours, "title": "The average picture", "size": 9}
+    shown = range(len(colours)) if len(colours) <= 4 else pair
+    means = np.stack([data.images[data.labels == label].mean(0).round() for label in shown])
+    options = {
+        "captions": [data.classes[label] for label in shown],
+        "colours": [colours[label] for label in shown],
+    }
+    options |= {"title": "The average picture", "size": 9}
     plots.show_tiles(left, means.astype(np.uint8), columns=2, **options)
     ordered = areas.sort_values()
     sides = [colours[pair[int(area < 0.5)]] for area in ordered]
@@ -136,7 +141,7 @@ def show_lazy(run: Run, data: Dataset, areas: pd.Series, pair: tuple[int, int]) 
     first, second = (data.classes[label] for label in pair)
     right.set(xlim=(0, 1), xlabel=f"AUROC: below 0.5 {second} has more of it, above 0.5 {first}")
     right.set_title("How well does one number separate?")
-    alt = "Left the average picture of each class; right a bar for each number, to the side of the class with more."
+    alt = "Left average pictures of classes; right a bar for each number, to the side of the class with more."
     return save(figure, "lazy", run, title="How well does one number separate the classes?", alt=alt)
 
 

@@ -23,6 +23,7 @@ from clockodile.data.faces import face_collection, read_face_or_centre
 from clockodile.data.files import read_image
 from clockodile.data.folders import SIDES, folder_collection, suited_side, with_background
 from clockodile.data.stand_in import stand_in_collection
+from clockodile.data.tiny_imagenet import tiny_imagenet_collection
 
 log = logging.getLogger("clockodile")
 
@@ -59,6 +60,7 @@ SOURCES: dict[str, Callable[[Run, int], Collection]] = {
     "cifar100": _from_cifar100,
     "cifar10": _from_cifar10,
     "stand_in": _from_drawing,
+    "tiny_imagenet": tiny_imagenet_collection,
 }
 
 
@@ -79,6 +81,8 @@ def drawn(collection: Collection, per_class: int, seed: int) -> Collection:
         for label in range(len(collection.classes)):
             rows = np.flatnonzero((collection.split == split) & (collection.labels == label))
             kept[rng.permutation(rows)[:per_class]] = True
+    if kept.all():
+        return collection
     parts = {name: getattr(collection, name)[kept] for name in ("images", "labels", "ids", "split")}
     text = f"{kept.sum()} of {len(kept)} images were drawn for the notebooks"
     note = FileNote(collection.source.where, text, used=True)

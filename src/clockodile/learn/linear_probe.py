@@ -83,6 +83,46 @@ def fit_probe(features: torch.Tensor, labels: torch.Tensor, *, classes: int, str
     return Probe(*(torch.from_numpy(values) for values in (scaler.mean_, scaler.scale_, weight, bias)))
 
 
+def fit_probe_from(
+    features: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    strength: float,
+    one_vs_rest: bool = False,
+    steps: int = 20,
+) -> Probe:
+    """Logistic regression on standardised features that begins at a known layer, and is drawn back to it (L2).
+
+    features: float32 (N, D); labels: int64 (N,); weight (C, D), bias (C,): the layer, for features as they are; zeros
+    for the usual regression. strength: of the pull, as in fit_probe. one_vs_rest: a sigmoid for each class, and the
+    loss is the sum of their cross-entropies, in place of one softmax. steps: of L-BFGS, at most.
+    """
+    mean, std = features.mean(0), features.std(0).clamp(min=1e-3)
+    rows, start = (features - mean) / std, weight * std
+    moved = torch.zeros(start.shape, requires_grad=True)
+    shift = (bias + weight @ mean).clone().requires_grad_()
+    targets = F.one_hot(labels, len(bias)).float()
+    if one_vs_rest:  # its logits must say "none of these" too: in a softmax a common part would not matter
+        shift.data -= torch.logsumexp(F.linear(rows, start, shift.data), 1).mean()
+    optimiser = torch.optim.LBFGS([moved, shift], max_iter=steps, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        logits = F.linear(rows, start + moved, shift)
+        if one_vs_rest:
+            fit = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        else:
+            fit = F.cross_entropy(logits, labels, reduction="sum")
+        total = (fit + strength / 2 * moved.square().sum()) / len(rows)
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    return Probe(mean, std, (start + moved).detach(), shift.detach())
+
+
 # --- fine-tuning --------------------------------------------------------------------------------------------
 
 

@@ -75,9 +75,10 @@ def class_colour(label: int) -> str:
 
 
 def colour_key(classes: Sequence[str]) -> str:
-    """What the colours mean, in words: "orange: clock, green: crocodile"."""
-    words = (COLOUR_WORDS[label % len(COLOUR_WORDS)] for label in range(len(classes)))
-    return ", ".join(f"{word}: {name}" for word, name in zip(words, classes, strict=True))
+    """What the colours mean, in words: "orange: clock, green: crocodile"; of more than four classes just that."""
+    if len(classes) > 4:  # too long for a title, and from the seventh on colours come again
+        return f"{len(classes)} classes"
+    return ", ".join(f"{word}: {name}" for word, name in zip(COLOUR_WORDS, classes, strict=False))
 
 
 # --- one look, and nobody else's settings touched -------------------------------------------------------------
