@@ -17,13 +17,15 @@ ROOMS = (
     "hybrids",
     "app",
 )  # each may use those before it
-EACH_PAGE = {"check_exercise", "open_page", "Page", "show"}  # every notebook's or study's own, one meaning
-# Public names with two meanings: mend one and take it out, add none.
-DEFINED_TWICE = set(
-    """
-    Stage check_words half main nearest net_for out_of_fold overlap pick picture predict save shorten summary
-    """.split()
-)
+EACH_PAGE = {
+    "check_exercise",
+    "show_figure",
+    "open_page",
+    "Page",
+    "show",
+}  # every notebook's or study's own, one meaning
+# `main` is what a module does when it is run as a program, `predict` the command and what it calls
+DEFINED_TWICE = {"main", "predict"}
 
 
 def modules() -> dict[str, ast.Module]:

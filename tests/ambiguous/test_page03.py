@@ -7,7 +7,7 @@ import pytest
 
 from clockodile.ambiguous import page03, scores
 from clockodile.ambiguous.judge import judge_run
-from clockodile.ambiguous.score_table import SCORES, out_of_fold
+from clockodile.ambiguous.score_table import SCORES, collect_out_of_fold
 from clockodile.core import results, store
 
 
@@ -20,7 +20,7 @@ def page(run, whole, plain_features):
     stored["centre_distance"] = rng.random((1, len(data), 2))
     near = rng.normal(size=(len(data), 6)) + data.labels[:, None]  # told from other things, but not with ease
     judged = replace(judge_run(run, whole), features=near, evidence=rng.random((len(data), 2)))
-    known = out_of_fold(data, stored, stored, judged, (0, 1))
+    known = collect_out_of_fold(data, stored, stored, judged, (0, 1))
     yield page03.Page(run, whole, data, stored, judged, known)
     plt.close("all")
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from clockodile.classify import half_quarter_quarter
-from clockodile.classify.half_quarter_quarter import fit_three_block_net, out_of_fold
+from clockodile.classify.half_quarter_quarter import fit_three_block_net, three_block_out_of_fold
 from clockodile.learn.training import predict
 
 
@@ -37,8 +37,8 @@ def test_the_default_is_not_an_earlier_shorter_training(run, data, monkeypatch):
     monkeypatch.setattr(
         half_quarter_quarter, "predict_out_of_fold", lambda *args, epochs, **rest: fake(data, epochs)
     )
-    assert out_of_fold(run, data, epochs=2)["logits"].max() == 2
-    assert out_of_fold(run, data, epochs=0)["logits"].max() == run.profile.classifier_epochs
+    assert three_block_out_of_fold(run, data, epochs=2)["logits"].max() == 2
+    assert three_block_out_of_fold(run, data, epochs=0)["logits"].max() == run.profile.classifier_epochs
 
 
 def fake(data, epochs):
@@ -48,8 +48,8 @@ def fake(data, epochs):
 
 
 def test_later_notebooks_take_the_predictions_that_are_there(run, data):
-    made = out_of_fold(run, data, epochs=2)
+    made = three_block_out_of_fold(run, data, epochs=2)
     stamp = (run.dir / half_quarter_quarter.FILE).stat().st_mtime_ns
-    found = out_of_fold(run, data)
+    found = three_block_out_of_fold(run, data)
     assert np.array_equal(made["logits"], found["logits"])
     assert (run.dir / half_quarter_quarter.FILE).stat().st_mtime_ns == stamp

@@ -7,7 +7,7 @@ import pytest
 from made_photos import striped_and_dotted
 from tiny_nets import Brightness
 
-from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary
+from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary_line
 from clockodile.classify.predictor import Predictor
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.data.collection import FileNote
@@ -88,5 +88,5 @@ def test_the_table_is_aligned_and_has_one_line_an_image():
 
 
 def test_the_summary_counts_every_class():
-    assert summary(made(["a", "b", "c"])) == "3 judged: 2 dark, 1 bright, white"
-    assert summary(made(["a"], [FileNote("b", "no")])) == "1 judged: 1 dark, 0 bright, white; 1 refused"
+    assert summary_line(made(["a", "b", "c"])) == "3 judged: 2 dark, 1 bright, white"
+    assert summary_line(made(["a"], [FileNote("b", "no")])) == "1 judged: 1 dark, 0 bright, white; 1 refused"

@@ -258,7 +258,7 @@ def test_the_key_ignores_the_order_of_entries(config):
 
 KILLED = """
     import os, sys
-    from clockodile.classify.half_quarter_quarter import fit_three_block_net, out_of_fold
+    from clockodile.classify.half_quarter_quarter import fit_three_block_net, three_block_out_of_fold
     from clockodile.data.dataset import prepare_dataset
     from clockodile.core.workspace import open_run
 
@@ -276,7 +276,7 @@ KILLED = """
     data = prepare_dataset(run).part("train")
     for seed in range(2):
         fit_three_block_net(run, data, seed=seed, epochs=3)
-    out_of_fold(run, data, epochs=3)
+    three_block_out_of_fold(run, data, epochs=3)
 """
 
 

@@ -17,7 +17,7 @@ from clockodile.ambiguous.describe import describe_evidence
 from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.ambiguous.judge import JudgeResult, features_of, judge_run
 from clockodile.ambiguous.pairs import nearest_of_others
-from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, out_of_fold
+from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, collect_out_of_fold
 from clockodile.classify import half_quarter_quarter, own_net
 from clockodile.core import results, store
 from clockodile.core.workspace import Run, open_run
@@ -70,18 +70,23 @@ def open_page(*, retrain: bool, **settings) -> Page:
     everything = load_dataset(run)
     data = everything.part("train")
     run = own_net.choose_pair(run, data)
-    ours, first = own_net.out_of_fold(run, data), half_quarter_quarter.out_of_fold(run, data, retrain=retrain)
+    ours, first = (
+        own_net.out_of_fold(run, data),
+        half_quarter_quarter.three_block_out_of_fold(run, data, retrain=retrain),
+    )
     judged = judge_run(run, everything, retrain=retrain)
     for remark in (*data.remarks, judged.background.note):
         if remark:
             print("NOTE:", remark)
-    return Page(run, everything, data, first, judged, out_of_fold(data, ours, first, judged, run.recipe.pair))
+    return Page(
+        run, everything, data, first, judged, collect_out_of_fold(data, ours, first, judged, run.recipe.pair)
+    )
 
 
 # --- figures --------------------------------------------------------------------------------------------------
 
 
-def save(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
+def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
     """Store a figure of this notebook and show it."""
     return save_figure(figure, name, page.run, notebook="03", title=title, alt=alt)
 
@@ -89,7 +94,7 @@ def save(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
 def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     """The 24 images with the highest score, (N,)."""
     alt = f"The 24 images with the highest score, each with its id and score. {title}."
-    return save(page, figures.ranked_sheet(page.data, score, title=title), name, title, alt)
+    return show_figure(page, figures.ranked_sheet(page.data, score, title=title), name, title, alt)
 
 
 def noise_bars(page: Page, shares: dict[str, float], images: dict[str, np.ndarray]) -> Image:
@@ -100,7 +105,7 @@ def noise_bars(page: Page, shares: dict[str, float], images: dict[str, np.ndarra
     alt = "Bars: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     alt += ". Share that is more ambiguous by entropy than nine in ten real images; by chance 10 %."
     figure = figures.share_bars(pd.Series(shares), images, title=title, usual=0.1)
-    return save(page, figure, "noise_wins", title, alt)
+    return show_figure(page, figure, "noise_wins", title, alt)
 
 
 def plane_idea(page: Page) -> Image:
@@ -110,7 +115,7 @@ def plane_idea(page: Page) -> Image:
     lead = [np.where(page.data.labels == k, evidence[:, k] - evidence[:, j], -2) for k, j in ((a, b), (b, a))]
     images = [page.data.images[rows.argmax()] for rows in lead]
     images.append(page.judged.background.images[others.argmin()])
-    return save(
+    return show_figure(
         page, figures.drawn_plane(np.stack(images), page.names), "plane_idea",
         "The plane: four corners, and the diagonal that a comparing net looks along",
         "A drawing: a square whose corners are only the first class, only the second, both, and neither. The diagonal "
@@ -128,7 +133,7 @@ def plane(page: Page) -> Image:
         judged.scores[:, columns] - limit, page.data, page.pair, others=others - limit,
         shown=scores.top(page.headline, 10), title=title,
     )  # fmt: skip
-    return save(
+    return show_figure(
         page, figure, "plane", title,
         "Scatter plot: score for the first class against score for the second, other things in grey, the corner 'both' "
         "at the upper right. The ten pictures with the most evidence for both are numbered and shown at the side.",
@@ -142,7 +147,7 @@ def show_exposures(page: Page, exposures: np.ndarray) -> Image:
     captions = [words.get(corner, corner) for corner in found]
     title = "Both by making: what does the judge say?"
     figure = figures.tile_figure(exposures, columns=len(exposures), captions=captions, title=title, size=9)
-    return save(
+    return show_figure(
         page, figure, "exposures", title,
         f"Double exposures of both classes, and what the judge says: {', '.join(captions)}.",
     )  # fmt: skip
@@ -157,7 +162,7 @@ def doubles(page: Page) -> Image:
             shown |= {pair.row, pair.partner}
             pairs.append(pair)
     pairs = pd.DataFrame(pairs[:PAIRS])
-    return save(
+    return show_figure(
         page, figures.pairs_page(page.data, pairs), "pairs", "Chihuahua or muffin?",
         f"{len(pairs)} pairs of pictures: an ambiguous image and beside it the image of another class most like it.",
     )  # fmt: skip

@@ -22,7 +22,7 @@ from clockodile.data.dataset import Dataset
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What models say of N images that they did not train on; only `out_of_fold` makes one.
+    """What models say of N images that they did not train on; only `collect_out_of_fold` makes one.
 
     S nets a fold.
     """
@@ -46,7 +46,7 @@ class OutOfFold:
         return cross_fitted_temperature(log_mean_probability(self.first_logits), self.labels, self.fold)
 
 
-def out_of_fold(
+def collect_out_of_fold(
     data: Dataset,
     ours: dict[str, np.ndarray],
     first: dict[str, np.ndarray],

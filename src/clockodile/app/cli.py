@@ -46,7 +46,7 @@ def parse(argv: Sequence[str] | None, commands: Sequence[Command] = COMMANDS) ->
     words = list(sys.argv[1:] if argv is None else argv)
     names = [command.name for command in commands]
     if words and not words[0].startswith("-") and words[0] not in names:
-        raise UserError(f"unknown command '{words[0]}'; {nearest(words[0], names)}")
+        raise UserError(f"unknown command '{words[0]}'; {nearest_word(words[0], names)}")
     args, left = parser.parse_known_args(words)
     if not hasattr(args, "command"):
         raise UserError("name a command, such as `clockodile run`; see clockodile --help")
@@ -54,7 +54,7 @@ def parse(argv: Sequence[str] | None, commands: Sequence[Command] = COMMANDS) ->
         left = take_paths(args.paths, left)
     if left:
         options = [option for action in args.parser._actions for option in action.option_strings]
-        raise UserError(f"unknown argument '{left[0]}'; {nearest(left[0].partition('=')[0], options)}")
+        raise UserError(f"unknown argument '{left[0]}'; {nearest_word(left[0].partition('=')[0], options)}")
     return args
 
 
@@ -65,7 +65,7 @@ def take_paths(paths: list[str], left: Sequence[str]) -> list[str]:
     return [word for word in left[:end] if word.startswith("-")]
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
+def nearest_word(word: str, known: Sequence[str]) -> str:
     """The second half of a message about an unknown word."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean '{near[0]}'?" if near else "see clockodile --help"

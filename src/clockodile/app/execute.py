@@ -85,10 +85,10 @@ def execute(
                     f"notebook {notebook.stem}: its Jupyter kernel did not start ({why}); is 127.0.0.1 reachable?"
                 ) from None
             told = tell(error, notebook, partial, failed, limit, deaths)
-            save(clean(nbformat.read(partial, as_version=4)), failed)
+            write_notebook(clean(nbformat.read(partial, as_version=4)), failed)
             raise told from None
         else:
-            save(clean(nbformat.read(partial, as_version=4)), copy)
+            write_notebook(clean(nbformat.read(partial, as_version=4)), copy)
             failed.unlink(missing_ok=True)
         finally:
             partial.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def tell(
     cause, to_do = explain(error, cell_timeout, deaths)
     lines = (
         f"notebook {notebook.stem} failed in code cell {number}: {first_code_line(cells[index].source)}",
-        f"  cause: {shorten(cause, 300)}",
+        f"  cause: {clipped(cause, 300)}",
         f"  to do: {to_do}",
         f"  copy as far as it got: {failed}",
     )
@@ -190,13 +190,13 @@ def explain(error: Exception, cell_timeout: int, deaths: list[int]) -> tuple[str
 def raising_line(traceback: list[str]) -> str:
     """The line of the cell at which the exception arose, out of IPython's traceback, or ""."""
     match = re.search(r"^-+> \d+ (.*)$", strip_color("\n".join(traceback)), re.MULTILINE)
-    return shorten(match[1].strip(), 100) if match else ""
+    return clipped(match[1].strip(), 100) if match else ""
 
 
 def first_code_line(source: str) -> str:
     """The first line of a cell that is neither empty nor a comment."""
     lines = [line.strip() for line in source.splitlines()]
-    return shorten(next((line for line in lines if line and not line.startswith("#")), "(empty)"), 100)
+    return clipped(next((line for line in lines if line and not line.startswith("#")), "(empty)"), 100)
 
 
 def first_line(text: str) -> str:
@@ -214,7 +214,7 @@ def how_it_died(deaths: list[int]) -> str:
     return f"ended itself with exit code {code}"
 
 
-def shorten(text: str, length: int) -> str:
+def clipped(text: str, length: int) -> str:
     """`text` cut to `length` characters."""
     return text if len(text) <= length else text[: length - 3] + "..."
 
@@ -234,7 +234,7 @@ def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nb
 
 
-def save(nb: nbformat.NotebookNode, path: Path) -> None:
+def write_notebook(nb: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook atomically, readable by whoever may read the folder."""
     with atomic(path) as temporary:
         nbformat.write(nb, temporary)

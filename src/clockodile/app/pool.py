@@ -39,7 +39,7 @@ def pool_command(folder: str, out: str, classes: Sequence[str]) -> int:
     if not people:
         raise UserError(f"{folder}: of {len(files)} files none can be used")
     table = shares_of_people(people, words)
-    save(Path(out), table, f"What {len(people)} people see, % of their answers (95 % intervals)")
+    write_pool(Path(out), table, f"What {len(people)} people see, % of their answers (95 % intervals)")
     write_stdout(
         f"{shares_in_words(table).to_string()}\n\n95 % intervals: {len(people)} other people, the same pictures\n"
         f"{agreement_in_words(people)}\nwritten: {', '.join(str(Path(out, name)) for name in OURS)}\n"
@@ -101,7 +101,7 @@ def agreement_in_words(people: Sequence[pd.DataFrame]) -> str:
     return f"agreement between people: Cohen's kappa {kappa.mean():.2f} on average ({pairs})"
 
 
-def save(out: Path, table: pd.DataFrame, title: str) -> None:
+def write_pool(out: Path, table: pd.DataFrame, title: str) -> None:
     """Write the table and the figure, each whole or not at all."""
     figure = answers_figure({"the class": table})
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
 from clockodile.app.progress import print_stderr, write_stdout
-from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary
+from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary_line
 from clockodile.classify.predictor import Predictor, load_predictor, read_predictor_record
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError, os_reason
@@ -61,7 +61,7 @@ def predict_command(
             write_file(csv_file, as_csv(predictions))
         elif not json:
             write_stdout(as_csv(predictions) if csv_file else as_table(predictions))
-        print_stderr(summary(predictions))
+        print_stderr(summary_line(predictions))
     return 1 if refused else 0
 
 

@@ -89,7 +89,7 @@ def rank_command(
     Returns 0, or 1 when images were refused. Raises UserError for a wrong argument or when no image could be judged,
     KeyboardInterrupt after Ctrl-C.
     """
-    check_words(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
+    check_ranking(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
     paths = find_weights(None if pretrained else Path(given[0]), log=print_stderr)
     ranker = load_ranker(*paths)
     files, refused = find_images(given if pretrained else given[1:])
@@ -108,7 +108,7 @@ def rank_command(
     return 1 if refused else 0
 
 
-def check_words(
+def check_ranking(
     given: Sequence[str], *, pretrained: bool, csv_file: str | None, html_file: str | None
 ) -> None:
     """Raise UserError for a mistake that can be seen before anything is loaded."""

@@ -65,13 +65,13 @@ def card(row: RankedImage, rank: int, size: int, folder: Path) -> str:
     name, said = html.escape(printable(row.path)), html.escape(f"{row.score:.3f} {corner(row.quadrant)}")
     target = quote(os.fsencode(os.path.relpath(row.path, folder)))
     return (
-        f'<figure><a href="./{target}"><img src="{picture(row.path, size)}" alt="{name}, number {rank}: {said}"></a>'
+        f'<figure><a href="./{target}"><img src="{thumbnail(row.path, size)}" alt="{name}, number {rank}: {said}"></a>'
         f'<figcaption><b>{rank}. {said}</b><br><a href="./{target}">{name}</a><br>{html.escape(row.reason)}'
         "</figcaption></figure>"
     )
 
 
-def picture(path: str, size: int) -> str:
+def thumbnail(path: str, size: int) -> str:
     """An image as the nets saw it, as a data URL; a blank one when the file has gone since it was judged."""
     try:
         pixels = read_image(path, size)[0]

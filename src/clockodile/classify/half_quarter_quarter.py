@@ -16,7 +16,7 @@ from clockodile.data.splits import half_quarter_quarter
 from clockodile.learn.training import evaluate, train_full_batch
 
 
-def net_for(data: Dataset) -> partial:
+def three_block_net_for(data: Dataset) -> partial:
     """Builds an untrained net of the first report, with as many classes and pixels as `data` has."""
     return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
 
@@ -39,7 +39,9 @@ def fit_three_block_net(
     parts = {name: (images[rows], labels[rows]) for name, rows in split.items()}
 
     def fit() -> tuple[dict, dict]:
-        model, history = train_full_batch(net_for(data), *parts["train"], seed=seed, epochs=epochs)
+        model, history = train_full_batch(
+            three_block_net_for(data), *parts["train"], seed=seed, epochs=epochs
+        )
         measured = {name: evaluate(model, *part) for name, part in parts.items()}
         return model.state_dict(), {"history": history.to_dict("list"), **measured}
 
@@ -48,12 +50,12 @@ def fit_three_block_net(
     config["half"] = store.fingerprint(data.images[split["train"]], data.labels[split["train"]])
     name = f"classifier/three_block_net-seed{seed}-epochs{epochs}"
     fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
-    model = net_for(data)()
+    model = three_block_net_for(data)()
     model.load_state_dict(fitted.state)
     return model.eval(), fitted, split
 
 
-def out_of_fold(
+def three_block_out_of_fold(
     run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
 ) -> dict[str, np.ndarray]:
     """Out-of-fold predictions of this net for the training images, made once and stored in FILE.
@@ -67,7 +69,7 @@ def out_of_fold(
     def make() -> dict[str, np.ndarray]:
         seeds = run.profile.oof_seeds
         return predict_out_of_fold(
-            net_for(data), data, seeds=seeds, epochs=asked["epochs"], first_seed=run.seed
+            three_block_net_for(data), data, seeds=seeds, epochs=asked["epochs"], first_seed=run.seed
         )
 
     if epochs is None and not retrain:

@@ -28,12 +28,12 @@ from clockodile.core.workspace import Run, someone_is_watching
 from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.learn.training import predict
 from clockodile.show import exercise, plots
-from clockodile.show.widgets import picture
+from clockodile.show.widgets import as_png
 
 HARD = ("majority", "nearest_neighbour")  # candidates that give only a class: their log-loss says nothing
 
 
-def save(figure, name: str, run: Run, title: str, alt: str) -> Image:
+def show_figure(figure, name: str, run: Run, title: str, alt: str) -> Image:
     """plots.save_figure for this notebook."""
     return plots.save_figure(figure, name, run, notebook="02", title=title, alt=alt)
 
@@ -51,7 +51,7 @@ def show_filter(run: Run, *parts) -> Image:
     """See figures.filter_figure, whose arguments follow `run`."""
     alt = "A grey picture, nine of its values, nine weights, their products and sum; below, the sums at every place, "
     alt += "the same after ReLU, and after pooling."
-    return save(figures.filter_figure(*parts), "filter", run, "What does one filter see?", alt)
+    return show_figure(figures.filter_figure(*parts), "filter", run, "What does one filter see?", alt)
 
 
 def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]]) -> Image:
@@ -61,7 +61,7 @@ def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]
     losses = np.array([float(loss_of(torch.tensor(weight))) for weight in weights])
     alt = "Left, the loss falls from infinity to zero as the probability of the right class rises; right, a "
     alt += "bowl-shaped curve of the loss against one weight, with steps that get shorter towards its bottom."
-    return save(
+    return show_figure(
         figures.descent_figure(weights, losses, path), "descent", run, "What does a gradient step do?", alt
     )
 
@@ -79,9 +79,7 @@ class LiveCurves:
         """Add an epoch. learned, unseen: accuracies, 0..1."""
         self.rows.append((learned, unseen))
         if self.screen is not None:
-            self.screen.value = picture(
-                figures.accuracy_by_epoch({self.title: self.rows}, epochs=self.epochs)
-            )
+            self.screen.value = as_png(figures.accuracy_by_epoch({self.title: self.rows}, epochs=self.epochs))
 
 
 def show_learning(run: Run, *curves: LiveCurves) -> Image:
@@ -91,7 +89,7 @@ def show_learning(run: Run, *curves: LiveCurves) -> Image:
         "Accuracy by epoch on the pictures learned from and on unseen ones, without and with changed copies: "
     )
     alt += "without, the first curve reaches the top and the second stays below."
-    return save(figure, "learning", run, "Learned by heart, or understood?", alt)
+    return show_figure(figure, "learning", run, "Learned by heart, or understood?", alt)
 
 
 # --- who tells them apart best? -------------------------------------------------------------------------------
@@ -125,7 +123,7 @@ def compare_classifiers(
 def show_results(run: Run, table: pd.DataFrame) -> Image:
     """See figures.results_figure."""
     alt = "Accuracy on unseen images of each classifier: mean, 95 % interval, and every fold as a faint dot."
-    return save(figures.results_figure(table), "results", run, "Who tells them apart best?", alt)
+    return show_figure(figures.results_figure(table), "results", run, "Who tells them apart best?", alt)
 
 
 def results_table(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +174,7 @@ def show_errors(run: Run, data: Dataset, nets: list, probability: np.ndarray) ->
     )
     alt = "Wrongly judged images, most confident first, each above the two training images nearest to it in the net's "
     alt += "features."
-    return save(
+    return show_figure(
         figure, "errors", run, "Which pictures does it get wrong, and what do they look like to it?", alt
     )
 
@@ -186,13 +184,13 @@ def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np
     figure = figures.reliability_figure(*(reliability_bins(labels, p) for p in (before, after)))
     alt = "For ten groups of pictures sorted by confidence: how sure the net was and how often it was right, before "
     alt += "and after temperature scaling."
-    return save(figure, "reliability", run, "Is it as sure as it is right?", alt)
+    return show_figure(figure, "reliability", run, "Is it as sure as it is right?", alt)
 
 
 def show_grain(run: Run, examples: Mapping[str, torch.Tensor]) -> Image:
     """See figures.changed_pictures."""
     alt = "Eight pictures as they are, and below each the same with a little and with much noise."
-    return save(figures.changed_pictures(examples), "grain", run, "How much is a little noise?", alt)
+    return show_figure(figures.changed_pictures(examples), "grain", run, "How much is a little noise?", alt)
 
 
 def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], chance: float) -> Image:
@@ -201,14 +199,16 @@ def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], chance: floa
     words = "noise, % of the way from black to white"
     alt = "Accuracy on unseen pictures against the amount of noise, for three nets."
     figure = figures.accuracy_curves(curves, percent, xlabel=words, chance=chance)
-    return save(figure, "noise", run, "What does a grain of noise do?", alt)
+    return show_figure(figure, "noise", run, "What does a grain of noise do?", alt)
 
 
 def show_maps(run: Run, images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Image:
     """See figures.saliency_grid."""
     alt = "Unseen pictures, and below each the maps of a trained net, of another trained net and of one that knows "
     alt += "nothing."
-    return save(figures.saliency_grid(images, maps), "saliency", run, "Can you tell which net knows?", alt)
+    return show_figure(
+        figures.saliency_grid(images, maps), "saliency", run, "Can you tell which net knows?", alt
+    )
 
 
 def rank_correlation(first: torch.Tensor, second: torch.Tensor) -> float:
@@ -223,7 +223,7 @@ def show_attacks(run: Run, curves: Mapping, strengths: Sequence[float], chance: 
         curves, strengths, xlabel="largest change of any value, of 255", chance=chance
     )
     alt = "Accuracy on the first fold's unseen pictures against the largest change: random signs and FGSM."
-    return save(figure, "attacks", run, "How much noise, placed by an enemy, does it stand?", alt)
+    return show_figure(figure, "attacks", run, "How much noise, placed by an enemy, does it stand?", alt)
 
 
 def show_fooled(
@@ -233,7 +233,7 @@ def show_fooled(
     said = torch.stack([predict(net, images), predict(net, attacked)]).softmax(2)
     alt = "Pictures, the enlarged change and the attacked pictures, each with the net's answer and its probability."
     figure = figures.attack_grid(images, attacked, said, classes=classes)
-    return save(figure, "fooled", run, "What does a fooling picture look like?", alt)
+    return show_figure(figure, "fooled", run, "What does a fooling picture look like?", alt)
 
 
 # --- stored and checked ---------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class RowPredictor:
         return [[classes[p.argmax()], *map(repr, p.tolist())] for p in self.predictor.probabilities(images)]
 
 
-def summary(predictions: Predictions) -> str:
+def summary_line(predictions: Predictions) -> str:
     """How many images of each class, in one line."""
     counts = Counter(predicted for _, predicted, _ in predictions.rows())
     classes = ", ".join(f"{counts[name]} {printable(name)}" for name in predictions.predictor.classes)

@@ -114,7 +114,7 @@ def save_predictor(path: Path, predictor: Predictor) -> None:
         if store.digest(frozen) != record["frozen"]:
             raise ValueError(f"net {number}: its frozen part is not what '{predictor.kind}' builds")
         fill(fresh, stored)
-        state |= {f"{number}.{name}": half(tensor) for name, tensor in stored.items()}
+        state |= {f"{number}.{name}": half_precision(tensor) for name, tensor in stored.items()}
     store.write_weights(Path(path), state, {"predictor": record})
 
 
@@ -205,7 +205,7 @@ def restore(net: nn.Module, frozen: str, state: Mapping[str, torch.Tensor], numb
     return net.eval().to(memory_format=torch.channels_last)  # as the images lie: convolutions are faster so
 
 
-def half(tensor: torch.Tensor) -> torch.Tensor:
+def half_precision(tensor: torch.Tensor) -> torch.Tensor:
     """A copy to be stored: weights in half precision where they fit, the rest as it is.
 
     Vectors are few, and some are divided by: means, deviations.

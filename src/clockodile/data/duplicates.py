@@ -113,13 +113,13 @@ def best_alignment(first: np.ndarray, second: np.ndarray, max_shift: int) -> np.
     best = np.full(len(first), -1.0, np.float32)
     for dy in range(-max_shift, max_shift + 1):
         for dx in range(-max_shift, max_shift + 1):
-            window = standardise(overlap(first, dy, dx))
+            window = standardise(common_part(first, dy, dx))
             for other in (second, second[:, :, ::-1]):
-                best = np.maximum(best, (window * standardise(overlap(other, -dy, -dx))).sum(1))
+                best = np.maximum(best, (window * standardise(common_part(other, -dy, -dx))).sum(1))
     return best
 
 
-def overlap(images: np.ndarray, dy: int, dx: int) -> np.ndarray:
+def common_part(images: np.ndarray, dy: int, dx: int) -> np.ndarray:
     """The part of (P, H, W) pictures that a second picture, shifted by (dy, dx), also covers."""
     height, width = images.shape[1:]
     return images[:, max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]

@@ -28,7 +28,7 @@ from clockodile.show.pictures import Row, picture_rows
 
 WHITE = "#E4E8EA"
 CLEAR = ("clock/2251", "crocodile/32474")  # bright, and not the same upside down
-save = partial(plots.save_figure, notebook="01")
+show_figure = partial(plots.save_figure, notebook="01")
 
 
 def examples(data: Dataset) -> list[int]:
@@ -58,7 +58,7 @@ def show_numbers(run: Run, picture: np.ndarray, rows: slice, columns: slice) -> 
     for (y, x), value in np.ndenumerate(patch[..., 0]):
         axes[2].text(x, y, value, ha="center", va="center", color="white", fontweight="bold")
     alt = "A photograph with a red frame; what is in the frame, enlarged; its red channel with a number in each pixel."
-    return save(figure, "numbers", run, title="A picture is a table of numbers", alt=alt)
+    return show_figure(figure, "numbers", run, title="A picture is a table of numbers", alt=alt)
 
 
 def show_axes(run: Run, picture: np.ndarray) -> Image:
@@ -77,7 +77,7 @@ def show_axes(run: Run, picture: np.ndarray) -> Image:
     right.set(xlim=(-1, 2.25 * side), ylim=(1.45 * side, -1), title="tensor (3, H, W): three planes")
     right.set_axis_off()
     alt = "Left one photograph with rows and columns named; right the same as three planes, red, green and blue."
-    return save(figure, "axes", run, title="The same numbers in two orders", alt=alt)
+    return show_figure(figure, "axes", run, title="The same numbers in two orders", alt=alt)
 
 
 def show_classes(run: Run, data: Dataset, *, rows: int = 3, columns: int = 12) -> Image:
@@ -93,7 +93,7 @@ def show_classes(run: Run, data: Dataset, *, rows: int = 3, columns: int = 12) -
         title = f"{name} ({len(of_class)} images)"
         plots.show_tiles(ax, data.images[shown], colours=colours, title=title, **words)
     alt = "A grid of random images for every class, the file number below each, and a bar in the class's colour."
-    return save(figure, "check", run, title="What do the classes look like?", alt=alt)
+    return show_figure(figure, "check", run, title="What do the classes look like?", alt=alt)
 
 
 def show_roc(run: Run, names: Sequence[str], values: Sequence, rates: Sequence, *, threshold: float) -> Image:
@@ -118,7 +118,7 @@ def show_roc(run: Run, names: Sequence[str], values: Sequence, rates: Sequence, 
     alt = (
         "Left two histograms of brightness and a threshold; right the ROC curve with that threshold's point."
     )
-    return save(figure, "roc", run, title="One threshold is one point of the ROC curve", alt=alt)
+    return show_figure(figure, "roc", run, title="One threshold is one point of the ROC curve", alt=alt)
 
 
 def show_lazy(run: Run, data: Dataset, areas: pd.Series, pair: tuple[int, int]) -> Image:
@@ -142,7 +142,7 @@ def show_lazy(run: Run, data: Dataset, areas: pd.Series, pair: tuple[int, int]) 
     right.set(xlim=(0, 1), xlabel=f"AUROC: below 0.5 {second} has more of it, above 0.5 {first}")
     right.set_title("How well does one number separate?")
     alt = "Left average pictures of classes; right a bar for each number, to the side of the class with more."
-    return save(figure, "lazy", run, title="How well does one number separate the classes?", alt=alt)
+    return show_figure(figure, "lazy", run, title="How well does one number separate the classes?", alt=alt)
 
 
 def show_folds(run: Run, data: Dataset) -> Image:
@@ -159,7 +159,7 @@ def show_folds(run: Run, data: Dataset) -> Image:
     title = "Every picture is tested once, by a model that never saw it"
     ax.set_title(title)
     alt = "A table, one row a round, one column a fold: the fold on the diagonal is tested, the others learned from."
-    return save(figure, "folds", run, title=title, alt=alt)
+    return show_figure(figure, "folds", run, title=title, alt=alt)
 
 
 def near_duplicates(everything: Dataset) -> pd.DataFrame:
@@ -188,7 +188,9 @@ def show_alignment(run: Run, steps: Sequence[tuple[str, np.ndarray, slice]]) -> 
         ax.set_title(words, fontsize=9.5)
         ax.set_axis_off()
     alt = "A picture and its darker, mirrored, shifted copy; last, the copy's frame shows what the picture's shows."
-    return save(figure, "shift", run, title="Mirror it back, move the frame: the copy is found", alt=alt)
+    return show_figure(
+        figure, "shift", run, title="Mirror it back, move the frame: the copy is found", alt=alt
+    )
 
 
 def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: str) -> Image:
@@ -209,7 +211,7 @@ def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: s
     alt = (
         "Pairs of images, the most alike first; number, correlation and the two files stand below each pair."
     )
-    return save(figure, name, run, title=title, alt=alt)
+    return show_figure(figure, name, run, title=title, alt=alt)
 
 
 def show_leak(run: Run, scores: pd.DataFrame) -> Image:
@@ -231,7 +233,7 @@ def show_leak(run: Run, scores: pd.DataFrame) -> Image:
     title = "Do twins on both sides of a split inflate the score?"
     ax.set_title(title)
     alt = "Two bars: accuracy on the pictures asked about, with twins kept together and with folds at random."
-    return save(figure, "leak", run, title=title, alt=alt)
+    return show_figure(figure, "leak", run, title=title, alt=alt)
 
 
 def show_augmentations(run: Run, data: Dataset, rows: Sequence[int], *, copies: int = 2) -> Image:
@@ -250,7 +252,9 @@ def show_augmentations(run: Run, data: Dataset, rows: Sequence[int], *, copies: 
     title = "Seven changes that keep the class, one that mixes two, one of no use here"
     figure = picture_rows(table, columns=len(heads), heads=heads, title=title)
     alt = f"Two pictures, each followed by changed versions, a row for each of: {', '.join(AUGMENTATIONS)}, mixup; "
-    return save(figure, "augmentation", run, title=title, alt=alt + "and, of no use here, upside down.")
+    return show_figure(
+        figure, "augmentation", run, title=title, alt=alt + "and, of no use here, upside down."
+    )
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ TONES = (
 )  # fmt: skip
 
 
-def pick(rng: Generator, options: Sequence):
+def choose(rng: Generator, options: Sequence):
     """One of `options`, all equally likely."""
     return options[int(rng.integers(len(options)))]
 
@@ -40,7 +40,7 @@ def some_colour(rng: Generator) -> Colour:
     """Between a dark and a light tone, or one time in four any colour at all."""
     if rng.random() < 0.25:
         return tuple(int(v) for v in rng.integers(15, 245, 3))
-    return mix(*pick(rng, TONES), rng.random())
+    return mix(*choose(rng, TONES), rng.random())
 
 
 def texture(rng: Generator, side: int, tones, cells: Sequence[int], stretch: float = 1) -> Image.Image:
@@ -116,10 +116,12 @@ class Pen:
 
 def scene(rng: Generator, side: int) -> Image.Image:
     """A ground, often with a horizon, sometimes with things lying about."""
-    canvas = texture(rng, side, pick(rng, TONES), (2, 5, int(rng.integers(8, 24))), pick(rng, (0.5, 1, 4)))
+    canvas = texture(
+        rng, side, choose(rng, TONES), (2, 5, int(rng.integers(8, 24))), choose(rng, (0.5, 1, 4))
+    )
     if rng.random() < 0.6:
         level = round(side * rng.uniform(0.25, 0.8))
-        canvas.paste(texture(rng, side, pick(rng, TONES), (3, 12), pick(rng, (1, 5))), (0, level))
+        canvas.paste(texture(rng, side, choose(rng, TONES), (3, 12), choose(rng, (1, 5))), (0, level))
     while rng.random() < 0.4:
         draw_other(rng, canvas, *rng.uniform(0, 1, 2))
     return canvas
@@ -129,7 +131,7 @@ def photograph(rng: Generator, canvas: Image.Image, size: int) -> np.ndarray:
     """What a small camera makes of the canvas: uint8 (size, size, 3), mirrored or not, unsharp, lit and noisy."""
     canvas = canvas.filter(ImageFilter.BoxBlur(SUPERSAMPLE * rng.uniform(0, 0.5)))
     pixels = np.asarray(canvas.resize((size, size), Image.Resampling.BOX), dtype=float) / 255
-    pixels = pixels[:, :: pick(rng, (1, -1))] ** rng.uniform(0.7, 1.5)
+    pixels = pixels[:, :: choose(rng, (1, -1))] ** rng.uniform(0.7, 1.5)
     y, x, c = *np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j], rng.uniform(-0.2, 0.2, 2)
     pixels = pixels * (1 + c[0] * x + c[1] * y)[..., None]
     grey = (pixels @ LUMA)[..., None]
@@ -146,7 +148,7 @@ def draw_dial(pen: Pen, rng: Generator, *, power: float = 2) -> None:
     outline, inner = superellipse(power), 1 - rng.uniform(0.06, 0.26)
     pen.solid([outline], some_colour(rng))
     pen.polygon(outline * inner, face)
-    for hour in range(0, 12, pick(rng, (1, 1, 3))):
+    for hour in range(0, 12, choose(rng, (1, 1, 3))):
         rim, (end, width) = outline[5 * hour] * inner, (0.78, 0.06) if hour % 3 else (0.68, 0.09)
         pen.line([0.93 * rim, end * rim], width, ink)
     minute, wide = rng.uniform(0, TURN), rng.uniform(0.12, 0.2)
@@ -162,7 +164,7 @@ def draw_clock(rng: Generator, canvas: Image.Image) -> None:
     """A dial, large or small, from the front or the side, upright or tilted, in the middle or cut off by the edge."""
     place, scale, squash = rng.normal(0.5, 0.11, 2), rng.uniform(0.2, 0.5), min(1, rng.uniform(0.5, 1.6))
     pen = Pen(canvas, *place, scale, angle=rng.normal(0, 0.3), squash=squash)
-    draw_dial(pen, rng, power=pick(rng, (2, 2, 2, 3, 8)))
+    draw_dial(pen, rng, power=choose(rng, (2, 2, 2, 3, 8)))
 
 
 BODY = np.linspace(0, 1, 40)  # stations from the neck to the tip of the tail
@@ -178,7 +180,7 @@ def strip(x, y, above, below) -> np.ndarray:
 
 def draw_crocodile(pen: Pen, rng: Generator, *, girth: float) -> None:
     """A crocodile from the side, 2.3 long, its head to the left of the hinge of its jaws at (-0.4, 0)."""
-    tones = pick(rng, TONES[:9])
+    tones = choose(rng, TONES[:9])
     x, y = -0.45 + 1.55 * BODY, rng.uniform(-0.5, 0.25) * np.clip(BODY - 0.45, 0, 1) ** 1.5
     thick = np.interp(BODY, (0, 0.25, 0.5, 1), (0.17, 0.23 * girth, 0.15 * girth, 0.01))
     ridge = 0.05 * (np.arange(len(BODY)) % 2) * (BODY < 0.95)
@@ -189,7 +191,7 @@ def draw_crocodile(pen: Pen, rng: Generator, *, girth: float) -> None:
     gape = rng.uniform(0.25, 1.0) if rng.random() < 0.65 else 0.03
     up, down, head = gape * 0.65, -gape * 0.35, pen.moved(-0.4, 0, 1)
     throat = [turned([(-reach, 0)], angle)[0] for reach, angle in ((0.6, up), (0.3, up / 2), (0.6, down))]
-    head.polygon([(0.05, 0), *throat], pick(rng, ((206, 120, 100), (226, 160, 110), (140, 56, 50))))
+    head.polygon([(0.05, 0), *throat], choose(rng, ((206, 120, 100), (226, 160, 110), (140, 56, 50))))
     parts += [turned(UPPER_JAW, up) + (-0.4, 0), turned(LOWER_JAW, down) + (-0.4, 0)]
     pen.solid(parts, texture(rng, pen.canvas.width, tones, (4, int(rng.integers(14, 30)))))
     for k in range(2, 30, 3):  # a row of scutes down the flank
@@ -198,7 +200,7 @@ def draw_crocodile(pen: Pen, rng: Generator, *, girth: float) -> None:
         for angle, tip in ((up, 0.12), (down, -0.1))[: 1 + (gape > 0.1)]:
             head.polygon(turned([(left, 0), (left + 0.07, 0), (left + 0.03, tip)], angle), (242, 236, 212))
     eye = turned([(-0.12, -0.2)], up)[0]
-    head.polygon(CIRCLE * 0.06 + eye, pick(rng, ((232, 206, 90), (214, 220, 130))))
+    head.polygon(CIRCLE * 0.06 + eye, choose(rng, ((232, 206, 90), (214, 220, 130))))
     head.polygon(CIRCLE * (0.025, 0.05) + eye, (10, 10, 8))
 
 
@@ -220,7 +222,7 @@ def draw_hybrid(rng: Generator, canvas: Image.Image) -> None:
 def draw_flower(pen: Pen, rng: Generator) -> None:
     """Petals about a round middle: as round as a dial."""
     petals, wide = int(rng.integers(5, 10)), rng.uniform(0.2, 0.35)
-    pen.line([(0, 0), (rng.normal(0, 0.2), 1.6)], 0.1, mix(*pick(rng, (TONES[0], TONES[5])), 0.4))
+    pen.line([(0, 0), (rng.normal(0, 0.2), 1.6)], 0.1, mix(*choose(rng, (TONES[0], TONES[5])), 0.4))
     shape = CIRCLE * (0.45, wide) + (0.55, 0)
     pen.solid([turned(shape, k * TURN / petals) for k in range(petals)], some_colour(rng))
     pen.solid([CIRCLE * rng.uniform(0.2, 0.4)], some_colour(rng))
@@ -237,9 +239,9 @@ def draw_branch(pen: Pen, rng: Generator) -> None:
     x, thick = np.linspace(-1.2, 1.2, 30), np.linspace(*rng.uniform(0.06, 0.24, 2), 30)
     wood = [strip(x, rng.normal(0, 0.2) * x**2 + 0.04 * rng.standard_normal(30), thick, thick)]
     for _ in range(int(rng.integers(1, 5))):
-        twig = turned([(-0.06, 0), (0.06, 0), (0, -0.6)], pick(rng, (0, np.pi)) + rng.normal(0, 0.5))
+        twig = turned([(-0.06, 0), (0.06, 0), (0, -0.6)], choose(rng, (0, np.pi)) + rng.normal(0, 0.5))
         wood.append(twig + (rng.uniform(-0.9, 0.9), 0))
-    pen.solid(wood, texture(rng, pen.canvas.width, pick(rng, TONES), (5, 20), pick(rng, (1, 4))))
+    pen.solid(wood, texture(rng, pen.canvas.width, choose(rng, TONES), (5, 20), choose(rng, (1, 4))))
 
 
 def draw_house(pen: Pen, rng: Generator) -> None:
@@ -254,7 +256,7 @@ def draw_house(pen: Pen, rng: Generator) -> None:
 def draw_other(rng: Generator, canvas: Image.Image, x: float = 0.5, y: float = 0.5) -> None:
     """A flower, a plate, a branch or a house near (x, y)."""
     pen = Pen(canvas, *rng.normal((x, y), 0.1), rng.uniform(0.2, 0.5), angle=rng.normal(0, 0.4))
-    pick(rng, (draw_flower, draw_plate, draw_branch, draw_house))(pen, rng)
+    choose(rng, (draw_flower, draw_plate, draw_branch, draw_house))(pen, rng)
 
 
 SUBJECTS = {"clock": draw_clock, "crocodile": draw_pose, "background": draw_other, "hybrid": draw_hybrid}

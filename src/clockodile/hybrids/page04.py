@@ -20,7 +20,6 @@ from clockodile.ambiguous.judge import features_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.recipes import DEFAULT_RECIPE
-from clockodile.core.stats import wilson_interval
 from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, as_images, load_dataset
@@ -110,7 +109,7 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
 # --- figures --------------------------------------------------------------------------------------------------
 
 
-def save(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
+def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
     """Store a figure of this notebook and show it."""
     return save_figure(figure, name, page.run, notebook="04", title=title, alt=alt)
 
@@ -121,7 +120,7 @@ def show_rows(
     """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
     shown = {label: as_images(x) if torch.is_tensor(x) else x for label, x in rows.items()}
     alt = alt or f"Rows of small pictures: {', '.join(shown)}."
-    return save(page, figures.rows_of_tiles(shown, heads=heads, title=title), name, title, alt)
+    return show_figure(page, figures.rows_of_tiles(shown, heads=heads, title=title), name, title, alt)
 
 
 def draw_the_way(page: Page) -> Image:
@@ -131,7 +130,7 @@ def draw_the_way(page: Page) -> Image:
     mixtures = torch.cat([(1 - t) * noise + t * photo for t in figures.PATHS])
     figure = figures.straight_way(as_images(to_unit(mixtures)), as_images(photos[1:]))
     title = "From noise to a photograph in a straight line"
-    return save(
+    return show_figure(
         page, figure, "straight_way", title,
         "A drawing: noise at the left, four mixtures with more and more of a photograph, joined by an arrow called "
         "velocity. Dotted lines lead to two other photographs that the same noise could have led to.",
@@ -144,7 +143,7 @@ def hybrids(page: Page, name: str, *, lines: int = 3) -> Image:
     title = f"The first {len(images)} seeds, the clearest candidate of each"
     figure = tile_figure(images, columns=SHOWN, title=title)
     alt = f"Rows of small pictures, each with a {page.names[0]} in a disc and a {page.names[1]} round it."
-    return save(page, figure, "hybrids", title, alt)
+    return show_figure(page, figure, "hybrids", title, alt)
 
 
 def from_one_to_the_other(page: Page, *, lines: int = 4, mixes: int = 7) -> Image:
@@ -155,7 +154,7 @@ def from_one_to_the_other(page: Page, *, lines: int = 4, mixes: int = 7) -> Imag
     heads = [f"{mix:.2g}" for mix in shares]
     title = f"From '{page.names[0]}' (mix 0) to '{page.names[1]}' (mix 1), a line a seed"
     figure = picture_rows(rows, columns=mixes, heads=heads, title=title, width=6.4)
-    return save(
+    return show_figure(
         page, figure, "mixes", title, "Rows of pictures: one noise each, from the first class to the second."
     )
 
@@ -270,10 +269,10 @@ def viewers_table(page: Page) -> pd.DataFrame:
     for name, prefix in ((page.names[1], "second_"), ("both", "")):
         ends = (100 * found[[f"{prefix}low", f"{prefix}high"]]).round().astype(int)
         shown[f"{name}, each viewer"] = [f"{low} to {high}" for low, high in ends.itertuples(index=False)]
-    return shown.assign(viewers=found["viewers"]).rename(index=lambda source: in_words(page, source))
+    return shown.assign(viewers=found["viewers"]).rename(index=lambda source: source_name(page, source))
 
 
-def in_words(page: Page, source: str) -> str:
+def source_name(page: Page, source: str) -> str:
     """A source of the viewers' table with the names of the classes."""
     return source.replace("FIRST", page.names[0]).replace("SECOND", page.names[1])
 
@@ -289,7 +288,7 @@ def two_questions(page: Page) -> pd.DataFrame:
     plain, warned = viewers("plain"), viewers("warned")
     rows = [
         {
-            "pictures": in_words(page, source),
+            "pictures": source_name(page, source),
             "counted": words,
             "plain question, %": round(100 * plain.loc[source, word]),
             "with the sentence, %": round(100 * warned.loc[source, word]),
@@ -312,7 +311,7 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
     joined = judged.join(viewers()[list(names)].rename(columns=names), how="inner")
     title = "The judge and outside viewers do not see the same"
     figure = figures.shares(joined, figures.VOICES, title=title)
-    return save(
+    return show_figure(
         page,
         figure,
         "voices",
@@ -342,7 +341,7 @@ def buttons(asked: Quiz, file: Path) -> None:
 def quiz_sheet(page: Page, asked: Quiz) -> Image:
     """All pictures of the quiz with their numbers."""
     alt = "Forty small numbered pictures, photographs and made ones in random order."
-    return save(page, number_sheet(asked), "quiz", "Forty pictures: what do you see?", alt)
+    return show_figure(page, number_sheet(asked), "quiz", "Forty pictures: what do you see?", alt)
 
 
 def print_key(asked: Quiz) -> None:

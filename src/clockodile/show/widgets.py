@@ -27,7 +27,7 @@ def show_widget(widget: widgets.Widget) -> None:
         print("(a widget: open this notebook in Jupyter to use it)")
 
 
-def picture(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
     """A figure as PNG bytes; closes it, so that moving a slider for an hour leaves no figures behind."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
@@ -40,7 +40,7 @@ def live_figure(draw: Callable[..., Figure], **controls: widgets.Widget) -> widg
     screen = widgets.Image(format="png", layout={"align_self": "flex-start"})  # or it is stretched
 
     def redraw(_change=None) -> None:
-        screen.value = picture(draw(**{name: control.value for name, control in controls.items()}))
+        screen.value = as_png(draw(**{name: control.value for name, control in controls.items()}))
 
     for control in controls.values():
         control.observe(redraw, names="value")

@@ -14,10 +14,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from clockodile.classify.candidates import backbone_features
 from clockodile.classify.report_nets import TwoConvBlockNet
+from clockodile.classify.studies import say
 from clockodile.core import results, store
 from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run, open_run
@@ -219,7 +220,7 @@ def our_trained_net(
     return net.eval(), fitted
 
 
-def described(run: Run, pictures: Pictures, name: str) -> torch.Tensor:
+def lite0_features(run: Run, pictures: Pictures, name: str) -> torch.Tensor:
     """EfficientNet-Lite0's description of each picture, (N, D); kept in the run folder."""
 
     def make() -> dict[str, np.ndarray]:
@@ -235,8 +236,8 @@ def described(run: Run, pictures: Pictures, name: str) -> torch.Tensor:
 
 def transfer(run: Run, known: Pictures, tests: Pictures) -> np.ndarray:
     """Probabilities (N, 2) of test pictures: logistic regression of the ten kinds on the frozen network's features."""
-    probe = fit_probe(described(run, known, TRAIN), torch.from_numpy(known.kinds), classes=len(NAMES))
-    return two_classes(probe(described(run, tests, TEST)).double().softmax(1).numpy())
+    probe = fit_probe(lite0_features(run, known, TRAIN), torch.from_numpy(known.kinds), classes=len(NAMES))
+    return two_classes(probe(lite0_features(run, tests, TEST)).double().softmax(1).numpy())
 
 
 def fine_tuned(run: Run, known: Pictures, tests: Pictures) -> np.ndarray:
@@ -262,11 +263,6 @@ def fine_tuned(run: Run, known: Pictures, tests: Pictures) -> np.ndarray:
 
 
 # --- what is shown --------------------------------------------------------------------------------------------
-
-
-def say(text: str) -> None:
-    """Show a paragraph of Markdown."""
-    display(Markdown(text))
 
 
 def times(count: int) -> str:

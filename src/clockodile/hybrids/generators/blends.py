@@ -91,11 +91,11 @@ def gaussian_pyramid(images: torch.Tensor, levels: int) -> list[torch.Tensor]:
         raise ValueError(f"levels is {levels}; give at least 1")
     pyramid = [images]
     while len(pyramid) < levels:
-        pyramid.append(F.interpolate(pyramid[-1], size=half(pyramid[-1]), mode="area"))
+        pyramid.append(F.interpolate(pyramid[-1], size=halved_size(pyramid[-1]), mode="area"))
     return pyramid
 
 
-def half(images: torch.Tensor) -> tuple[int, int]:
+def halved_size(images: torch.Tensor) -> tuple[int, int]:
     """Height and width halved, rounded up."""
     return tuple(-(-side // 2) for side in images.shape[2:])
 

@@ -113,7 +113,7 @@ class Attention(nn.Module):
         return x + self.proj(mixed.reshape(count, height, width, channels).permute(0, 3, 1, 2))
 
 
-class Stage(nn.Module):
+class UNetStage(nn.Module):
     """A residual block, after skipped features were merged in (decoder), before attention (where places are few)."""
 
     def __init__(self, channels: int, cond: int, *, dropout: float, attention: bool, skip: bool):
@@ -151,7 +151,7 @@ class UNet(nn.Module):
         few, many = depths
 
         def stages(channels: int, count: int, **options) -> nn.ModuleList:
-            return nn.ModuleList(Stage(channels, cond, dropout=dropout, **options) for _ in range(count))
+            return nn.ModuleList(UNetStage(channels, cond, dropout=dropout, **options) for _ in range(count))
 
         self.conv_in = nn.Conv2d(5 * PATCH**2, wide, 3, padding=1)
         self.encoder1 = stages(wide, few, attention=False, skip=False)
