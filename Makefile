@@ -9,7 +9,8 @@ PYTEST := $(BIN)/python -m pytest -n 2
 REVEAL := build/npm/node_modules/reveal.js
 ONNX := build/npm-playground/node_modules/onnxruntime-web
 FETCH = if command -v npm > /dev/null; then $(MAKE) -s $(ONNX) || true; fi
-NPM := npm install --silent --no-save --no-package-lock --ignore-scripts --prefix
+NPM := npm install --silent --no-save --no-package-lock --ignore-scripts --fetch-retries=1 --fetch-retry-maxtimeout=2000 \
+       --fetch-retry-mintimeout=1000 --prefix
 
 .PHONY: help venv run check test lab slides site refresh bench clean
 .DEFAULT_GOAL := help

@@ -22,6 +22,7 @@ from clockodile.app.out_folder import make_writable, only_writer
 from clockodile.app.picture_folder import PictureFolder
 from clockodile.app.predict import is_run
 from clockodile.app.progress import print_stderr
+from clockodile.classify.own_net import choose_pair
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, get_profile, get_recipe
@@ -175,12 +176,13 @@ def reopened(folder: Path) -> tuple[Run, Dataset]:
         if stored[-1] is None:
             raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
     recipe = get_recipe(asked["recipe"])
-    recipe = replace(recipe, pair=noted_pair(folder, card["classes"]) or recipe.pair)
+    pair, data = noted_pair(folder, card["classes"]), assemble(*stored, card)
+    recipe = replace(recipe, pair=pair or recipe.pair)
     noted = (atomic_files.read_json(folder / "run.json") or {}).get("settings", {})
     run = Run(
         folder, recipe, get_profile(noted.get("profile") or "quick"), asked["seed"], asked["source"], None
     )
-    return run, as_generators_see(assemble(*stored, card))
+    return (run if pair else choose_pair(run, data.part("train"))), as_generators_see(data)
 
 
 def noted_pair(folder: Path, classes: Sequence[str]) -> tuple[int, ...]:

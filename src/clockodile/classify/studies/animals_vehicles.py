@@ -58,7 +58,7 @@ class Budget:
 
 
 QUICK = Budget(2_000, 3, 2, 2_000, 10_000, 3, 500, 500, 0, twins=False)
-FULL = Budget(10_000, 6, 3, 10_000, 50_000, 7, 10_000, 10_000, 20_000, twins=True)
+FULL = Budget(10_000, 6, 3, 10_000, 50_000, 15, 10_000, 10_000, 20_000, twins=True)
 
 
 @dataclass(frozen=True)
@@ -370,10 +370,15 @@ def show_origin(fitted: store.Checkpoint, known: Pictures) -> None:
     )
 
 
+def other_kind(tests: Pictures, ten: np.ndarray) -> np.ndarray:
+    """The likeliest kind of the class that a picture is not of, int (N,). ten: probabilities (N, 10)."""
+    return (ten * BELONGS.T[1 - tests.labels]).argmax(1)
+
+
 def errors_by_kind(tests: Pictures, ten: np.ndarray) -> pd.DataFrame:
     """A row a kind: how many test pictures, how many in the wrong class, and what most of these were taken for."""
     rows, wrong = {}, two_classes(ten).argmax(1) != tests.labels
-    seen = (ten * BELONGS.T[1 - tests.labels]).argmax(1)  # the likeliest kind of the other class
+    seen = other_kind(tests, ten)
     for kind, name in enumerate(NAMES):
         own, missed = (tests.kinds == kind).sum(), (tests.kinds == kind) & wrong
         counts = np.bincount(seen[missed], minlength=len(NAMES))
@@ -389,7 +394,7 @@ def errors_by_kind(tests: Pictures, ten: np.ndarray) -> pd.DataFrame:
 
 def show_wrong(run: Run, tests: Pictures, ten: np.ndarray) -> None:
     """Errors by kind, and the wrong pictures. ten: probabilities (N, 10)."""
-    table, probability, seen = errors_by_kind(tests, ten), two_classes(ten), ten.argmax(1)
+    table, probability, seen = errors_by_kind(tests, ten), two_classes(ten), other_kind(tests, ten)
     display(table)
     wrong = np.flatnonzero(probability.argmax(1) != tests.labels)
     if not len(wrong):

@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 
 from clockodile.classify import candidates, figures
 from clockodile.classify.candidates import CANDIDATES, Candidate, fit_net, measure_folds
-from clockodile.classify.page02 import save
+from clockodile.classify.page02 import show_figure
 from clockodile.classify.report_nets import SevenBlockNet
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
@@ -177,7 +177,7 @@ def sheet_of_cuts(run: Run, data: Dataset) -> Image:
             draw_cut(path, left, right)
     alt = "Photographs with a frame round each face that was found, each beside the square that was cut out of it; "
     alt += "refused ones stand alone." if refused else "none was refused."
-    return save(figure, "faces_cut", run, "What was found, and what was cut out", alt)
+    return show_figure(figure, "faces_cut", run, "What was found, and what was cut out", alt)
 
 
 def draw_cut(path: Path, left, right) -> None:
@@ -240,7 +240,9 @@ def show(run: Run) -> None:
     alt = (
         "Accuracy by epoch on the changed copies that are learned from, and on the unseen fold, for two nets."
     )
-    display(save(figure, "faces_epochs", run, "How do two nets learn faces, with one fold unseen?", alt))
+    display(
+        show_figure(figure, "faces_epochs", run, "How do two nets learn faces, with one fold unseen?", alt)
+    )
     display(Markdown(CONSENT))
     keep(run, runs)
 

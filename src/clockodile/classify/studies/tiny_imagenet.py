@@ -19,7 +19,7 @@ from PIL import Image
 from timm.data import ImageNetInfo
 
 from clockodile.classify.candidates import backbone_features
-from clockodile.classify.page02 import save
+from clockodile.classify.page02 import show_figure
 from clockodile.core import results, store
 from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run, cache_dir
@@ -427,7 +427,7 @@ def show_confusions(study: TinyStudy) -> list[dict]:
         ax.set(xlim=(0, 100), xlabel="right, %")
         ax.set_title(f"The {len(part)} {title}")
     alt = f"Share named rightly of the ten best classes, from {right.index[-1]}, and the worst, to {right.index[0]}."
-    display(save(figure, "tiny_classes", study.run, "Which classes are easy?", alt))
+    display(show_figure(figure, "tiny_classes", study.run, "Which classes are easy?", alt))
     table = (
         pd.crosstab(labels, said, normalize="index")
         .reindex(columns=range(len(names)), fill_value=0)
@@ -448,7 +448,9 @@ def show_confusions(study: TinyStudy) -> list[dict]:
         figure = plots.tile_figure(study.train.images[rows], columns=8, captions=words)
         alt = "Images of the most confused pairs of classes; below each, its class and what it was taken for."
         display(
-            save(figure, "tiny_confused", study.run, "Which pictures are taken for the other class?", alt)
+            show_figure(
+                figure, "tiny_confused", study.run, "Which pictures are taken for the other class?", alt
+            )
         )
     paragraph(
         f"Taken for each other most often: {names[worst[0][0]]} and {names[worst[0][1]]}. Least often right:",
@@ -473,7 +475,7 @@ def show_variants(study: TinyStudy) -> list[dict]:
         np.concatenate([few.images, cropped(few.images, few.boxes)]), columns=len(few.images)
     )
     alt = "Training images, and below each the part inside its box, padded to a square and enlarged."
-    display(save(figure, "tiny_crops", study.run, "What is in the box?", alt))
+    display(show_figure(figure, "tiny_crops", study.run, "What is in the box?", alt))
     means = {
         name: pd.DataFrame(scores[name]).mean() for name in ("softmax", "with cropped copies", "sigmoids")
     }
@@ -537,7 +539,7 @@ def show_saliency(study: TinyStudy) -> list[dict]:
         ax.set_axis_off()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     alt = "Eight test images with the box around the thing and two dots, the highest points of two maps."
-    display(save(figure, "tiny_saliency", study.run, "Does it look at the thing?", alt))
+    display(show_figure(figure, "tiny_saliency", study.run, "Does it look at the thing?", alt))
     share = {name: float(np.mean(hit)) for name, hit in hits.items()}
     best = max(("slope", "activation map"), key=share.get)
     verdict = "more than" if share[best] > share["the middle"] else "no more than"
