@@ -55,7 +55,7 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
     tensor = torch.cat([train.tensor(), hybrids.tensor()])
     features = np.concatenate([judged.features, features_of(hybrids.images)])
     ours, first, distance = (np.zeros((1, len(labels), 2)) for _ in range(3))
-    make = half_quarter_quarter.net_for(train)
+    make = half_quarter_quarter.three_block_net_for(train)
     for number, (net, _) in enumerate(own_net.fold_nets(run, train, 0, epochs=epochs)):
         known, unseen = torch.from_numpy(train.fold != number), torch.from_numpy(fold == number)
         known = torch.cat([known, torch.zeros(len(hybrids), dtype=torch.bool)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -152,7 +153,7 @@ def from_one_to_the_other(page: Page, *, lines: int = 4, mixes: int = 7) -> Imag
     drawn = torch.stack([page.draws["flow_placed"](range(lines), mix=float(mix)) for mix in shares], 1)
     rows = [Row(f"seed {seed}", as_images(line)) for seed, line in enumerate(drawn)]
     heads = [f"{mix:.2g}" for mix in shares]
-    title = f"From '{page.names[0]}' (mix 0) to '{page.names[1]}' (mix 1), a line a seed"
+    title = f"From '{page.names[0]}' (mix 0) to '{page.names[1]}' (mix 1), one line for each seed"
     figure = picture_rows(rows, columns=mixes, heads=heads, title=title, width=6.4)
     return show_figure(
         page, figure, "mixes", title, "Rows of pictures: one noise each, from the first class to the second."
@@ -278,23 +279,22 @@ def source_name(page: Page, source: str) -> str:
 
 
 def two_questions(page: Page) -> pd.DataFrame:
-    """What the same pictures were called under two questions: per cent of all answers, mean over viewers."""
+    """What the same pictures were called under two questions: per cent, mean over viewers and from viewer to viewer."""
     wanted = {
         "photographs: SECOND": ("second", f"called {page.names[1]}"),
         "new pictures of SECOND, g = 8": ("second", f"called {page.names[1]}"),
         "half and half": ("both", "called both"),
         "flow, one drawn round the other": ("both", "called both"),
     }
-    plain, warned = viewers("plain"), viewers("warned")
-    rows = [
-        {
-            "pictures": source_name(page, source),
-            "counted": words,
-            "plain question, %": round(100 * plain.loc[source, word]),
-            "with the sentence, %": round(100 * warned.loc[source, word]),
-        }
-        for source, (word, words) in wanted.items()
-    ]
+    answers = {"plain question, %": viewers("plain"), "with the sentence, %": viewers("warned")}
+    rows = []
+    for source, (word, words) in wanted.items():
+        row = {"pictures": source_name(page, source), "counted": words}
+        for question, found in answers.items():
+            ends = ("low", "high") if word == "both" else ("second_low", "second_high")
+            mean, low, high = (round(100 * found.loc[source, name]) for name in (word, *ends))
+            row[question] = f"{mean} ({low} to {high})"
+        rows.append(row)
     return pd.DataFrame(rows).set_index("pictures")
 
 
@@ -344,11 +344,19 @@ def quiz_sheet(page: Page, asked: Quiz) -> Image:
     return show_figure(page, number_sheet(asked), "quiz", "Forty pictures: what do you see?", alt)
 
 
-def print_key(asked: Quiz) -> None:
-    """Where the pictures of the quiz come from: a line a source with their numbers."""
+def judge_words(page: Page, asked: Quiz) -> list[str]:
+    """What the judge calls each picture of the quiz, in the words of the quiz."""
+    words = dict(zip(WORDS, asked.words, strict=True))
+    return [words[corner] for corner in quadrants(evidence_for(page, asked.images), (0, 1))]
+
+
+def print_key(page: Page, asked: Quiz) -> None:
+    """Where the pictures of the quiz come from, and what the judge calls each: a paragraph a source."""
+    said = judge_words(page, asked)
     for source in dict.fromkeys(asked.sources):
-        numbers = (np.flatnonzero(asked.sources == source) + 1).tolist()
-        print(f"  {source}: {', '.join(map(str, numbers))}")
+        rows = np.flatnonzero(asked.sources == source)
+        text = f"{source}: " + ", ".join(f"{row + 1} {said[row]}" for row in rows)
+        print(textwrap.fill(text, 96, subsequent_indent="    "))
 
 
 def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFrame | None:
@@ -359,10 +367,7 @@ def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFr
     if not len(mine):
         print("no answers yet: use the buttons above, then run this cell again")
         return None
-    evidence = evidence_for(page, asked.images)
-    corners = quadrants(evidence, (0, 1))
-    words = dict(zip(("first", "second", "both", "neither"), asked.words, strict=True))
-    judge = asked.table([words[corner] for corner in corners])
+    judge = asked.table(judge_words(page, asked))
     print(f"you and the judge: Cohen's kappa {answer_agreement(mine, judge):.2f}")
     return shares_in_words(count_answers(mine, asked.words))
 

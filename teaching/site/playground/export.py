@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import re
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
@@ -45,8 +44,8 @@ A_QUIZ = 6  # pictures of each source
 QUIZ_SEED, EXAMPLE_SEED = 500, 900  # of the first picture made for each
 # source of the quiz -> row of what viewers said of other pictures that were made in that way
 VIEWERS = {
-    "new clocks": "new pictures of (the first class|FIRST)",
-    "new crocodiles": "new pictures of (the second class|SECOND)",
+    "new clocks": "new pictures of FIRST",
+    "new crocodiles": "new pictures of SECOND",
     "new, both everywhere": "flow, both everywhere",
     "new, one inside the other": "flow, told where",
 }
@@ -285,11 +284,7 @@ def save_pictures(folder: Path, flow: Flow, words: Sequence[str]) -> None:
 def viewers() -> dict[str, list[float]]:
     """Shares of outside viewers' answers: first class, second, both, neither, for each source that they were shown."""
     table = page04.viewers()[["first", "second", "both", "neither"]].round(4)
-    found = {}
-    for source, name in VIEWERS.items():
-        (row,) = (values for words, values in table.iterrows() if re.fullmatch(name, words))
-        found[source] = row.tolist()
-    return found
+    return {source: table.loc[name].tolist() for source, name in VIEWERS.items()}
 
 
 def key(runtime: Path) -> str:
