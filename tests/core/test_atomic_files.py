@@ -1,5 +1,6 @@
 import os
 
+import numpy as np
 import pytest
 
 from clockodile.core import atomic_files
@@ -45,3 +46,26 @@ def test_names_that_are_no_text_survive(tmp_path):
     atomic_files.write_json(path, names)
     assert atomic_files.read_json(path) == names
     assert "鰐 é" in path.read_bytes().decode("utf-8")
+
+
+def test_arrays_are_made_once_and_again_when_their_file_is_damaged(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"a": np.arange(1000), "b": np.array(["x", "y"])}
+
+    path = tmp_path / "kept" / "arrays.npz"
+    first, again = (atomic_files.kept_arrays(path, ("a", "b"), make) for _ in range(2))
+    assert len(made) == 1 and np.array_equal(first["a"], again["a"]) and again["b"].tolist() == ["x", "y"]
+    for damaged in (path.read_bytes()[:-40], b"PK\x03\x04", b"", b"something else"):
+        path.write_bytes(damaged)
+        before = len(made)
+        assert np.array_equal(atomic_files.kept_arrays(path, ("a", "b"), make)["a"], first["a"])
+        assert len(made) == before + 1
+    assert set(atomic_files.kept_arrays(path, ("a",), make)) == {"a"}
+    before = len(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atomic_files.tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(OSError("full")))
+        assert len(atomic_files.kept_arrays(tmp_path / "other.npz", ("a",), make)["a"]) == 1000
+    assert len(made) == before + 1 and not (tmp_path / "other.npz").exists()

@@ -38,3 +38,13 @@ def test_the_metrics_of_another_program_are_left_alone(tmp_path, foreign):
 )
 def test_a_metric_reads_as_a_person_would_write_it(values, unit, text):
     assert results.format_metric(results.metric("m", values, unit=unit)) == text
+
+
+def test_added_rows_follow_those_of_the_notebook_and_replace_their_own_kind(tmp_path):
+    results.record_metrics(tmp_path, "02", [results.metric("a", 1), results.metric("b", 2)])
+    results.record_metrics(tmp_path, "03", [results.metric("c", 3)])
+    for value in (4, 5):
+        results.add_metrics(tmp_path, "02", [results.metric("b", value)])
+    found = results.read_metrics(tmp_path)
+    assert [(row["name"], row["mean"]) for row in found["02"]] == [("a", 1), ("b", 5)]
+    assert [row["name"] for row in found["03"]] == ["c"]

@@ -33,6 +33,17 @@ def pixels(split, index):
     return batch(split)["data"][index].reshape(3, 32, 32).transpose(1, 2, 0)
 
 
+def tar_gz(folder, files):
+    """Bytes of a tar.gz with these files, name -> content, in one folder: the same in every process."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
 def make_archive(extra=()):
     """(bytes of the tar.gz, a CIFAR100 that carries its checksums)."""
     files = {
@@ -41,13 +52,7 @@ def make_archive(extra=()):
         "meta": pickle.dumps({"fine_label_names": NAMES, "coarse_label_names": ["a", "b"]}, protocol=2),
         **dict(extra),
     }
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"cifar-100-python/{name}")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    archive = gzip.compress(buffer.getvalue(), mtime=0)  # the same bytes in every process
+    archive = tar_gz("cifar-100-python", files)
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
 
     class Small(CIFAR100):

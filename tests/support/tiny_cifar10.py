@@ -1,13 +1,13 @@
 """A CIFAR-10 of a few pictures, each kind a shade of its own with grain: as a folder, an archive, and torchvision's."""
 
 import hashlib
-import io
 import pickle
 import tarfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tiny_cifar import tar_gz
 from torchvision.datasets import CIFAR10
 
 from clockodile.data.cifar10 import KINDS
@@ -55,18 +55,13 @@ def python_archive(*, each=2, tests=1):
 
     files = {"data_batch_1": batch(each, 0), "test_batch": batch(tests, 1000)}
     files["batches.meta"] = pickle.dumps({"label_names": names}, protocol=2)
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"{CIFAR10.base_folder}/{name}")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+    archive = tar_gz(CIFAR10.base_folder, files)
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
 
     class Small(CIFAR10):
-        tgz_md5 = hashlib.md5(buffer.getvalue()).hexdigest()
+        tgz_md5 = hashlib.md5(archive).hexdigest()
         train_list = [["data_batch_1", md5["data_batch_1"]]]
         test_list = [["test_batch", md5["test_batch"]]]
         meta = {**CIFAR10.meta, "md5": md5["batches.meta"]}
 
-    return buffer.getvalue(), Small
+    return archive, Small

@@ -15,15 +15,8 @@ from pathlib import Path
 from clockodile.core.errors import UserError
 
 LARGEST = 2**63  # no parameter needs a larger number, and torch and numpy take none
-COMMON = (
-    "recipe",
-    "classes",
-    "profile",
-    "seed",
-    "source",
-    "data_dir",
-    "run_dir",
-)  # what every notebook declares
+# what every notebook declares
+COMMON = ("recipe", "classes", "profile", "seed", "source", "data_dir", "run_dir")
 BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 FROM_TEXT = {"int": int, "float": float, "str": str, "bool": lambda text: BOOLEANS[text.strip().lower()]}
 RANGES = {  # smallest and largest value; the notebooks check the same, but only when they have been reached

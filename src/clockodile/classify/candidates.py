@@ -25,6 +25,7 @@ from clockodile.classify.calibration import fit_temperature
 from clockodile.classify.metrics import classification_metrics
 from clockodile.classify.predictor import Predictor
 from clockodile.core import recipes, store
+from clockodile.core.timing import timed
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.learn.backbones import DEFAULT_BACKBONE, extract_features, load_backbone
@@ -195,14 +196,16 @@ def pick_candidates(names: str, *, slow: bool) -> dict[str, Candidate]:
 # --- folds and seeds -------------------------------------------------------------------------------------------
 
 
+def timed_rows(prepare: Callable[[np.ndarray], Any], images: np.ndarray) -> dict[str, Any]:
+    """What `prepare` makes of images, and the seconds it took (1,), as schemas.SCHEMAS["features/"] has them."""
+    rows, seconds = timed(prepare, images)
+    return {"rows": rows, "seconds": np.array([seconds])}
+
+
 def prepared(run: Run, data: Dataset, name: str, candidate: Candidate) -> tuple[Any, float]:
     """What a candidate sees of all images, and the seconds it took; kept in the run folder when that is long."""
 
-    def make() -> dict[str, Any]:
-        start = time.perf_counter()
-        rows = candidate.prepare(data.images)
-        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
-
+    make = partial(timed_rows, candidate.prepare, data.images)
     config = {"candidate": name, "recipe": candidate.recipe, "folds": data.folds_key}
     kept = (
         store.cached(run.dir, f"features/{name}.npz", config, make, depends=(candidate.prepare,))

@@ -30,10 +30,8 @@ FILE = "oof_predictions.npz"  # out of fold, for notebook 03
 DECLARED = ("net", "seed", "fold", "known")  # what a shipped net must agree with
 
 
-FEW, SMALL_BATCH = (
-    250,
-    8,
-)  # of fewer photographs than that a step takes so many, or there would be hardly a step
+FEW = 250  # photographs: of fewer a step takes SMALL_BATCH, or there would be hardly a step
+SMALL_BATCH = 8
 
 
 def plan_for(run: Run, data: Dataset, *, epochs: int = 0) -> TrainConfig:

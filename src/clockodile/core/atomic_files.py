@@ -10,7 +10,9 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -69,6 +71,25 @@ def read_json(path: Path) -> dict | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def kept_arrays(path: Path, names: tuple[str, ...], make: Callable[[], dict]) -> dict:
+    """The arrays of these names in an .npz file; what `make` returns, kept there, when it is missing or damaged.
+
+    Both are of numpy's arrays, by name. A folder that cannot be written to only means that they are made again the
+    next time.
+    """
+    import numpy as np  # half a second: commands that only print their help need none
+
+    with (
+        suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error),
+        np.load(path, allow_pickle=False) as arrays,
+    ):
+        return {name: arrays[name] for name in names}
+    made = make()
+    with suppress(OSError), atomic(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **made)
+    return made
 
 
 def file_digest(path: Path) -> str:

@@ -100,16 +100,9 @@ RECIPES = {
             name="tiny_imagenet",
             title="Ten of the 200 classes of Tiny ImageNet",
             sources=("tiny_imagenet",),
-            classes=(
-                *(
-                    "bullfrog",
-                    "tailed frog",
-                    "Egyptian cat",
-                    "tabby",
-                    "golden retriever",
-                    "Labrador retriever",
-                ),
-                *("school bus", "trolleybus", "convertible", "sports car"),
+            classes=tuple(
+                "bullfrog,tailed frog,Egyptian cat,tabby,golden retriever,Labrador retriever,"
+                "school bus,trolleybus,convertible,sports car".split(",")
             ),
             per_class=100,
             study="tiny_imagenet",

@@ -56,6 +56,13 @@ def record_metrics(run_dir: Path, notebook: str, rows: list[dict]) -> None:
         write_json(path, {**read_metrics(run_dir), notebook: rows})
 
 
+def add_metrics(run_dir: Path, notebook: str, rows: list[dict]) -> None:
+    """Put rows after those that a notebook has recorded; of the same name, the new one stays. Raises as above."""
+    names = {row["name"] for row in rows}
+    before = [row for row in read_metrics(run_dir).get(notebook, []) if row["name"] not in names]
+    record_metrics(run_dir, notebook, before + rows)
+
+
 def format_metric(row: Mapping) -> str:
     """'86.4 +/- 2.1 %' for a row of `metric`; no more digits than the spread supports."""
     scale = 100 if row["unit"] == "%" else 1

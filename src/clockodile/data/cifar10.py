@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from clockodile.core.atomic_files import atomic, file_digest
+from clockodile.core.atomic_files import file_digest, kept_arrays
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import Recipe
 from clockodile.core.workspace import check_range
@@ -102,16 +101,10 @@ def _all_images(data_dir: Path | None, cache: Path) -> tuple[np.ndarray, np.ndar
 def _unpacked(archive: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images and paths in an archive; read once, then from a file in the cache folder that bears its digest."""
     kept = cache / f"cifar10-{file_digest(archive)[:16]}.npz"
-    with suppress(OSError, ValueError, KeyError), np.load(kept, allow_pickle=False) as arrays:
-        return arrays["images"], arrays["paths"]
-    images, paths = read_parts(archive, (TRAIN, TEST))
-    with (
-        suppress(OSError),
-        atomic(kept) as temporary,
-        open(temporary, "wb") as file,
-    ):  # without a cache: read again
-        np.savez(file, images=images, paths=paths)
-    return images, paths
+    names = ("images", "paths")
+    make = lambda: dict(zip(names, read_parts(archive, (TRAIN, TEST)), strict=True))  # noqa: E731
+    arrays = kept_arrays(kept, names, make)
+    return arrays["images"], arrays["paths"]
 
 
 def _read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, str, list[FileNote]]:

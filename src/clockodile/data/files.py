@@ -284,9 +284,8 @@ def centre(image: Image.Image, size: int) -> tuple[Image.Image, str]:
 # --- reading one, reading many ------------------------------------------------------------------------------
 
 
-Read = Callable[
-    [Path, int], tuple[np.ndarray, str]
-]  # a file and a size to its pixels and a note, as read_image
+# a file and a size to its pixels and a note, as read_image
+Read = Callable[[Path, int], tuple[np.ndarray, str]]
 
 
 def read_image(

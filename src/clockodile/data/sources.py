@@ -1,4 +1,4 @@
-"""Where the images of a run come from: the user's folders, CIFAR-100, CIFAR-10, or the drawn stand-in.
+"""Where the images of a run come from: the user's folders, a public data set, or the drawn stand-in.
 
 `collect` takes the first that can be had and says which and why. Nothing disappears on the way: every file
 that is refused, changed or ignored has a line in `Collection.notes`.

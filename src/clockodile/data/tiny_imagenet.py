@@ -10,14 +10,13 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from clockodile.core.atomic_files import atomic
+from clockodile.core.atomic_files import kept_arrays
 from clockodile.core.download import download, has_digest
 from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import pick
@@ -35,9 +34,7 @@ URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 MD5 = "90528d7ca1a48142e341f4ef8d21d0de"
 LICENCE = "Tiny ImageNet (Stanford, CS231n), a part of ImageNet: for research; the photographs belong to their makers"
 SIDE = 64  # pixels
-MOST = (
-    100  # training images read of each class: the whole archive has 500, which would take five times as long
-)
+MOST = 100  # training images read of each class: all 500 of the whole archive would take five times as long
 BACKGROUND_PER_CLASS = 10  # images of each class that was not asked for
 TABLES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
@@ -51,7 +48,7 @@ class TinyImageNet:
     labels: np.ndarray  # int64 (N,) index into classes
     boxes: (
         np.ndarray
-    )  # int64 (N, 4) left, top, right, bottom pixel of the thing, both ends inside; -1 if not known
+    )  # int64 (N, 4) left, top, right, bottom pixel of the thing, ends inside; -1 if not known
     files: np.ndarray  # str (N,) name of the file without its suffix
     split: np.ndarray  # str (N,) train or test (the data set's "val")
     classes: tuple[str, ...]  # C names, none twice, in alphabetical order
@@ -222,18 +219,22 @@ def load_tiny_imagenet(data_dir: Path | None) -> TinyImageNet:
     Raises as `find_tiny_imagenet` and `read_tiny_imagenet` do.
     """
     place = find_tiny_imagenet(data_dir)
+    rows, words = ("images", "labels", "boxes", "files", "split"), ("classes", "wnids")
+
+    def make() -> dict[str, np.ndarray]:
+        found = read_tiny_imagenet(place)
+        notes = [[note.path, note.reason, str(note.used)] for note in found.notes]
+        arrays = {name: np.asarray(getattr(found, name)) for name in rows + words}
+        return arrays | {"notes": np.array(notes, str).reshape(-1, 3)}
+
     stored = cache_dir() / FOLDER / f"{_state(place)}.npz"
-    with suppress(OSError, ValueError, KeyError, *DAMAGED), np.load(stored) as arrays:
-        parts = {name: arrays[name] for name in ("images", "labels", "boxes", "files", "split")}
-        notes = tuple(FileNote(path, why, used == "True") for path, why, used in arrays["notes"].tolist())
-        words = {name: tuple(arrays[name].tolist()) for name in ("classes", "wnids")}
-        return TinyImageNet(**parts, **words, where=place.name, notes=notes)
-    found = read_tiny_imagenet(place)
-    arrays = {name: value for name, value in vars(found).items() if name != "where"}
-    arrays["notes"] = np.array([[n.path, n.reason, str(n.used)] for n in found.notes], str).reshape(-1, 3)
-    with suppress(OSError), atomic(stored) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-    return found
+    arrays = kept_arrays(stored, (*rows, *words, "notes"), make)
+    return TinyImageNet(
+        **{name: arrays[name] for name in rows},
+        **{name: tuple(arrays[name].tolist()) for name in words},
+        where=place.name,
+        notes=tuple(FileNote(path, why, used == "True") for path, why, used in arrays["notes"].tolist()),
+    )
 
 
 def tiny_imagenet_collection(run: Run, image_size: int) -> Collection:

@@ -15,6 +15,7 @@ from PIL import Image
 from plain_features import plain_features
 
 from clockodile.app.cli import main
+from clockodile.classify import studies
 from clockodile.classify.studies import faces as study
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
@@ -56,7 +57,8 @@ def opened(tmp_path, monkeypatch):
 
 def test_the_study_shows_stores_and_records_what_it_measured(opened, monkeypatch):
     shown = []
-    monkeypatch.setattr(study, "display", lambda *parts: shown.extend(parts))
+    for place in (study, studies):
+        monkeypatch.setattr(place, "display", lambda *parts: shown.extend(parts))
     data = load_dataset(opened).part("train")
     results.record_metrics(opened.dir, "02", [results.metric("before", 1)])
     study.show(opened)

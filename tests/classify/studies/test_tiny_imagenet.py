@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_tiny_imagenet import write_data_set
 
+from clockodile.classify import studies
 from clockodile.classify.studies import tiny_imagenet as study
 from clockodile.core import results
 from clockodile.core.workspace import open_run
@@ -25,7 +26,8 @@ def shown(tmp_path_factory):
         results.record_metrics(run.dir, "02", [results.metric("ours", 0.9, unit="%")])
         for _ in range(2):
             seen = []
-            patch.setattr(study, "display", seen.append)
+            for place in (study, studies):
+                patch.setattr(place, "display", seen.append)
             study.show(run)
             texts.append([part.data for part in seen if isinstance(getattr(part, "data", None), str)])
             patch.setattr(study, "backbone_features", None)  # the second time nothing is asked of a network

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import display
+from sklearn.metrics import precision_score
 
-from clockodile.classify.candidates import backbone_features
+from clockodile.classify.candidates import backbone_features, timed_rows
 from clockodile.classify.report_nets import TwoConvBlockNet
 from clockodile.classify.studies import say
 from clockodile.core import results, store
@@ -33,9 +34,8 @@ from clockodile.learn.training import TrainConfig, as_float, predict, train
 from clockodile.show import plots
 
 NAMES = tuple(kind for kinds in KINDS.values() for kind in kinds)
-BELONGS = np.array(
-    [[kind in kinds for kinds in KINDS.values()] for kind in NAMES], float
-)  # (10, 2) kind -> class
+# (10, 2) kind -> class
+BELONGS = np.array([[kind in kinds for kinds in KINDS.values()] for kind in NAMES], float)
 PROBE_SIDE = 224  # pixels, those that EfficientNet-Lite0 was trained with
 TUNED_EPOCHS = 3  # how often each picture is seen when all of that network learns
 WRONG = 40  # wrong pictures on the page, the most confident ones
@@ -110,11 +110,9 @@ def asked(net: torch.nn.Module, pictures: Pictures) -> np.ndarray:
 def measures(labels: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     """accuracy, and precision of each class, in [0, 1] (0 where never named); loss in nats. probability: (N, 2)."""
     said, given = probability.argmax(1), probability[np.arange(len(labels)), labels]
+    precision = precision_score(labels, said, labels=range(len(KINDS)), average=None, zero_division=0)
     found = {"accuracy": float((said == labels).mean())}
-    for label, name in enumerate(KINDS):
-        found[f"precision_{name}"] = float(
-            (labels[said == label] == label).sum() / max(1, (said == label).sum())
-        )
+    found |= {f"precision_{name}": float(value) for name, value in zip(KINDS, precision, strict=True)}
     return found | {"loss": float(-np.log(np.clip(given, np.finfo(np.float32).eps, 1)).mean())}
 
 
@@ -148,9 +146,8 @@ VARIANTS = {
     "without L2 penalty": report_variant(l2=0.0),
     "dense layers of 256 and 128": report_variant(dense=(256, 128)),
     "a third of the learning rate": report_variant(learning_rate=1e-3 / 3),
-    "ours, taught two classes": Variant(
-        our_net, replace(OURS, batch=50)
-    ),  # of few pictures, 250 make few steps
+    # of few pictures, 250 at a time make few steps
+    "ours, taught two classes": Variant(our_net, replace(OURS, batch=50)),
     "ours, taught ten kinds": Variant(our_net, replace(OURS, batch=50), ten=True),
 }
 
@@ -225,9 +222,7 @@ def lite0_features(run: Run, pictures: Pictures, name: str) -> torch.Tensor:
 
     def make() -> dict[str, np.ndarray]:
         print(f"EfficientNet-Lite0 looks at {len(pictures)} {name} pictures", flush=True)
-        start = time.perf_counter()
-        rows = backbone_features(pictures.images, side=PROBE_SIDE)
-        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
+        return timed_rows(partial(backbone_features, side=PROBE_SIDE), pictures.images)
 
     config = {"data": pictures.key(), "ids": store.key_of({"ids": pictures.ids.tolist()}), "side": PROBE_SIDE}
     kept = store.cached(run.dir, f"features/cifar10-{name}.npz", config, make, depends=[backbone_features])
@@ -310,8 +305,8 @@ def show(run: Run) -> None:
         for name, (probability, pictures, _) in found.items()
         for part, value in measures(pictures.labels, probability).items()
         if part != "loss"
-    ]  # after those that notebook 02 has written before
-    results.record_metrics(run.dir, "02", [*results.read_metrics(run.dir).get("02", []), *rows])
+    ]
+    results.add_metrics(run.dir, "02", rows)
 
 
 def show_comparison(run: Run, budget: Budget, known: Pictures) -> None:

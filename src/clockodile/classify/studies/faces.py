@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Image, Markdown, display
+from IPython.display import Image, display
 from matplotlib.patches import Rectangle
 
 from clockodile.classify import candidates, figures
 from clockodile.classify.candidates import CANDIDATES, Candidate, fit_net, measure_folds
 from clockodile.classify.page02 import show_figure
 from clockodile.classify.report_nets import SevenBlockNet
+from clockodile.classify.studies import say
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import Run
@@ -222,7 +223,8 @@ def show(run: Run) -> None:
     """Show what was cut out, the comparison by repeated cross-validation, curves, and what must be said."""
     data, order = load_dataset(run).part("train"), contenders(run)
     whole = whole_photographs(run, data)
-    display(Markdown(introduction(data)), sheet_of_cuts(run, data))
+    say(introduction(data))
+    display(sheet_of_cuts(run, data))
     rows, missing = [], {}
     for one in order:
         try:
@@ -233,8 +235,9 @@ def show(run: Run) -> None:
             missing[one.title] = str(error.__cause__ or error)
     runs = pd.DataFrame(rows)
     store.save(run.dir, "faces.csv", runs, {"data": data.fingerprint, "seed": run.seed})
-    display(Markdown(method(run, data)), comparison(runs, order))
-    display(Markdown(conclusions(runs, missing, len(data))))
+    say(method(run, data))
+    display(comparison(runs, order))
+    say(conclusions(runs, missing, len(data)))
     curves = dict(zip(plans(run), epoch_curves(run, data), strict=True))
     figure = figures.accuracy_by_epoch(curves, epochs=run.profile.own_net_epochs)
     alt = (
@@ -243,7 +246,7 @@ def show(run: Run) -> None:
     display(
         show_figure(figure, "faces_epochs", run, "How do two nets learn faces, with one fold unseen?", alt)
     )
-    display(Markdown(CONSENT))
+    say(CONSENT)
     keep(run, runs)
 
 
@@ -254,7 +257,7 @@ def keep(run: Run, runs: pd.DataFrame) -> None:
         results.metric(f"{title}: {words[cut]}", part["accuracy"], unit="%")
         for (title, cut), part in runs.groupby(["title", "model"], sort=False)
     ]
-    results.record_metrics(run.dir, "02", results.read_metrics(run.dir).get("02", []) + added)
+    results.add_metrics(run.dir, "02", added)
 
 
 # --- in words -------------------------------------------------------------------------------------------------------

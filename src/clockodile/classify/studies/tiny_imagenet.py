@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.display import Markdown, display
+from IPython.display import display
 from matplotlib.patches import Rectangle
 from PIL import Image
 from timm.data import ImageNetInfo
 
-from clockodile.classify.candidates import backbone_features
+from clockodile.classify.candidates import backbone_features, timed_rows
 from clockodile.classify.page02 import show_figure
+from clockodile.classify.studies import say
 from clockodile.core import results, store
 from clockodile.core.stats import wilson_interval
+from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, cache_dir
 from clockodile.data.collection import TEST, TRAIN
 from clockodile.data.dataset import as_tensor
@@ -85,6 +86,11 @@ class TinyStudy:
         """int64 (N,) 0 to 3: the training images in four parts, each with a quarter of every class."""
         return torch.from_numpy(place_in_class(self.train.labels) % QUARTERS)
 
+    @cached_property
+    def digest(self) -> str:
+        """Names the images, all 270 MB of them: worked out once for all parts."""
+        return hashlib.sha256(self.train.images.tobytes() + self.test.images.tobytes()).hexdigest()[:16]
+
     def halves(self) -> Iterator[torch.Tensor]:
         """Random halves of the training images, the same share of each class: row numbers."""
         for number in range(self.plan.halves):
@@ -94,8 +100,7 @@ class TinyStudy:
 
     def kept(self, part: str, make: Callable[[TinyStudy], dict]) -> dict:
         """What `make(self)` returns, a JSON object, made once for these images and this plan."""
-        digest = hashlib.sha256(self.train.images.tobytes() + self.test.images.tobytes()).hexdigest()
-        config = {"images": digest[:16], "plan": asdict(self.plan), "seed": self.run.seed}
+        config = {"images": self.digest, "plan": asdict(self.plan), "seed": self.run.seed}
 
         def made() -> dict:
             print(f"now: {part}")
@@ -132,9 +137,8 @@ def round_robin(data: TinyImageNet, split: str, per_class: int) -> TinyImageNet:
 
 def features_file(images: np.ndarray, name: str, side: int) -> dict[str, np.ndarray]:
     """What candidates.backbone_features says, as schemas.SCHEMAS["features/"] wants it."""
-    start = time.perf_counter()
-    rows = backbone_features(images, name=name, side=side).astype(np.float16)
-    return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
+    found = timed_rows(partial(backbone_features, name=name, side=side), images)
+    return found | {"rows": found["rows"].astype(np.float16)}
 
 
 def features(images: np.ndarray, look: Look) -> torch.Tensor:
@@ -276,9 +280,8 @@ def attacks(study: TinyStudy) -> dict:
     plain = ProbedBackbone(backbone, fit(known, labels, strength=USUAL)).eval()
     speed = []
     for batch in (1, 64):
-        start = time.perf_counter()
-        fgsm(plain, images[:64], labels[:64], batch=batch)
-        speed.append(len(images[:64]) / (time.perf_counter() - start))
+        _, seconds = timed(fgsm, plain, images[:64], labels[:64], batch=batch)
+        speed.append(len(images[:64]) / seconds)
     both = torch.cat([known, extract_features(backbone, fgsm(plain, images, labels))])
     nets = {
         "without": plain,
@@ -354,11 +357,6 @@ def saliency(study: TinyStudy) -> dict:
 # --- shown --------------------------------------------------------------------------------------------------
 
 
-def paragraph(*lines: str) -> None:
-    """Show Markdown."""
-    display(Markdown(" ".join(lines)))
-
-
 def percent(share: float, count: int = 0) -> str:
     """0.6 as "60.0 %"; of `count` images, with its 95 % interval."""
     low, high = wilson_interval(share, count)
@@ -374,7 +372,7 @@ def show_enlarging(study: TinyStudy) -> list[dict]:
     """Own answers and probes for every number of pixels."""
     own, fitted = study.kept("own_answers", own_answers), study.kept("probes", probes)
     classes, count = len(study.train.classes), len(study.test.labels)
-    paragraph(
+    say(
         "### Does enlarging help?\n\nEnlarged, a picture of 64 pixels holds nothing new; but its parts get the size",
         "that the filters of a network know. *Own answers* are those of its own last layer, of whose 1,000 classes",
         f"we keep these {classes}: nothing is learned here. A *probe* is a logistic regression on the network's",
@@ -399,7 +397,7 @@ def show_enlarging(study: TinyStudy) -> list[dict]:
     display(table.round(1).astype(object).fillna("–"))
     first, best = own["rows"][0], max(own["rows"], key=lambda row: row["top1"])
     test, names = fitted["test"], " and ".join(title_of(look) for look in fitted["chosen"])
-    paragraph(
+    say(
         f"Own answers: {title_of(first['look'])} is right on {percent(first['top1'])}, the best is",
         f"{title_of(best['look'])} with {percent(best['top1'])}. Of the probes, {names}",
         f"{'averaged ' if len(fitted['chosen']) > 1 else ''}did best on training images kept apart. On the {count:,}",
@@ -417,7 +415,7 @@ def show_confusions(study: TinyStudy) -> list[dict]:
     names, labels = np.array(study.train.classes), study.train.labels
     said = np.array(study.kept("probes", probes)["answers"])
     right = pd.Series(said == labels).groupby(names[labels]).mean().sort_values(kind="stable")
-    paragraph(
+    say(
         "### Which classes are easy, and which are taken for each other?\n\nJudged are the training images,",
         f"{np.bincount(labels).max()} of a class, each by a probe that was fitted without its quarter.",
     )
@@ -452,7 +450,7 @@ def show_confusions(study: TinyStudy) -> list[dict]:
                 figure, "tiny_confused", study.run, "Which pictures are taken for the other class?", alt
             )
         )
-    paragraph(
+    say(
         f"Taken for each other most often: {names[worst[0][0]]} and {names[worst[0][1]]}. Least often right:",
         f"{right.index[0]}, {percent(right.iloc[0])}; most often: {right.index[-1]}, {percent(right.iloc[-1])}.",
     )
@@ -463,7 +461,7 @@ def show_variants(study: TinyStudy) -> list[dict]:
     """Whether cropped copies in the training help with whole images, and whether sigmoids do."""
     found = study.kept("variants", variants)
     scores = found["scores"]
-    paragraph(
+    say(
         "### Two changes of report 003: cropped copies, and sigmoids\n\nEach training image comes with a box around",
         "the thing. The report added copies cut out by the box and padded to a square; test images stay whole. And",
         "it changed the output from *softmax*, one answer out of all classes, to a *sigmoid* for each class, yes or",
@@ -497,7 +495,7 @@ def show_variants(study: TinyStudy) -> list[dict]:
                 f"{name}, {what}: {100 * np.mean(gaps):+.1f} points ({low:+.1f} to {high:+.1f}), {verdict}"
             )
             rows.append(results.metric(f"{name}: change of {what}", gaps, unit="%"))
-    paragraph("Against whole images and softmax,", "; ".join(words) + ".")
+    say("Against whole images and softmax,", "; ".join(words) + ".")
     return rows
 
 
@@ -511,7 +509,7 @@ def show_saliency(study: TinyStudy) -> list[dict]:
     points["the middle"] = np.full((2, len(rows)), SIDE // 2)
     hits = {name: (left <= x) & (x < right) & (upper <= y) & (y < lower) for name, (x, y) in points.items()}
     hits["a random point"] = (right - left) * (lower - upper) / SIDE**2
-    paragraph(
+    say(
         "### Does it look at the thing?\n\nThe box can also test an explanation. A map says which pixels mattered",
         "for the named class; does its highest point lie in the box? Two maps: the *slope* of the class's logit at",
         "each pixel, smoothed (the report drew such ones), and what each place of the network's last layer *adds* to",
@@ -543,7 +541,7 @@ def show_saliency(study: TinyStudy) -> list[dict]:
     share = {name: float(np.mean(hit)) for name, hit in hits.items()}
     best = max(("slope", "activation map"), key=share.get)
     verdict = "more than" if share[best] > share["the middle"] else "no more than"
-    paragraph(
+    say(
         f"The better map, the {best}, points into the box in {percent(share[best], len(rows))} of {len(rows):,}",
         f"images; a random point does in {percent(share['a random point'])}, the middle in",
         f"{percent(share['the middle'])}. Of where the thing is, it tells {verdict} the words 'in the middle'.",
@@ -555,7 +553,7 @@ def show_hardening(study: TinyStudy) -> list[dict]:
     """Attacked copies in training: on clean and on attacked test images."""
     found = study.kept("attacks", attacks)
     scores, (single, many) = found["scores"], found["speed"]
-    paragraph(
+    say(
         "### Do attacked copies in training help?\n\nFGSM moves every value of a picture by the same small step,",
         "here two of 255, each in the direction that makes the loss grow. The report added such copies to its",
         f"training images. Here a probe on EfficientNet-Lite0 at {found['side']} pixels learns from",
@@ -570,7 +568,7 @@ def show_hardening(study: TinyStudy) -> list[dict]:
         .add_suffix(", %")
     )
     gap = {what: 100 * (scores["with"][what] - scores["without"][what]) for what in ("clean", "attacked")}
-    paragraph(
+    say(
         f"The copies change the top-1 by {gap['clean']:+.1f} points on clean and by {gap['attacked']:+.1f} on",
         "attacked images. Only the last layer learned from them: the features that the attack goes through stay as",
         "they are.",
@@ -588,7 +586,7 @@ def show_tuning(study: TinyStudy) -> list[dict]:
     right = {name: np.array(values, float) for name, values in found["right"].items()}
     gap, count = right["fine-tuned"] - right["frozen"], len(right["frozen"])
     low, high = (100 * (gap.mean() + side * 1.96 * gap.std() / np.sqrt(count)) for side in (-1, 1))
-    paragraph(
+    say(
         "### Frozen, or trained on?\n\nThe report says that training the whole network is worth it.",
         f"{found['classes']} classes, {found['learned']} images, {title_of(found['look'])}, asked about {count}",
         f"other training images: frozen with logistic regression, {percent(right['frozen'].mean(), count)} are",
@@ -609,7 +607,7 @@ def show(run: Run) -> None:
     """The study of all classes, at the end of notebook 02; its numbers join the results of that notebook."""
     study = study_of(run)
     classes, each = len(study.train.classes), np.bincount(study.train.labels).max()
-    paragraph(
+    say(
         f"## All {classes} classes of Tiny ImageNet\n\nHere are all {classes} classes, as in report 003, with {each}",
         f"training images of each and {len(study.test.labels):,} test images (the data set calls them validation",
         f"images).\n\n{SEEN}",
@@ -617,7 +615,4 @@ def show(run: Run) -> None:
     rows = [row | {"name": f"Tiny ImageNet: {row['name']}"} for part in PARTS for row in part(study)]
     table = pd.DataFrame(rows)[["name", "mean", "n", "note"]]
     store.save(run.dir, "tiny_imagenet.csv", table, asdict(study.plan))
-    before = [
-        row for row in results.read_metrics(run.dir).get("02", []) if row["name"] not in set(table["name"])
-    ]
-    results.record_metrics(run.dir, "02", before + rows)
+    results.add_metrics(run.dir, "02", rows)
