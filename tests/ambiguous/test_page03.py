@@ -1,9 +1,12 @@
 from dataclasses import replace
+from datetime import datetime
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import plain_features as plain
 import pytest
+from PIL import Image
 
 from clockodile.ambiguous import page03, scores
 from clockodile.ambiguous.judge import judge_run
@@ -48,15 +51,35 @@ def test_files_and_rows_of_the_results(page):
 
 
 def test_every_corner_of_the_plane_can_be_browsed(page):
-    row, screen = page03.browse_corners(page).children
+    row, _, screen = page03.browse_corners(page).children
     found = {control.description: control for control in row.children}
-    pictures = {bytes(screen.value)}
+    pictures = {screen.value}
     for corner in ("first", "second", "neither"):
         found["corner"].value = corner
-        pictures.add(bytes(screen.value))
+        pictures.add(screen.value)
     found["corner"].value = "both"
     found["threshold"].value = 0.99  # nobody
-    assert len(pictures | {bytes(screen.value)}) == 5
+    assert len(pictures | {screen.value}) == 5
+
+
+def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(page03, "features_of", plain.plain_features)
+    Image.fromarray(page.data.images[0]).save(tmp_path / "mine.png")
+    page = replace(page, judged=replace(page.judged, features=plain.plain_features(page.data.images)))
+    row, line, screen = page03.judge_your_photo(page).children
+    content = (tmp_path / "mine.png").read_bytes()
+    file = {
+        "name": "mine.png",
+        "type": "",
+        "size": len(content),
+        "content": content,
+        "last_modified": datetime.now(),
+    }
+    row.children[0].value = (file,)
+    assert line.value == ""
+    said = page.judged.judge.evidence(plain.plain_features(page.data.images[:1]))[0]
+    for label, name in zip(page.pair, page.names, strict=True):
+        assert f"{name} {said[label]:.2f}" in screen.value
 
 
 @pytest.mark.parametrize("number", range(1, 6))

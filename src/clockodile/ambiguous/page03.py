@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Image
 from matplotlib.figure import Figure
+from sklearn.metrics.pairwise import cosine_similarity
 
 from clockodile.ambiguous import figures, scores
-from clockodile.ambiguous.describe import describe_evidence
+from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.ambiguous.judge import JudgeResult, features_of, judge_run
 from clockodile.ambiguous.pairs import nearest_of_others
@@ -22,10 +23,10 @@ from clockodile.classify import half_quarter_quarter, own_net
 from clockodile.core import results, store
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
-from clockodile.data.widgets import PAGE, tiles
+from clockodile.data.widgets import PAGE, drop_photo, tiles
 from clockodile.show.exercise import check
-from clockodile.show.plots import save_figure
-from clockodile.show.widgets import live_figure, share
+from clockodile.show.plots import save_figure, tile_figure
+from clockodile.show.widgets import live_figure, one_of, share
 
 PAIRS = 12  # ambiguous images shown beside their double
 
@@ -171,10 +172,9 @@ def doubles(page: Page) -> Image:
 def browse_corners(page: Page) -> ipywidgets.VBox:
     """Choose a corner of the plane and how strict to be; see how many images lie there and the clearest of them."""
     a, b = page.names
-    corner = ipywidgets.Dropdown(
-        options={"both": "both", "neither": "neither", f"only {a}": "first", f"only {b}": "second"},
-        description="corner",
-    )  # fmt: skip
+    corner = one_of(
+        "corner", {"both": "both", "neither": "neither", f"only {a}": "first", f"only {b}": "second"}
+    )
 
     def draw(corner: str, threshold: float) -> Figure:
         evidence = page.judged.evidence[:, list(page.pair)]
@@ -188,6 +188,27 @@ def browse_corners(page: Page) -> ipywidgets.VBox:
     return live_figure(
         draw, corner=corner, threshold=share("threshold", LENIENT, low=0.5, high=0.99, step=0.01)
     )
+
+
+def judge_your_photo(page: Page) -> ipywidgets.VBox:
+    """A photograph of one's own: the judge's evidence for both classes, and the picture of each most like it."""
+
+    def draw(photo: np.ndarray) -> Figure:
+        described, mean = features_of(photo[None]), page.judged.features.mean(0)
+        evidence = page.judged.judge.evidence(described)[0]
+        near = []
+        for label in page.pair:
+            rows = np.flatnonzero(page.data.labels == label)
+            alike = cosine_similarity(described - mean, page.judged.features[rows] - mean)
+            near.append(rows[alike.argmax()])
+        captions = [quadrant_name(evidence, page.data.classes, page.pair)]
+        captions += [f"most like it: {name}" for name in page.names]
+        shares = zip(page.names, evidence[list(page.pair)], strict=True)
+        title = "Your photo, evidence: " + ", ".join(f"{name} {share:.2f}" for name, share in shares)
+        images = np.stack([photo, *page.data.images[near]])
+        return tile_figure(images, columns=3, captions=captions, title=title, width=6.4)
+
+    return drop_photo(draw, page.data.images.shape[1])
 
 
 # --- tables ---------------------------------------------------------------------------------------------------

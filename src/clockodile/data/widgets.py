@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
 import ipywidgets as widgets
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from clockodile.core.errors import UserError
 from clockodile.data.dataset import Dataset, as_images
+from clockodile.data.files import InvalidImage, read_image
 from clockodile.learn.augmentation import AUGMENTATIONS, augment
 from clockodile.show.plots import class_colour, short_id, tile_figure
-from clockodile.show.widgets import live_figure, whole_number
+from clockodile.show.widgets import live_figure, one_of, whole_number
 
 PAGE = 24  # tiles shown at once
 COLUMNS = 12
@@ -32,7 +38,7 @@ def tiles(data: Dataset, shown: np.ndarray, title: str) -> Figure:
 def browse_classes(data: Dataset) -> widgets.VBox:
     """Leaf through the images of a class, page by page, with the ids by which the files are found."""
     names = {name: label for label, name in enumerate(data.classes)}
-    kind = widgets.Dropdown(options=names, description="class")
+    kind = one_of("class", names)
     page = whole_number("page", 1, 1)
 
     def pages(label: int) -> int:
@@ -64,3 +70,22 @@ def play_with_augmentation(data: Dataset) -> widgets.VBox:
         return tile_figure(as_images(copies), columns=COLUMNS, title=title)
 
     return live_figure(draw, names=chosen, index=row, seed=seed)
+
+
+def drop_photo(draw: Callable[[np.ndarray], Figure], size: int) -> widgets.VBox:
+    """Choose a photograph of one's own and see what `draw`, given uint8 (size, size, 3), makes of it."""
+    chosen = widgets.FileUpload(accept="image/*,.heic", description="your photo")
+
+    def shown(files: tuple) -> Figure:
+        if not files:
+            return tile_figure(np.full((1, size, size, 3), 255, np.uint8), columns=COLUMNS)
+        with tempfile.TemporaryDirectory() as folder:  # read like any file of a folder
+            path = Path(folder) / "photo"
+            path.write_bytes(files[0]["content"])
+            try:
+                pixels, _ = read_image(path, size)
+            except InvalidImage as reason:
+                raise UserError(f"{files[0]['name']}: {reason}; choose another picture") from reason
+        return draw(pixels)
+
+    return live_figure(shown, files=chosen)

@@ -9,7 +9,6 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-import ipywidgets
 import numpy as np
 import pandas as pd
 import torch
@@ -34,7 +33,7 @@ from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
 from clockodile.show.plots import save_figure, tile_figure
-from clockodile.show.widgets import live_figure, share, show_widget, whole_number
+from clockodile.show.widgets import live_figure, one_of, share, show_widget, whole_number
 
 SHOWN = 8  # pictures in a row
 ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
@@ -162,7 +161,7 @@ def from_one_to_the_other(page: Page, *, lines: int = 4, mixes: int = 7) -> Imag
 
 def play(page: Page) -> None:
     """Choose way, mix, guidance and seed, and see six pictures."""
-    way = ipywidgets.Dropdown(options={"told where": "placed", "both everywhere": "both"}, description="way")
+    way = one_of("way", {"told where": "placed", "both everywhere": "both"})
 
     def draw(way: str, mix: float, guidance: float, number: int) -> Figure:
         seeds = range(number, number + 6)
