@@ -8,6 +8,7 @@ server, is the playground: it is there when npm has fetched onnxruntime-web.
 
 import base64
 import hashlib
+import os
 import posixpath
 import re
 import shutil
@@ -263,8 +264,9 @@ def build(out: Path, slides: Path, playground: Path | None = None) -> list[Page]
     template = environment.from_string((HERE / "page.html.j2").read_text("utf-8"))
     for page in pages:
         html = template.render(
-            page=page, groups=groups, relative=relative, playground=playground and PLAYGROUND
-        )
+            page=page, groups=groups, relative=relative, playground=playground and PLAYGROUND,
+            repository=os.environ.get("GITHUB_REPOSITORY"),  # set where GitHub builds the site
+        )  # fmt: skip
         (out / page.path).write_text(html, "utf-8")
     shutil.copyfile(HERE / "style.css", out / "style.css")
     return pages

@@ -1,5 +1,6 @@
-"""A notebook in JupyterLab as a reader meets it: all cells run, nothing complains on the screen, a control works."""
+"""The notebooks in JupyterLab as a reader meets them: all cells run, nothing complains, every control works."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -11,19 +12,30 @@ from pathlib import Path
 import nbformat
 import pytest
 
-pytestmark = pytest.mark.slow
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_data.ipynb"
+from clockodile.app.run import find_notebooks
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+NOTEBOOKS = find_notebooks()
 TOKEN = "of-the-tests"
+# pictures that the program draws itself, and hardly any training: what is tested is what a reader sees and moves
+SETTINGS = {
+    'source: str = "auto"': 'source: str = "stand_in"',
+    "effort: float = 1.0": "effort: float = 0.01",
+    "count: int = 0": "count: int = 16",
+    "n_candidates: int = 0": "n_candidates: int = 2",
+    "n_per_class: int = 0": "n_per_class: int = 16",
+}
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab whose folder holds the first notebook, which is to draw its pictures itself."""
+    """The address of a JupyterLab whose folder holds the notebooks, changed by SETTINGS."""
     folder = tmp_path_factory.mktemp("lab")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    for cell in notebook.cells:
-        cell.source = cell.source.replace('source: str = "auto"', 'source: str = "stand_in"')
-    nbformat.write(notebook, folder / NOTEBOOK.name)
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        for cell, (old, new) in itertools.product(notebook.cells, SETTINGS.items()):
+            cell.source = cell.source.replace(old, new)
+        nbformat.write(notebook, folder / path.name)
     settings = ["--no-browser", "--allow-root", "--port=0", f"--IdentityProvider.token={TOKEN}"]
     settings += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"]
     own = {
@@ -58,10 +70,14 @@ def answering(runtime: Path, server: subprocess.Popen) -> str:
     raise TimeoutError("JupyterLab does not answer")
 
 
-def test_a_notebook_runs_and_a_control_moves_a_picture(browser, lab):
+CONTROLS = ".widget-hslider .noUi-handle, .widget-toggle-button:not(.mod-active)"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_every_control_changes_its_picture(browser, lab, notebook):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(240_000)
-    page.goto(f"{lab}lab/tree/{NOTEBOOK.name}?token={TOKEN}")
+    page.set_default_timeout(600_000)
+    page.goto(f"{lab}lab/tree/{notebook.name}?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_function(
         "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
@@ -73,13 +89,26 @@ def test_a_notebook_runs_and_a_control_moves_a_picture(browser, lab):
     loud = [out for out in outputs if out["output_type"] == "error" or out.get("name") == "stderr"]
     assert loud == []
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
-    output = page.locator(".jp-OutputArea-output:has(.widget-hslider):has(img)").first
-    output.scroll_into_view_if_needed()
-    before = output.locator("img").first.get_attribute("src")
-    output.locator(".widget-hslider .noUi-handle").first.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "([image, before]) => image.getAttribute('src') !== before",
-        arg=[output.locator("img").first.element_handle(), before],
+    page.set_default_timeout(120_000)
+    moved = [move(page, control) for control in page.locator(CONTROLS).element_handles()]
+    assert (
+        len(moved)
+        == {"01_data": 6, "02_classification": 0, "03_ambiguous": 4, "04_hybrids": 4}[notebook.stem]
     )
     page.close()
+
+
+def move(page, control) -> None:
+    """Press an arrow on a slider, or click a button, and wait until the picture below it has changed."""
+    image = control.evaluate_handle("e => e.closest('.jp-OutputArea-output').querySelector('img')")
+    control.scroll_into_view_if_needed()
+    before = image.get_attribute("src")
+    if "noUi-handle" in control.get_attribute("class"):
+        control.focus()
+        page.keyboard.press("ArrowRight")
+    else:
+        control.click()
+    page.wait_for_function(
+        """([area, before]) => area.querySelector('img').getAttribute('src') !== before""",
+        arg=[control.evaluate_handle("e => e.closest('.jp-OutputArea-output')"), before],
+    )

@@ -30,7 +30,9 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     (folder / "decks").mkdir()
     (folder / "decks" / "01_data.html").write_text("<!doctype html><title>A deck</title>", "utf-8")
-    build.build(folder / "built", folder / "decks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_REPOSITORY", "someone/clockodile")
+        build.build(folder / "built", folder / "decks")
     return shutil.move(folder / "built", folder / "elsewhere with a space")
 
 
@@ -47,6 +49,16 @@ def explained(text: str, terms=TERMS) -> list[str]:
     soup = BeautifulSoup(text, "html.parser")
     build.explain(soup, terms)
     return [button.string for button in soup.select("button.term")]
+
+
+def test_a_notebook_can_be_opened_in_binder_where_github_builds_the_site(pages):
+    for name, page in pages.items():
+        links = [link["href"] for link in page.select("a[href*=mybinder]")]
+        path = name.replace(".html", ".ipynb")
+        address = f"https://mybinder.org/v2/gh/someone/clockodile/HEAD?labpath={path}"
+        assert links == [address] * name.startswith("notebooks/")
+    for name in ("requirements.txt", "postBuild", "runtime.txt"):
+        assert (ROOT / ".binder" / name).is_file()
 
 
 # --- the whole site -----------------------------------------------------------------------------------------
