@@ -280,3 +280,13 @@ def test_a_damaged_file_is_never_used_and_replaced_when_there_is_a_network(hub, 
 def test_an_unknown_name_is_answered_with_near_ones(name, near):
     with pytest.raises(UserError, match=f"no backbone .*{near}"):
         load_backbone(name)
+
+
+def test_features_are_the_mean_over_the_places_of_the_maps():
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for mirror in (False, True):
+        backbone = load_backbone(side=64, mirror=mirror).freeze()
+        with torch.no_grad():
+            maps, features = backbone.maps(images), backbone.features(images)
+        assert maps.shape == (2, 1280, 2, 2)
+        assert torch.allclose(maps.mean((2, 3)), features, atol=1e-4)

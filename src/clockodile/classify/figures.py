@@ -56,7 +56,7 @@ def filter_figure(
     pooled = torch.nn.functional.max_pool2d(kept[None], 2)[0]
     draw_map(axes[1, 2], pooled, "pooled: half the side", low=0, high=most)
     axes[1, 3].set_axis_off()
-    words = "red: positive\n(darker on the left)\nblue: negative\n(darker on the right)\nwhite: no edge"
+    words = "red: positive\n(darker on the left)\nblue: negative\n(darker on the right)\nwhite: both alike"
     axes[1, 3].text(0, 0.95, words, va="top", transform=axes[1, 3].transAxes)
     return figure
 

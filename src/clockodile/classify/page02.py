@@ -196,7 +196,7 @@ def show_grain(run: Run, examples: Mapping[str, torch.Tensor]) -> Image:
 def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], chance: float) -> Image:
     """Accuracy against the amount of noise, in shares of the range. curves: net -> accuracies, 0..1."""
     percent = [100 * amount for amount in amounts]
-    words = "noise, % of the way from black to white"
+    words = "standard deviation of the noise, % of the way from black to white"
     alt = "Accuracy on unseen pictures against the amount of noise, for three nets."
     figure = figures.accuracy_curves(curves, percent, xlabel=words, chance=chance)
     return show_figure(figure, "noise", run, "What does a grain of noise do?", alt)

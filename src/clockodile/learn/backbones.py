@@ -96,6 +96,16 @@ class Backbone(nn.Module):
             return found
         return (found + self.body(self.prepare(images.flip(3))).flatten(1)) / 2
 
+    def maps(self, images: torch.Tensor) -> torch.Tensor:
+        """Features at each place, (N, D, H, W), of images (N, 3, S, S) in [0, 1]; `features` is their mean over places.
+
+        For the packaged networks.
+        """
+        found = self.body.forward_features(self.prepare(images))
+        if not self.mirror:
+            return found
+        return (found + self.body.forward_features(self.prepare(images.flip(3))).flip(3)) / 2
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The same as `features`."""
         return self.features(images)
