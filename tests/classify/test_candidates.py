@@ -249,7 +249,7 @@ def test_a_recipe_can_be_kept_and_says_the_plan():
 @pytest.mark.parametrize("name", REPORTS)
 def test_earlier_nets_get_none_of_our_refinements(name):
     plan = CANDIDATES[name].fit.args[1]
-    assert plan.warm_up is None and not plan.mixup and not plan.label_smoothing and not plan.ema_decay
+    assert plan.warm_up is None and not plan.label_smoothing and not plan.ema_decay
 
 
 # --- by name -------------------------------------------------------------------------------------------------

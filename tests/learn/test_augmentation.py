@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from clockodile.learn import augmentation
-from clockodile.learn.augmentation import AUGMENTATIONS, augment, mixup, upside_down
+from clockodile.learn.augmentation import AUGMENTATIONS, augment, upside_down
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -76,71 +76,6 @@ def test_augment_applies_in_order_and_knows_its_names(images):
     assert torch.equal(augment(images, (), generator()), images)
     with pytest.raises(KeyError):
         augment(images, ("flop",), generator())
-
-
-# --- blending ------------------------------------------------------------------------------------------------
-
-
-def shares(count: int, concentration: float, seed: int = 0) -> torch.Tensor:
-    """(N, N): how much of image j is in blend i, read off targets that are classes of their own."""
-    blank = torch.zeros(count, 3, 1, 1)
-    return mixup(blank, torch.eye(count), generator(seed), concentration=concentration)[1]
-
-
-@pytest.fixture
-def targets():
-    return torch.rand(40, 3, generator=generator(7)).softmax(1)
-
-
-@pytest.mark.parametrize("concentration", [0.05, 0.3, 1.0, 20.0])
-def test_a_blend_keeps_shape_range_and_inputs(images, targets, concentration):
-    before = images.clone(), targets.clone()
-    blended, mixed = mixup(images, targets, generator(), concentration=concentration)
-    assert blended.shape == images.shape and mixed.shape == targets.shape
-    assert blended.dtype == images.dtype and mixed.dtype == targets.dtype
-    assert 0 <= blended.min() and blended.max() <= 1 and mixed.min() >= 0
-    assert torch.allclose(mixed.sum(1), torch.ones(40))
-    assert torch.equal(images, before[0]) and torch.equal(targets, before[1])
-    assert not torch.equal(blended, images)
-
-
-def test_blending_with_concentration_0_changes_nothing(images, targets):
-    blended, mixed = mixup(images, targets, generator(), concentration=0)
-    assert torch.equal(blended, images) and torch.equal(mixed, targets)
-
-
-def test_a_generator_decides_the_blend_and_nothing_else(images, targets):
-    found = []
-    for outside, seed in ((1, 0), (2, 0), (2, 1)):
-        torch.manual_seed(outside)
-        state = torch.random.get_rng_state()
-        found.append(mixup(images, targets, generator(seed), concentration=0.4)[0])
-        assert torch.equal(torch.random.get_rng_state(), state)
-    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
-
-
-def test_image_and_target_are_blended_in_the_same_proportion(targets):
-    """Each image is filled with its own target, so its blend must be filled with the blend of targets."""
-    pictures = targets.view(40, 3, 1, 1).repeat(1, 1, 4, 4)
-    blended, mixed = mixup(pictures, targets, generator(), concentration=1.0)
-    assert torch.allclose(blended, mixed.view(40, 3, 1, 1).expand_as(blended), atol=1e-6)
-    assert (mixed - targets).abs().max() > 0.1
-
-
-def test_every_image_is_blended_with_one_other_and_with_each_once():
-    found = shares(200, 1.0)
-    rest = found.clone().fill_diagonal_(0)
-    assert ((rest > 0).sum(1) <= 1).all() and ((rest > 0).sum(0) <= 1).all()
-    assert (rest > 0).sum() > 190 and len(found.diag().unique()) > 190, "a share of its own for each image"
-
-
-@pytest.mark.parametrize("concentration", [0.2, 1.0, 5.0])
-def test_shares_have_the_mean_and_the_spread_of_a_beta_distribution(concentration):
-    found = shares(2000, concentration).diag()
-    found = found[found < 1]  # an image that met itself tells nothing
-    variance = 1 / (4 * (2 * concentration + 1))
-    assert abs(found.mean() - 0.5) < 4 * (variance / 2000) ** 0.5
-    assert abs(found.var() / variance - 1) < 0.15
 
 
 def test_a_shift_moves_whole_pixels_and_no_further_than_two(images):

@@ -17,7 +17,7 @@ from clockodile.learn.models import CompactResNet
 from clockodile.learn.training import TrainConfig
 
 NET = partial(CompactResNet, widths=(4, 8), image_size=16)
-SHORT = TrainConfig(epochs=1, batch=4, mixup=0.2)
+SHORT = TrainConfig(epochs=1, batch=4)
 
 
 @pytest.fixture

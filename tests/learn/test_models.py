@@ -49,7 +49,6 @@ def test_the_number_of_parameters_is_the_sum_by_hand():
     assert count_parameters(CompactResNet()) == 24 + stages + (192 + 1) * 2, (
         "the first layer learns a bias only"
     )
-    assert count_parameters(CompactResNet(whitened=False)) == count_parameters(CompactResNet()) + 24 * 12
     assert abs(count_parameters(CompactResNet()) - 650_000) < 10_000, "as its docstring says"
 
 
@@ -109,13 +108,6 @@ def test_whitening_needs_no_order_of_images_and_survives_blank_ones(data):
         net.whiten(some)
     assert torch.allclose(nets[0].stem.weight, nets[1].stem.weight, atol=1e-2)
     assert nets[2].stem.weight.isfinite().all() and not nets[0].stem.weight.requires_grad
-
-
-def test_a_first_layer_that_is_to_be_learned_is_left_alone(data):
-    net = CompactResNet(whitened=False)
-    before = net.stem.weight.clone()
-    net.whiten(data.tensor())
-    assert torch.equal(net.stem.weight, before) and net.stem.weight.requires_grad
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 4), (50, 6), (8, 1)])

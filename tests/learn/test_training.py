@@ -29,7 +29,6 @@ BARE = TrainConfig(
     weight_decay=0.0,
     warm_up=None,
     augmentations=(),
-    mixup=0.0,
     label_smoothing=0.0,
     ema_decay=0.0,
 )  # none of the refinements
@@ -53,20 +52,20 @@ class Watcher:
 
     def __init__(self, monkeypatch):
         self.models, self.images, self.labels = [], [], []
-        step, blend = training.take_step, training.mixup
+        step, change = training.take_step, training.augment
 
-        def watched_step(model, *rest):
+        def watched_step(model, optimiser, images, targets, *rest):
             self.models.append(model)
-            return step(model, *rest)
-
-        def watched_blend(*batch, concentration):
-            images, targets = blend(*batch, concentration=concentration)
-            self.images.append(images.clone())
             self.labels.append(targets.argmax(1))
-            return images, targets
+            return step(model, optimiser, images, targets, *rest)
+
+        def watched_change(*batch):
+            images = change(*batch)
+            self.images.append(images.clone())
+            return images
 
         monkeypatch.setattr(training, "take_step", watched_step)
-        monkeypatch.setattr(training, "mixup", watched_blend)
+        monkeypatch.setattr(training, "augment", watched_change)
 
 
 # --- all images in every step ----------------------------------------------------------------------------------
@@ -178,7 +177,7 @@ def test_averaging_changes_what_is_returned_not_what_is_trained(sixteen, monkeyp
 
 
 def test_batches_overfit_sixteen_images_too(sixteen):
-    net, history = train(NET, *sixteen, TrainConfig(epochs=30, batch=8, augmentations=(), mixup=0.0), seed=0)
+    net, history = train(NET, *sixteen, TrainConfig(epochs=30, batch=8, augmentations=()), seed=0)
     assert evaluate(net, *sixteen)["accuracy"] == 1
     assert history["loss"].iloc[-1] < 0.4 < history["loss"].iloc[0]  # label smoothing keeps it above 0.2
     assert list(history["epoch"]) == list(range(30)) and history["accuracy"].between(0, 1).all()
@@ -235,8 +234,7 @@ def test_a_first_layer_that_is_computed_is_so_from_the_images_to_learn_from(sixt
 
 @pytest.mark.parametrize("make", [NET, partial(TwoConvBlockNet, widths=(4, 8, 8))], ids=["plain", "dropout"])
 def test_the_same_seed_gives_the_same_net_bit_for_bit(sixteen, make):
-    plan = replace(SHORT, mixup=0.3)
-    nets, histories = zip(*(train(make, *sixteen, plan, seed=seed) for seed in (4, 4, 5)), strict=True)
+    nets, histories = zip(*(train(make, *sixteen, SHORT, seed=seed) for seed in (4, 4, 5)), strict=True)
     assert equal(nets[0], nets[1]) and histories[0].equals(histories[1])
     assert not equal(nets[0], nets[2]) and not histories[0].equals(histories[2])
 
@@ -246,7 +244,7 @@ def test_chance_outside_neither_matters_nor_moves(sixteen):
     for outside in (1, 2):
         torch.manual_seed(outside)
         state = torch.random.get_rng_state()
-        nets.append(train(TwoConvBlockNet, *sixteen, replace(SHORT, epochs=1, mixup=0.3), seed=0)[0])
+        nets.append(train(TwoConvBlockNet, *sixteen, replace(SHORT, epochs=1), seed=0)[0])
         assert torch.equal(torch.random.get_rng_state(), state)
     assert equal(*nets)
 
@@ -272,7 +270,7 @@ def test_after_each_epoch_its_row_is_told(sixteen):
 
 def test_it_returns_a_net_ready_to_judge_and_leaves_its_images_alone(sixteen):
     before = sixteen[0].clone()
-    net, _ = train(NET, *sixteen, replace(SHORT, mixup=0.3), seed=0)
+    net, _ = train(NET, *sixteen, SHORT, seed=0)
     assert not any(module.training for module in net.modules()) and torch.equal(sixteen[0], before)
     assert next(net.parameters()).device.type == "cpu"
 
@@ -280,7 +278,7 @@ def test_it_returns_a_net_ready_to_judge_and_leaves_its_images_alone(sixteen):
 @pytest.mark.parametrize("classes", [3, 5])
 def test_any_number_of_classes(sixteen, classes):
     labels = torch.arange(16) % classes
-    net, history = train(partial(NET, classes=classes), sixteen[0], labels, replace(SHORT, mixup=0.3), seed=0)
+    net, history = train(partial(NET, classes=classes), sixteen[0], labels, SHORT, seed=0)
     assert predict(net, sixteen[0]).shape == (16, classes) and np.isfinite(history["loss"]).all()
 
 
@@ -321,19 +319,10 @@ def test_fewer_images_than_a_batch_are_one_step(sixteen, monkeypatch):
 def test_every_epoch_changes_the_images_anew_within_range(sixteen, monkeypatch):
     images, labels = sixteen[0][:1].repeat(8, 1, 1, 1), torch.arange(8) % 2
     watcher = Watcher(monkeypatch)
-    train(NET, images, labels, TrainConfig(epochs=2, batch=8, mixup=0.3), seed=0)
+    train(NET, images, labels, TrainConfig(epochs=2, batch=8), seed=0)
     seen = torch.cat(watcher.images)
     assert 0 <= seen.min() and seen.max() <= 1
     assert len({tuple(image.flatten().tolist()) for image in seen}) == 16
-
-
-def test_mixup_blends_only_if_asked(sixteen, monkeypatch):
-    images = (torch.arange(16) % 2).float().view(-1, 1, 1, 1).expand(16, 3, 32, 32)  # black and white
-    for mixup in (0.0, 1.0):
-        watcher = Watcher(monkeypatch)
-        train(NET, images, sixteen[1], replace(BARE, mixup=mixup), seed=0)
-        grey = (watcher.images[0] > 0.01) & (watcher.images[0] < 0.99)
-        assert bool(grey.any()) == (mixup > 0)
 
 
 # --- asking a trained net --------------------------------------------------------------------------------------

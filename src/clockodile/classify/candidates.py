@@ -33,9 +33,8 @@ from clockodile.learn.linear_probe import Probe, ProbedBackbone, fine_tune, fit_
 from clockodile.learn.models import count_parameters
 from clockodile.learn.training import TrainConfig, predict, train, train_full_batch
 
-Predict = Callable[
-    [Any], np.ndarray
-]  # what `prepare` returned for M images -> log-probabilities or logits (M, C)
+# what `prepare` returned for M images -> log-probabilities or logits (M, C)
+Predict = Callable[[Any], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ class Candidate:
 def fit_estimator(make, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """A scikit-learn classifier; make(seed) builds it."""
     model = make(seed).fit(rows, labels)
-    smallest = np.finfo(
-        np.float32
-    ).eps  # a nearest neighbour is never in doubt; its logarithm must stay finite
+    smallest = np.finfo(np.float32).eps  # a nearest neighbour is never in doubt: logarithms must stay finite
     return lambda seen: np.log(np.clip(model.predict_proba(seen), smallest, 1)), 0
 
 
@@ -96,11 +93,19 @@ def fit_net(
     return predict_with(model)
 
 
+# as in earlier reports: none of our refinements
+PLAIN = {
+    "learning_rate": 1e-3,
+    "warm_up": None,
+    "label_smoothing": 0.0,
+    "ema_decay": 0.0,
+    "weight_decay": 0.0,
+}
+
+
 def of_report(net, number: str, title: str, published: str, *, quick: bool = False, **settings) -> Candidate:
-    """A net of an earlier report, trained as far as possible as its author did: none of our refinements."""
-    plain = {"learning_rate": 1e-3, "warm_up": None, "label_smoothing": 0.0, "ema_decay": 0.0}
-    plain |= {"mixup": 0.0, "weight_decay": 0.0, "augmentations": ("flip", "crop")}
-    plan = TrainConfig(**plain | settings)
+    """A net of an earlier report, trained as far as possible as its author did."""
+    plan = TrainConfig(**PLAIN | {"augmentations": ("flip", "crop")} | settings)
     source, fit = f"report {number} (there {published})", partial(fit_net, net, plan)
     return Candidate(title, source, as_tensor, fit, quick=quick, repeats=quick, recipe=asdict(plan))
 
@@ -207,11 +212,7 @@ def prepared(run: Run, data: Dataset, name: str, candidate: Candidate) -> tuple[
 
     make = partial(timed_rows, candidate.prepare, data.images)
     config = {"candidate": name, "recipe": candidate.recipe, "folds": data.folds_key}
-    kept = (
-        store.cached(run.dir, f"features/{name}.npz", config, make, depends=(candidate.prepare,))
-        if candidate.slow
-        else make()
-    )
+    kept = store.cached(run.dir, f"features/{name}.npz", config, make) if candidate.slow else make()
     return kept["rows"], float(kept["seconds"][0])
 
 
@@ -222,8 +223,7 @@ def cross_validate(
 
     data: training images with folds >= 0. Returns logits (N, C), and train_accuracy, seconds (K,), parameters (1,).
     """
-    config = {"candidate": name, "recipe": candidate.recipe, "seed": seed}
-    config["folds"] = data.folds_key
+    config = {"candidate": name, "recipe": candidate.recipe, "seed": seed, "folds": data.folds_key}
 
     def make() -> dict[str, np.ndarray]:
         rows, preparing = prepared(run, data, name, candidate)

@@ -197,15 +197,8 @@ def reliability_figure(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
         place = np.arange(len(bins))
         ax.vlines(place, bins["low"], bins["high"], color=BLUE, alpha=0.4, linewidth=3)
         ax.plot(place, bins["accuracy"], "o", color=BLUE, label="how often it was right")
-        ax.plot(
-            place,
-            bins["confidence"],
-            "_",
-            color=VERMILION,
-            markersize=16,
-            markeredgewidth=3,
-            label="how sure",
-        )
+        look = {"color": VERMILION, "markersize": 16, "markeredgewidth": 3}
+        ax.plot(place, bins["confidence"], "_", **look, label="how sure")
         ax.set_title(title)
         ax.set_xticks(place, ["least\nsure", *[""] * (len(bins) - 2), "most\nsure"][-len(bins) :])
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

@@ -6,8 +6,7 @@ For the clocks and crocodiles trained nets come with the package, and a run star
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
@@ -58,7 +57,7 @@ def fit_fold(
     plan = plan_for(run, data, epochs=epochs)
     config = {"net": "compact", "seed": seed, "fold": fold, "plan": asdict(plan)}
     # the very images it was trained on: a net must never be taken for another split, whose held-out images it has seen
-    config["known"] = known_key(data, fold)
+    config["known"] = store.fingerprint(data.images[data.fold != fold], data.labels[data.fold != fold])
 
     def fit() -> tuple[dict, dict]:
         model, history = train(
@@ -81,12 +80,6 @@ def fit_fold(
     return model.eval(), fitted
 
 
-def known_key(data: Dataset, fold: int) -> str:
-    """Names the training images of all folds but one."""
-    known = data.fold != fold
-    return store.fingerprint(data.images[known], data.labels[known])
-
-
 def shipped_net(config: dict) -> store.Checkpoint | None:
     """The net with this seed, fold and training images that comes with the package, or None.
 
@@ -95,22 +88,14 @@ def shipped_net(config: dict) -> store.Checkpoint | None:
     path = store.shipped_weights() / SHIPPED
     if not path.is_file():
         return None
-    changed = path.stat().st_mtime_ns
     try:
-        trainings = read_predictor_record(path)["trainings"]
-        for number, training in enumerate(trainings):
+        for number, training in enumerate(read_predictor_record(path)["trainings"]):
             if store.matches(training["config"], {name: config[name] for name in DECLARED}):
                 words = (training["metrics"], training["seconds"], "shipped", training["config"])
-                return store.Checkpoint(state_of(whole(path, changed), number), *words)
+                return store.Checkpoint(state_of(store.read_weights(path)[1], number), *words)
     except UserError as error:
         store.LOG.warning("%s", error)
     return None
-
-
-@cache
-def whole(path: Path, changed: int) -> dict[str, torch.Tensor]:
-    """All weights of a predictor's file, read once. changed: when the file was."""
-    return store.read_weights(path)[1]
 
 
 def fold_nets(
@@ -147,8 +132,10 @@ def out_of_fold(
     }
 
     def make() -> dict[str, np.ndarray]:
-        seeds = range(run.seed, run.seed + config["seeds"])
-        judged = [evaluate_folds(run, data, seed, epochs=epochs or 0, retrain=retrain) for seed in seeds]
+        judged = []
+        for seed in range(run.seed, run.seed + config["seeds"]):
+            nets = [net for net, _ in fold_nets(run, data, seed, epochs=epochs or 0, retrain=retrain)]
+            judged.append(judge_out_of_fold(nets, data, mirrored=True))
         arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
         return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
@@ -199,14 +186,6 @@ def official_test_row(nets: list, data: Dataset) -> list[dict]:
     note = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
     note += f"; {left_out} with a near-duplicate in training left out" if left_out else ""
     return [results.metric("ours, the source's own test images", share, unit="%", note=note)]
-
-
-def evaluate_folds(
-    run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
-) -> dict[str, np.ndarray]:
-    """Logits, features and distances to class centres, (N, ...), each image's by the net that did not see it."""
-    nets = [net for net, _ in fold_nets(run, data, seed, epochs=epochs, retrain=retrain)]
-    return judge_out_of_fold(nets, data, mirrored=True)
 
 
 def predictions(

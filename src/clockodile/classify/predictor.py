@@ -123,29 +123,20 @@ def load_predictor(path: Path) -> Predictor:
     record = read_predictor_record(path)
     state = store.read_weights(path)[1]
     try:
-        fresh = [build(record) for _ in range(record["nets"])]
+        nets = [restore(build(record), record["frozen"], state, number) for number in range(record["nets"])]
+        words = {name: record[name] for name in WORDS}
+        return Predictor(**words, classes=tuple(record["classes"]), models=nets)
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
         raise UserError(f"{path} needs the package {package}; install what requirements.txt lists") from error
-    except (TypeError, KeyError) as error:  # arguments that this version of the net does not take
-        raise unfit(path, error) from error
-    try:
-        nets = [restore(net, record["frozen"], state, number) for number, net in enumerate(fresh)]
-        return Predictor(
-            **{name: record[name] for name in WORDS}, classes=tuple(record["classes"]), models=nets
-        )
     except (
+        TypeError,
+        KeyError,
         ValueError,
         RuntimeError,
-        KeyError,
-    ) as error:  # names or shapes that this version of the net lacks
-        raise unfit(path, error) from error
-
-
-def unfit(path: Path, error: Exception) -> UserError:
-    """What to say of a file that contradicts this version of the code."""
-    why = " ".join(str(error).split())[:150]
-    return UserError(f"{path} does not fit this version of clockodile ({why}); make it again")
+    ) as error:  # arguments, names or shapes of another version
+        why = " ".join(str(error).split())[:150]
+        raise UserError(f"{path} does not fit this version of clockodile ({why}); make it again") from error
 
 
 def read_predictor_record(path: Path) -> dict:

@@ -15,7 +15,15 @@ def centred(images: torch.Tensor) -> torch.Tensor:
     return images * 2 - 1
 
 
-class ThreeBlockNet(nn.Module):
+class ReportNet(nn.Module):
+    """What all of them have: a last layer, `out`, that sees their `features`."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (N, C) of images (N, 3, S, S) in [0, 1]."""
+        return self.out(self.features(images))
+
+
+class ThreeBlockNet(ReportNet):
     """The net of report 000, "Clocks and Crocodiles": three Conv-MaxPool-ReLU blocks, then two dense layers.
 
     The report ends in one sigmoid and binary cross-entropy. Here each class has a logit and the loss is softmax
@@ -39,12 +47,8 @@ class ThreeBlockNet(nn.Module):
         """Latent vectors: what the last layer sees. images: (N, 3, S, S) in [0, 1]; returns (N, hidden), >= 0."""
         return torch.relu(self.hidden(self.blocks(images).flatten(1)))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (N, C) of images (N, 3, S, S) in [0, 1]."""
-        return self.out(self.features(images))
 
-
-class ShallowNet(nn.Module):
+class ShallowNet(ReportNet):
     """The cheap net of report 001, "Clocks vs. Crocodiles": four layers with LeakyReLU, 65-75 % there.
 
     403,746 parameters at 32 pixels and two classes. Guessed: that the layers are dense (the report sets it against "a
@@ -64,12 +68,8 @@ class ShallowNet(nn.Module):
         """What the last layer sees, (N, 32)."""
         return self.layers(centred(images))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (N, C)."""
-        return self.out(self.features(images))
 
-
-class FiveConvNet(nn.Module):
+class FiveConvNet(ReportNet):
     """The convolutional net of report 001: five convolutions, LeakyReLU, max pooling, global pooling; up to 92 % there.
 
     294,530 parameters for two classes, at any image size. Guessed: widths 32 to 128, 3x3 kernels, pooling after each
@@ -82,9 +82,8 @@ class FiveConvNet(nn.Module):
         blocks, width = [], 3
         for index, out in enumerate(widths):
             blocks += [nn.Conv2d(width, out, 3, padding=1), nn.LeakyReLU()]
-            blocks += (
-                [nn.MaxPool2d(2)] if index < 3 else []
-            )  # a picture of 8 pixels can be halved three times
+            if index < 3:  # a picture of 8 pixels can be halved three times
+                blocks.append(nn.MaxPool2d(2))
             width = out
         self.blocks = nn.Sequential(*blocks)
         self.hidden = nn.Linear(width, 128)
@@ -95,12 +94,8 @@ class FiveConvNet(nn.Module):
         pooled = self.blocks(centred(images)).mean((2, 3))
         return nn.functional.leaky_relu(self.hidden(pooled))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (N, C)."""
-        return self.out(self.features(images))
 
-
-class SevenBlockNet(nn.Module):
+class SevenBlockNet(ReportNet):
     """The net printed in report 002 (faces of two actresses): 81.25 % of test, 96.3 % of training photographs there.
 
     18,351,106 parameters for two classes: the 70.00 MB of the report's table. Seven blocks of convolution, batch
@@ -135,12 +130,8 @@ class SevenBlockNet(nn.Module):
         """What the last layer sees, (N, 64)."""
         return self.dense(self.blocks(centred(images)).mean((2, 3)))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (N, C)."""
-        return self.out(self.features(images))
 
-
-class TwoConvBlockNet(nn.Module):
+class TwoConvBlockNet(ReportNet):
     """The net of report 004 (CIFAR-10 as animals against vehicles), best of five variants: 95.37 % of its test images.
 
     304,674 parameters for two classes, at any image size. Three blocks (32, 64, 128 channels) of two convolutions with

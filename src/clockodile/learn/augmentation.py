@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import beta
 
 Augmentation = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
@@ -137,23 +136,3 @@ def augment(images: torch.Tensor, names: tuple[str, ...], generator: torch.Gener
     for name in names:
         images = (AUGMENTATIONS | FURTHER)[name](images, generator)
     return images
-
-
-def mixup(
-    images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator, *, concentration: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Blend each image with another of the batch, and their targets in the same proportion (Zhang et al., 2018).
-
-    targets: class probabilities (N, C), rows sum to 1. The share of the first is drawn for each image from
-    Beta(concentration, concentration): small values leave most images nearly pure; 0 changes nothing.
-    """
-    if not concentration:
-        return images, targets
-    # Beta from two Gamma draws would use torch's global state; its inverse distribution function does not
-    drawn = beta.ppf(
-        torch.rand(len(images), generator=generator).double().numpy(), concentration, concentration
-    )
-    share = torch.from_numpy(drawn).to(images)
-    partner = torch.randperm(len(images), generator=generator).to(images.device)
-    blended = torch.lerp(images[partner], images, share.view(-1, 1, 1, 1))
-    return blended, torch.lerp(targets[partner], targets, share.view(-1, 1))

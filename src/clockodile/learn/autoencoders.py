@@ -86,14 +86,13 @@ def train_autoencoder(
     losses = []
     for _ in range(epochs):
         batches = torch.randperm(len(images), generator=order).split(batch or len(images))
-        losses.append(sum(train_step(model, optimiser, images[rows]) for rows in batches) / len(batches))
+        total = 0.0
+        for rows in batches:
+            some = images[rows]
+            loss = F.mse_loss(model(some), some)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item()
+        losses.append(total / len(batches))
     return model.cpu().eval(), losses
-
-
-def train_step(model: DenseAutoencoder, optimiser: torch.optim.Optimizer, images: torch.Tensor) -> float:
-    """One step on one batch; returns its mean squared error."""
-    loss = F.mse_loss(model(images), images)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()

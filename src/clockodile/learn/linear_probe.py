@@ -146,46 +146,37 @@ def fine_tune(
     """
     device = pick_device()
     with seeded(seed):
-        model = _with_new_head(make_backbone(), classes, side).to(device, memory_format=torch.channels_last)
+        backbone = make_backbone()
+        backbone.side = side
+        head = nn.Linear(backbone.width, classes)
+        nn.init.zeros_(head.weight)  # from zero, so that chance does not disturb the first steps
+        nn.init.zeros_(head.bias)
+        model = ProbedBackbone(backbone, head).to(device, memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seed)
         rates = [learning_rate, HEAD_RATE * learning_rate]
         parts = [{"params": part.parameters()} for part in (model.backbone, model.head)]
         optimiser = torch.optim.AdamW(parts, lr=learning_rate, weight_decay=0.01)
         steps = math.ceil(len(images) / batch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=max(1, epochs * steps))
+        model.train()
+        for module in model.modules():  # ImageNet's statistics stay: an image never depends on its batch
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
         history = []
         for epoch in range(epochs):
-            row = _train_epoch(model, images, labels, steps, optimiser, schedule, generator)
-            history.append({"epoch": epoch} | row)
+            loss_sum = correct = 0.0
+            for rows in torch.randperm(len(images), generator=generator).tensor_split(steps):
+                changed = augment(images[rows], ("flip", "crop"), generator).to(device)
+                truth = labels[rows].to(device)
+                logits = model(changed)
+                loss = F.cross_entropy(logits, truth)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                loss_sum += loss.item() * len(rows)
+                correct += (logits.argmax(1) == truth).sum().item()
+            history.append(
+                {"epoch": epoch, "loss": loss_sum / len(images), "accuracy": correct / len(images)}
+            )
     return model.cpu().eval(), pd.DataFrame(history)
-
-
-def _with_new_head(backbone: Backbone, classes: int, side: int) -> ProbedBackbone:
-    """The backbone with a head that starts at zero, so that chance does not disturb the first steps."""
-    backbone.side = side
-    head = nn.Linear(backbone.width, classes)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    return ProbedBackbone(backbone, head)
-
-
-def _train_epoch(model, images, labels, steps: int, optimiser, schedule, generator) -> dict[str, float]:
-    """Every image once, in `steps` batches of about the same size; returns mean loss and accuracy."""
-    device = model.head.weight.device
-    model.train()
-    for module in model.modules():  # ImageNet's statistics stay: an image never depends on its batch
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    loss_sum = correct = 0.0
-    for rows in torch.randperm(len(images), generator=generator).tensor_split(steps):
-        changed = augment(images[rows], ("flip", "crop"), generator).to(device)
-        truth = labels[rows].to(device)
-        logits = model(changed)
-        loss = F.cross_entropy(logits, truth)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        loss_sum += loss.item() * len(rows)
-        correct += (logits.argmax(1) == truth).sum().item()
-    return {"loss": loss_sum / len(images), "accuracy": correct / len(images)}

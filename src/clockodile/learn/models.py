@@ -49,17 +49,10 @@ class CompactResNet(nn.Module):
     image of at least 8 x 8 pixels. The plan goes back to Page (2018) and Jordan (2024, arXiv 2404.00498).
     """
 
-    def __init__(
-        self,
-        *,
-        classes: int = 2,
-        image_size: int = 32,
-        widths: tuple[int, ...] = (48, 96, 192),
-        whitened: bool = True,
-    ):
+    def __init__(self, *, classes: int = 2, image_size: int = 32, widths: tuple[int, ...] = (48, 96, 192)):
         super().__init__()
         self.stem = nn.Conv2d(3, 2 * PATTERNS, PATCH, padding=1)
-        self.stem.weight.requires_grad_(not whitened)
+        self.stem.weight.requires_grad_(False)
         nn.init.zeros_(self.stem.bias)
         pairs = zip((2 * PATTERNS, *widths), widths, strict=False)
         self.stages = nn.Sequential(*(Stage(inputs, outputs) for inputs, outputs in pairs))
@@ -71,10 +64,8 @@ class CompactResNet(nn.Module):
 
         Neighbouring pixels are nearly alike, so most of what a first layer could report is the same thing. Its filters
         become the principal components of all 2 x 2 patches, scaled to equal strength, each with its negative: then
-        every response is news. Does nothing to a net whose first layer is to be learned.
+        every response is news.
         """
-        if self.stem.weight.requires_grad:
-            return
         patches = nn.functional.unfold(scaled(images), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
         variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
         filters = (directions / torch.sqrt(variances + FLOOR)).T.reshape(PATTERNS, 3, PATCH, PATCH)

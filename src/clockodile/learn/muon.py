@@ -19,10 +19,7 @@ class MuonWithAdamW:
     """
 
     def __init__(self, net: nn.Module, *, lr: float, weight_decay: float, outer: tuple[str, ...]):
-        self.matrices: list[
-            tuple[nn.Parameter, nn.Parameter]
-        ] = []  # a weight and the same memory as a matrix
-        rest = []
+        self.matrices, rest = [], []  # a weight and the same memory as a matrix; all others
         for name, weight in net.named_parameters():
             is_outer = any(part in name for part in outer)
             if weight.ndim < 2 or is_outer or min(len(weight), weight[0].numel()) < SMALLEST:

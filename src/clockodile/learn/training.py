@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from clockodile.core.workspace import pick_device
-from clockodile.learn.augmentation import augment, mixup
+from clockodile.learn.augmentation import augment
 from clockodile.learn.muon import MuonWithAdamW
 
 WHITENED = 4096  # images, evenly from all, by which a computed first layer is set
@@ -21,7 +21,7 @@ WHITENED = 4096  # images, evenly from all, by which a computed first layer is s
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a net is trained batch by batch. The defaults are ours; notebook 02 shows what each one is worth."""
+    """How a net is trained batch by batch. The defaults are ours."""
 
     epochs: int  # how often each image is seen
     batch: int = 32  # images a step
@@ -29,7 +29,6 @@ class TrainConfig:
     weight_decay: float = 0.05  # share of every weight taken away a step, times the learning rate
     warm_up: float | None = 0.2  # share of the steps in which the learning rate rises; None keeps it constant
     augmentations: tuple[str, ...] = ("flip", "crop", "colour", "noise", "blur")  # of data.augmentation
-    mixup: float = 0.0  # parameter of the Beta distribution that blends pairs of images; 0 = no blending
     label_smoothing: float = 0.1  # share of the target given to all classes alike
     ema_decay: float = 0.99  # how much of the averaged weights is kept a step; 0 = use the last weights
     muon: bool = False  # Muon instead of AdamW for all inner weights: pays from some ten thousand images on
@@ -41,20 +40,6 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def on_fastest_device(model: nn.Module) -> Iterator[torch.device]:
-    """The model on the device of pick_device while inside; afterwards it is back where it was."""
-    home, device = next(model.parameters()).device, pick_device()
-    if home.type == device.type:
-        yield home
-        return
-    model.to(device)
-    try:
-        yield device
-    finally:
-        model.to(home)
 
 
 # --- all images in every step ----------------------------------------------------------------------------------
@@ -154,7 +139,11 @@ def train(
         model.whiten(as_float(images[:: -(-len(images) // WHITENED)]))
     model.to(device, memory_format=torch.channels_last)
     averaged = EMA(model, plan.ema_decay)
-    optimiser = make_optimiser(model, plan)
+    options = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
+    if plan.muon:
+        optimiser = MuonWithAdamW(model, **options, outer=("stem", "out"))
+    else:
+        optimiser = torch.optim.AdamW(model.parameters(), **options, betas=(0.9, 0.99), fused=True)
     images = images.to(device)
     classes = predict(model, images[:1]).shape[1]  # the labels need not hold every class
     targets = F.one_hot(labels, classes).float().to(device)
@@ -183,14 +172,6 @@ def train(
     return averaged.model.cpu().eval(), pd.DataFrame(history)
 
 
-def make_optimiser(model: nn.Module, plan: TrainConfig) -> torch.optim.AdamW | MuonWithAdamW:
-    """What moves the weights of a model in channels_last."""
-    options = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay}
-    if plan.muon:
-        return MuonWithAdamW(model, **options, outer=("stem", "out"))
-    return torch.optim.AdamW(model.parameters(), **options, betas=(0.9, 0.99), fused=True)
-
-
 def as_float(images: torch.Tensor) -> torch.Tensor:
     """Images of bytes as float32 in [0, 1]; floats as they are."""
     return images if images.is_floating_point() else images.float().div(255)
@@ -199,7 +180,6 @@ def as_float(images: torch.Tensor) -> torch.Tensor:
 def take_step(model, optimiser, images, targets, plan: TrainConfig, generator) -> torch.Tensor:
     """One step of training on a batch; targets: class probabilities (B, C). Returns loss and accuracy, (2,)."""
     images = augment(as_float(images), plan.augmentations, generator)
-    images, targets = mixup(images, targets, generator, concentration=plan.mixup)
     images = images.contiguous(memory_format=torch.channels_last)
     # products of 16-bit numbers, sums in 32: three times faster where the processor has them, no less accurate
     with torch.autocast(images.device.type, torch.bfloat16, enabled=fast_bfloat16(images.device)):
@@ -247,9 +227,10 @@ def predict(model: nn.Module, images: torch.Tensor, *, mirrored: bool = False) -
 
     mirrored: also ask about the mirrored image, and return log of the mean of both probabilities.
     """
-    model.eval()
-    with on_fastest_device(model) as device:
-        logits = in_batches(lambda part: model(part.to(device)).cpu(), images)
+    home, device = next(model.parameters()).device, pick_device()
+    model.eval().to(device)
+    logits = in_batches(lambda part: model(part.to(device)).cpu(), images)
+    model.to(home)
     if not mirrored:
         return logits
     other = predict(model, images.flip(3))

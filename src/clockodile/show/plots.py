@@ -29,14 +29,8 @@ from clockodile.core.workspace import Run
 
 CLASS_COLOURS = ("#E69F00", "#0B5D51", "#56B4E9", "#CC79A7", "#0072B2", "#8C6D1F")
 COLOUR_WORDS = ("orange", "green", "light blue", "pink", "blue", "brown")  # the same, as people say them
-LINE_COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#8C6D1F",
-    "#56B4E9",
-)  # nets, methods: never classes
+# of nets and methods, never of classes
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#56B4E9")
 BLUE, VERMILION = LINE_COLOURS[:2]
 QUIET = "#5A6266"  # what is there for comparison
 INK, PALE, ALARM = "#22282B", "#C9CFD1", "#B3261E"
@@ -84,34 +78,10 @@ def colour_key(classes: Sequence[str]) -> str:
 # --- one look, and nobody else's settings touched -------------------------------------------------------------
 
 
-def in_style(method: Callable) -> Callable:
-    """The method, run under STYLE."""
-
-    @functools.wraps(method)
-    def styled(*arguments, **options):
-        with plt.rc_context(STYLE):
-            return method(*arguments, **options)
-
-    return styled
-
-
-def styled(*names: str) -> Callable[[type], type]:
-    """Class decorator: these methods run under STYLE. Words get their look when they are written, ticks when drawn."""
-
-    def decorate(kind: type) -> type:
-        for name in names:
-            setattr(kind, name, in_style(getattr(kind, name)))
-        return kind
-
-    return decorate
-
-
-@styled("annotate", "bar_label", "legend", "set_title", "text", "tick_params")
 class StyledAxes(Axes):
     """Axes that have the project's look whatever a caller's settings are."""
 
 
-@styled("colorbar", "draw", "legend", "savefig", "suptitle", "supxlabel", "supylabel", "text")
 class StyledFigure(Figure):
     """The same for a whole figure. Letters that no font here has are written as escapes, not drawn as boxes."""
 
@@ -120,12 +90,19 @@ class StyledFigure(Figure):
         for text in self.findobj(Text):
             if not text.get_text().isascii():
                 text.set_text(legible(text.get_text()))
-        for axis in (
-            axis for ax in self.axes for axis in (ax.xaxis, ax.yaxis)
-        ):  # they write their labels anew
+        for axis in (axis for ax in self.axes for axis in (ax.xaxis, ax.yaxis)):  # they write labels anew
             formatter = axis.get_major_formatter()
             formatter.format_ticks = functools.partial(legible_ticks, type(formatter).format_ticks, formatter)
         super().draw(renderer)
+
+
+# these methods run under STYLE: words get their look when they are written, ticks when they are drawn
+for kind, names in {
+    StyledAxes: ("annotate", "bar_label", "legend", "set_title", "text", "tick_params"),
+    StyledFigure: ("colorbar", "draw", "legend", "savefig", "suptitle", "supxlabel", "supylabel", "text"),
+}.items():
+    for name in names:
+        setattr(kind, name, plt.rc_context(STYLE)(getattr(kind, name)))
 
 
 @functools.cache
@@ -146,7 +123,7 @@ def legible(text: str) -> str:
     return "".join(c if c.isspace() or ord(c) in known else c.encode("unicode_escape").decode() for c in text)
 
 
-@in_style
+@plt.rc_context(STYLE)
 def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.4, height: float = 3.2, **options):
     """Figure and array of axes in the project's style; width and height in inches."""
     options = {"FigureClass": StyledFigure, "subplot_kw": {"axes_class": StyledAxes}, **options}
@@ -156,17 +133,15 @@ def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.4, height: f
 # --- tiny images ----------------------------------------------------------------------------------------------
 
 
-def image_sheet(
-    images: np.ndarray, columns: int, *, gaps: tuple[int, int] = (2, 2), paper: int = 255
-) -> np.ndarray:
+def image_sheet(images: np.ndarray, columns: int, *, gaps: tuple[int, int] = (2, 2)) -> np.ndarray:
     """Images side by side in rows of `columns`, as one picture.
 
-    images: uint8 (N, H, W, 3); gaps: pixels below and to the right of each. Missing places are filled with `paper`.
+    images: uint8 (N, H, W, 3); gaps: pixels below and to the right of each. Missing places are white.
     Returns uint8 (rows * (H + gaps[0]), columns * (W + gaps[1]), 3).
     """
     count, height, width, _ = images.shape
     rows, high, wide = -(-count // columns), height + gaps[0], width + gaps[1]
-    sheet = np.full((rows * columns, high, wide, 3), paper, np.uint8)
+    sheet = np.full((rows * columns, high, wide, 3), 255, np.uint8)
     sheet[:count, :height, :width] = images
     return sheet.reshape(rows, columns, high, wide, 3).swapaxes(1, 2).reshape(rows * high, columns * wide, 3)
 
@@ -217,15 +192,8 @@ def show_tiles(
     for index, colour in enumerate(colours):
         row, column = divmod(index, columns)
         x, y = column * wide - 0.5, row * high + height - 0.5
-        ax.plot(
-            [x, x + width],
-            [y, y],
-            color=colour,
-            linewidth=2,
-            solid_capstyle="butt",
-            scalex=False,
-            scaley=False,
-        )
+        look = {"color": colour, "linewidth": 2, "solid_capstyle": "butt"}
+        ax.plot([x, x + width], [y, y], **look, scalex=False, scaley=False)
 
 
 def fitted_title(title: str, width: float) -> tuple[str, float]:
@@ -248,10 +216,9 @@ def tile_figure(
 # --- saving ---------------------------------------------------------------------------------------------------
 
 
-def stamp_of(run: Run) -> str:
-    """Words that every figure of this run must carry, from its data card: "drawn stand-in" or nothing."""
-    card = atomic_files.read_json(run.dir / "data_card.json") or {}
-    return card.get("source", {}).get("stamp", "")
+# figures/<notebook>.json -> the figures that this process, one run of that notebook, wrote, in order: file times would
+# not do, for folders are copied, and the clock of a file server may be hours off
+WRITTEN: dict[Path, dict[str, dict]] = {}
 
 
 def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, notebook: str) -> Image:
@@ -263,7 +230,8 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
     """
     if len(alt) > ALT_LIMIT:
         raise ValueError(f"alt text of '{name}' has {len(alt)} characters; {ALT_LIMIT} at most")
-    stamp = stamp_of(run)
+    card = atomic_files.read_json(run.dir / "data_card.json") or {}
+    stamp = card.get("source", {}).get("stamp")  # of drawn images, which nobody must take for photographs
     if stamp:
         # the layout engine makes room for this label, so it never covers a part of the figure
         label = figure.supxlabel(f" {stamp} ", x=0.99, ha="right", fontsize=8, color="white")
@@ -273,28 +241,20 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
         figure.savefig(temporary, dpi=DPI)
     plt.close(figure)
     pictures = any(ax.images for ax in figure.axes)
-    record_figure(run.dir, notebook, {"name": name, "title": title, "alt": alt, "pictures": pictures})
+    record = run.dir / "figures" / f"{notebook}.json"
+    figures = WRITTEN.setdefault(record, {})
+    figures[name] = {
+        "name": name,
+        "title": title,
+        "alt": alt,
+        "pictures": pictures,
+    }  # again, it keeps its place
+    atomic_files.write_json(record, {"figures": list(figures.values())})
     publish = os.environ.get("CLOCKODILE_PUBLISH")
     if publish and not stamp:
         shutil.copyfile(path, Path(publish) / path.name)
     shown = for_the_page(path, 200 if pictures else 96)
     return Image(data=shown, format="png", alt=alt, width=int(figure.get_figwidth() * 96))
-
-
-WRITTEN: dict[
-    Path, dict[str, dict]
-] = {}  # record -> the figures that this process, one run of a notebook, wrote
-
-
-def record_figure(run_dir: Path, notebook: str, about: dict) -> None:
-    """Add a figure to figures/<notebook>.json: what the last run of that notebook wrote, in order.
-
-    File times would not do: folders are copied, and the clock of a file server may be hours off.
-    """
-    path = run_dir / "figures" / f"{notebook}.json"
-    figures = WRITTEN.setdefault(path, {})
-    figures[about["name"]] = about  # made again, it keeps its place
-    atomic_files.write_json(path, {"figures": list(figures.values())})
 
 
 def for_the_page(path: Path, colours: int) -> bytes:
