@@ -12,7 +12,7 @@ def plain_features(monkeypatch, tmp_path):
     """How rough the pictures are in each direction instead of features of a network; no shipped weights."""
     asked = []
 
-    def features_of(images, network):
+    def features_of(images):
         asked.append(len(images))
         return plain.plain_features(images)
 

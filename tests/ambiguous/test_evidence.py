@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from clockodile.ambiguous import evidence
 from clockodile.ambiguous.evidence import Judge, fit_judge, percentile, quadrants
 
 
@@ -47,11 +48,12 @@ def test_the_order_of_the_classes_does_not_matter(world):
     assert np.allclose(one.evidence(features), other.evidence(features)[:, ::-1], atol=1e-3)
 
 
-def test_nobody_is_judged_by_a_probe_that_saw_it():
+def test_nobody_is_judged_by_a_probe_that_saw_it(monkeypatch):
     """On pure noise a probe knows the pictures it was fitted on by heart, and nothing about others."""
     rng = np.random.default_rng(1)
     features, labels, fold = rng.normal(size=(240, 200)), np.arange(240) % 3 - 1, np.arange(240) % 5
-    judge = fit_judge(features, labels, fold, classes=2, strength=1.0)
+    monkeypatch.setattr(evidence, "STRENGTH", 1.0)
+    judge = fit_judge(features, labels, fold, classes=2)
     fair, unfair = judge.scores(features, fold)[:, 0], judge.scores(features)[:, 0]
     asked = labels <= 0
     assert abs(roc_auc_score(labels[asked] == 0, fair[asked]) - 0.5) < 0.12
@@ -87,9 +89,9 @@ def test_percentiles_by_hand():
 
 
 def test_quadrants_of_any_pair():
-    evidence = np.array([[0.95, 0.1, 0.95], [0.1, 0.95, 0.0], [0.1, 0.1, 0.1]])
-    assert quadrants(evidence, (0, 2)).tolist() == ["both", "neither", "neither"]
-    assert quadrants(evidence, (1, 0)).tolist() == ["second", "first", "neither"]
+    found = np.array([[0.95, 0.1, 0.95], [0.1, 0.95, 0.0], [0.1, 0.1, 0.1]])
+    assert quadrants(found, (0, 2)).tolist() == ["both", "neither", "neither"]
+    assert quadrants(found, (1, 0)).tolist() == ["second", "first", "neither"]
 
 
 def test_scores_of_a_single_probe_and_of_all():

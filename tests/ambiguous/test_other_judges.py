@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from clockodile.ambiguous.evidence import fit_judge
 from clockodile.ambiguous.judge import judge_run
-from clockodile.ambiguous.other_judges import all_known, halves_of_the_judge, judge_of
+from clockodile.ambiguous.other_judges import all_known, halves_of_the_judge
 
 pytestmark = pytest.mark.usefixtures("plain_features")
 
@@ -31,16 +32,10 @@ def moved(features, row):
     return changed
 
 
-def test_a_judge_fitted_anew_is_the_same_and_by_another_rule_another(run, whole):
-    judged, train = judge_run(run, whole), whole.part("train")
-    assert np.allclose(judge_of(judged, train).weight, judged.judge.weight)
-    older = judge_of(judged, train, one_vs_rest=True)
-    assert older.weight.shape == judged.judge.weight.shape
-    assert not np.allclose(older.weight, judged.judge.weight)
-
-
 def test_all_that_a_judge_knows_has_a_label_and_a_fold(run, whole):
     judged, train = judge_run(run, whole), whole.part("train")
     features, labels, fold = all_known(judged, train)
     assert len(features) == len(labels) == len(fold)
     assert (labels[: len(train)] == train.labels).all() and (labels[len(train) :] == -1).all()
+    again = fit_judge(features, labels, fold, classes=2)
+    assert np.allclose(again.weight, judged.judge.weight), "it is what the judge was fitted on"

@@ -38,6 +38,61 @@ def test_every_figure_is_stored_with_a_text_for_those_who_cannot_see_it(page):
         assert (page.run.dir / "figures" / f"{name}.png").is_file()
 
 
+@pytest.fixture
+def figure_of(monkeypatch):
+    """Figures are returned as they are, instead of being stored; a function of all words in one."""
+    monkeypatch.setattr(page03, "save_figure", lambda figure, *words, **options: figure)
+    return lambda figure: [text.get_text() for ax in figure.axes for text in ax.texts]
+
+
+def test_the_plane_shows_every_image_its_corners_and_the_diagonal(page, figure_of):
+    figure = page03.plane(page)
+    ax, side = figure.axes
+    points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
+    assert points["striped"] == points["dotted"] == 60 and points["other things"] == 60
+    assert {"both", "neither", "only striped", "only dotted"} <= set(figure_of(figure))
+    numbers = [str(number) for number in range(1, 11)]
+    assert set(numbers) <= {text.get_text() for text in ax.texts}
+    assert [text.get_text().split(":")[0] for text in side.texts] == numbers
+    assert any("diagonal" in str(line.get_label()) for line in ax.lines)
+
+
+def test_the_drawing_names_all_corners(page, figure_of):
+    found = figure_of(page03.plane_idea(page))
+    assert {"both", "neither", "only striped", "only dotted", "?"} <= set(found)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_do_not_hide_points_or_each_other(seed):
+    points = np.random.default_rng(seed).random((8, 2))
+    places = page03.number_places(points)
+    every = np.concatenate([points, places])
+    gaps = np.linalg.norm(every[:, None] - every, axis=2) + np.eye(len(every))
+    assert gaps[len(points) :].min() > 0.02 and np.allclose(np.linalg.norm(places - points, axis=1), 0.045)
+
+
+def test_the_highest_score_comes_first_and_the_colours_are_explained(page, figure_of):
+    figure = page03.top_sheet(page, np.linspace(0, 1, len(page.data)), "a_sheet", "Highest")
+    assert [caption.split(": ")[1] for caption in figure_of(figure)[:3]] == ["1.00", "0.99", "0.98"]
+    title = figure.axes[0].get_title(loc="left") + figure.axes[0].get_title()
+    assert "orange: striped, green: dotted" in title
+
+
+def test_a_bar_for_each_kind_of_picture(page, figure_of):
+    images = {kind: page.data.images[:5] for kind in ("noise", "stripes")}
+    figure = page03.noise_bars(page, {"noise": 0.8, "stripes": 0.4}, images)
+    left, ax = figure.axes
+    assert [text.get_text() for text in left.get_yticklabels()] == ["noise", "stripes"]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([80, 40])
+    assert {"80 %", "40 %"} <= set(figure_of(figure))
+
+
+def test_each_pair_stands_side_by_side_and_no_picture_twice(page, figure_of):
+    captions = figure_of(page03.doubles(page))
+    shown = [name for caption in captions for name in caption.split(" and ")]
+    assert 1 <= len(captions) <= page03.PAIRS and len(set(shown)) == len(shown) == 2 * len(captions)
+
+
 def test_files_and_rows_of_the_results(page):
     table = page03.store_page(page, 0.2, [0.5, 0.7])
     stored = store.load(page.run.dir, "ambiguous.csv")
@@ -109,3 +164,25 @@ def test_pictures_of_each_kind_are_counted_in_the_corners(page, monkeypatch):
     assert np.allclose(table.sum(axis=1), 100, atol=0.2)
     shown = page03.show_exposures(changed, np.zeros((3, 8, 8, 3), np.uint8))
     assert (shown.metadata or {"alt": shown.alt})["alt"].endswith("both, both, both.")
+
+
+def directions(degrees):
+    radians = np.deg2rad(degrees)
+    return np.stack([np.cos(radians), np.sin(radians)], 1)
+
+
+def test_partners_are_of_the_other_class_and_most_alike():
+    features = directions([0, 90, 180, 270, 10, 100, 190, 280])
+    found = page03.nearest_of_others(features, np.array([0, 0, 0, 0, 1, 1, 1, 1]))
+    assert found["row"].tolist() == list(range(8))
+    assert found["partner"].tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
+    assert (found["similarity"] > 0.95).all()
+
+
+def test_one_image_may_be_the_nearest_of_many_but_only_the_allowed():
+    features, labels = directions([0, 4, 180, 5, 200]), np.array([0, 0, 0, 1, 1])
+    assert page03.nearest_of_others(features, labels)["partner"].tolist() == [3, 3, 4, 1, 2]
+    allowed = np.array([True, True, True, True, False])
+    assert page03.nearest_of_others(features, labels, allowed=allowed)["partner"].tolist() == [3, 3, 3, 1, 2]
+    nobody = page03.nearest_of_others(features, np.zeros(5, int))
+    assert nobody["partner"].tolist() == [-1] * 5 and nobody["similarity"].isna().all()

@@ -50,7 +50,7 @@ def test_images_without_a_fold_are_refused(data, judged):
 
 
 def test_whoever_is_in_the_table_takes_part_everywhere(known, data, monkeypatch, tmp_path):
-    toy = Score("a toy", "a test", lambda known: known.probability.min(1))
+    toy = Score("a toy", lambda known: known.probability.min(1))
     monkeypatch.setitem(SCORES, "toy", toy)
     store.save(tmp_path, "ambiguous.csv", ambiguity_table(data, known, ["because"] * len(data)), {})
     table = store.load(tmp_path, "ambiguous.csv")

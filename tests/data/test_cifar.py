@@ -31,7 +31,9 @@ def server(monkeypatch):
 
 
 def collection_of(cache, size=32, recipe=RECIPE):
-    return cifar100_collection(recipe, cache=cache, image_size=size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cifar, "cache_dir", lambda: cache)
+        return cifar100_collection(SimpleNamespace(recipe=recipe), size)
 
 
 def test_the_collection(tmp_path):

@@ -1,6 +1,7 @@
 """CIFAR-10 out of an archive, a folder or torchvision's copy: two classes that remember ten kinds."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ RECIPE = get_recipe("animals_vehicles")
 
 
 def collection_of(folder, cache, size=32):
-    return cifar10_collection(RECIPE, folder, cache=cache, image_size=size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cifar10, "cache_dir", lambda: cache)
+        return cifar10_collection(SimpleNamespace(recipe=RECIPE, data_dir=folder), size)
 
 
 def check(collection, each, tests):
@@ -56,16 +59,17 @@ def test_another_archive_or_a_damaged_copy_is_read_anew(tmp_path):
     assert (collection_of(tmp_path / "b", tmp_path / "cache").split == "train").sum() == 30
 
 
-def test_an_unpacked_folder_will_do_and_what_is_no_image_is_noted(tmp_path):
+def test_an_unpacked_folder_will_do_and_what_is_damaged_in_it_is_named(tmp_path):
     folder = write_folder(tmp_path, each=2, tests=1)
+    (folder / "cifar10/train/cat/._0000.jpg").write_bytes(b"left by the operating system")
+    check(collection_of(folder, tmp_path / "cache"), 2, 1)
     (folder / "cifar10/train/cat/broken.jpg").write_bytes(b"nothing")
-    collection = collection_of(folder, tmp_path / "cache")
-    check(collection, 2, 1)
-    assert [note.path for note in collection.notes] == ["train/cat/broken.jpg"]
+    with pytest.raises(UserError, match="cifar10: train/cat/broken.jpg is no whole PNG or JPEG"):
+        collection_of(folder, tmp_path / "cache")
 
 
 def test_a_kind_without_pictures_and_an_empty_folder_are_named(tmp_path):
-    with pytest.raises(UserError, match="cifar10 should hold train/<kind>/ and test/<kind>/"):
+    with pytest.raises(UserError, match="cifar10 holds no images in train/<class>"):
         collection_of(write_folder(tmp_path / "none", each=0, tests=0), tmp_path / "cache")
     with pytest.raises(UserError, match="cifar10 has no images in train/airplane"):
         collection_of(write_folder(tmp_path / "few", each=0, tests=1), tmp_path / "cache")

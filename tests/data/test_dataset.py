@@ -118,11 +118,16 @@ def test_background_that_shows_a_labelled_image_is_left_out_with_a_note(run, pho
     (photos / "background").mkdir()
     write_photos(photos / "background", classes=("noise", "discs"), count=6)
     shown = prepare_dataset(run, image_size=40).part("train")
-    for name, pixels in (("crop", np.roll(shown.images[3], 2, axis=1)), ("mirror", shown.images[9][:, ::-1])):
+    copies = {"copy": shown.images[1], "crop": np.roll(shown.images[3], 2, axis=1)}
+    for name, pixels in (copies | {"mirror": shown.images[9][:, ::-1]}).items():
         Image.fromarray(pixels).save(photos / "background" / f"{name}.png")
     data = prepare_dataset(run, image_size=40)
-    assert not set(data.ids) & {"background/crop", "background/mirror"} and len(data.part("train")) == 48
+    assert (
+        not set(data.ids) & {"background/copy", "background/crop", "background/mirror"}
+        and len(data.part("train")) == 48
+    )
     notes = {note["path"]: note["reason"] for note in data.card["notes"] if not note["used"]}
+    assert notes["background/copy"] == f"shows the same as {shown.ids[1]}; left out of the background"
     assert notes["background/crop"] == f"shows the same as {shown.ids[3]}; left out of the background"
     assert notes["background/mirror"] == f"shows the same as {shown.ids[9]}; left out of the background"
 

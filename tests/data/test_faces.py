@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,15 @@ from tiny_folders import ANY, put
 
 from clockodile.data import faces
 from clockodile.data.files import InvalidImage
+from clockodile.data.sources import collect
 
 FACES = replace(ANY, name="faces", sources=("faces",), background=("background",), min_per_class=2)
+
+
+def collection_of(folder):
+    """What the recipe finds in a folder, at 16 pixels a side."""
+    run = SimpleNamespace(recipe=FACES, data_dir=folder, source="auto", seed=0, background=None)
+    return collect(run, image_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +97,13 @@ def test_photographs_without_one_face_are_listed_not_used(tmp_path, astronaut):
     put(tmp_path / "another" / "x.png")
     put(tmp_path / "faces" / "background" / "wall.png", Image.fromarray(skimage.data.gravel()))
     with pytest.raises(Exception, match="class 'ann' has 0 usable"):  # the same faces stand in both
-        faces.face_collection(FACES, tmp_path, 16)
+        collection_of(tmp_path)
     for number in range(2):
         put(
             tmp_path / "faces" / "bob" / f"{number}.png",
             astronaut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(number),
         )
-    found = faces.face_collection(FACES, tmp_path, 16)
+    found = collection_of(tmp_path)
     assert found.classes == ("ann", "bob") and np.bincount(found.labels[found.labels >= 0]).tolist() == [2, 2]
     assert (found.split == "background").sum() == 1  # without a face its middle is taken
     (note,) = (note for note in found.notes if not note.used)

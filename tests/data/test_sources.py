@@ -28,11 +28,11 @@ def stand_in(monkeypatch):
         labels, ids, split = np.array([0, 0, 1, 1]), np.array(list("abcd")), np.array(["train"] * 4)
         return Collection(black, labels, ids, split, classes, Source("stand_in", "", "", "ours", "drawn"))
 
-    def refuse(recipe, **options):
+    def refuse(run, image_size):
         raise SourceUnavailable("the name example.org cannot be looked up")
 
     monkeypatch.setattr(sources, "stand_in_collection", draw)
-    monkeypatch.setattr(sources, "cifar100_collection", refuse)
+    monkeypatch.setitem(sources.SOURCES, "cifar100", refuse)
 
 
 def test_auto_takes_the_folder_that_was_given(tmp_path, stand_in, caplog):

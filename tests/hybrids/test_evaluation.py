@@ -15,10 +15,8 @@ from clockodile.hybrids.evaluation import (
     measure,
     measure_photographs,
     memorised,
-    nearest_pixels,
     pixel_distances,
     reference,
-    table_of,
     two_sample_accuracy,
 )
 from clockodile.hybrids.generators.blends import pixel_blend
@@ -86,14 +84,13 @@ def test_a_photograph_taken_twice_is_memorised_too():
     one = np.random.default_rng(0).integers(0, 200, (1, 8, 8, 3), dtype=np.uint8)
     learned = np.concatenate([one, one + 3, 255 - one])
     for group, copied in (([0, 0, 1], True), ([0, 1, 2], False)):
-        distance, others = nearest_pixels(one + 1, learned, np.array(group))
-        assert memorised(distance, others).tolist() == [copied]
-    assert not memorised(*nearest_pixels(one, one, np.array([0]))).any(), "nothing to compare with"
+        assert memorised(one + 1, learned, np.array(group)).tolist() == [copied]
+    assert not memorised(one, one, np.array([0])).any(), "nothing to compare with"
 
 
 def test_nothing_of_the_held_out_fold_is_among_what_is_learned(known):
     held_out = known.train.images[known.train.fold == HELD_OUT]
-    assert nearest_pixels(held_out, known.learned, known.group)[0].min() > 0.01
+    assert pixel_distances(held_out, known.learned).min() > 0.01
     assert len(known.learned) == (known.train.fold != HELD_OUT).sum() + len(known.judged.background.images)
 
 
@@ -127,9 +124,3 @@ def test_a_class_without_unseen_photographs_is_an_error_in_words(run, whole):
     gone = replace(whole, fold=np.where((whole.labels == 0) & (whole.fold == HELD_OUT), 1, whole.fold))
     with pytest.raises(UserError, match="give more photographs"):
         reference(run, gone)
-
-
-def test_the_table_has_a_row_for_each_method(known):
-    found = measure_photographs(known)
-    table = table_of({"photographs": found, "again": found})
-    assert table["method"].tolist() == ["photographs", "again"] and set(found) <= set(table)

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -14,7 +15,8 @@ from clockodile.hybrids.generators.table import GENERATORS
 def test_answers_of_outside_viewers_are_shares_of_all_answers(asked):
     found = page04.viewers(asked)
     assert (found[["first", "second", "both", "neither"]].sum(axis=1).round(6) == 1).all()
-    assert ((found["low"] <= found["both"]) & (found["both"] <= found["high"])).all()
+    for word in ("both", "second"):
+        assert found[word].between(found[f"{word}_low"] - 1e-9, found[f"{word}_high"] + 1e-9).all()
     assert found["viewers"].min() >= 2 and found["pictures"].min() >= 24
 
 
@@ -27,6 +29,45 @@ def test_viewers_were_asked_about_methods_of_the_table():
     titles = {generator.title for generator in GENERATORS.values()} | {"photographs"}
     asked = set(page04.viewers().index)
     assert len(asked & titles) >= 3
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """A page whose figures are returned as they are."""
+    monkeypatch.setattr(page04, "save_figure", lambda figure, *words, **options: figure)
+    run = SimpleNamespace(recipe=get_recipe("clocks_crocodiles"))
+    yield SimpleNamespace(run=run, everything=None, names=("clock", "crocodile"))
+    plt.close("all")
+
+
+def test_lines_of_pictures_are_as_long_as_they_are(page, data):
+    rows = {"a long name that needs some lines": data.tensor()[:3], "b": data.images[:5]}
+    figure = page04.show_rows(page, rows, "rows", "Title")
+    assert len(figure.axes) == 2
+    shapes = {ax.images[0].get_array().shape for ax in figure.axes}
+    assert len(shapes) == 1, "the shorter line is filled with paper"
+    words = figure.axes[0].texts[0].get_text()
+    assert words.replace("\n", " ") == "a long name that needs some lines" and "\n" in words
+
+
+def test_the_way_leads_through_every_mixture_to_one_of_three_photographs(page, data, monkeypatch):
+    monkeypatch.setattr(page04, "parents", lambda run, everything, seeds: (data.tensor()[:3], None))
+    (ax,) = page04.draw_the_way(page).axes
+    assert len(ax.artists) == 7 and len(ax.lines) == 2
+    assert "velocity" in ax.texts[1].get_text()
+
+
+def test_each_voice_has_a_dot_for_each_method(page):
+    methods = ["nobody was asked about this", "half and half", "flow, one drawn round the other"]
+    ends = {"both_low": [0, 0.1 + 1e-12, 0.4], "both_high": [1, 0.2, 0.6]}  # rounding is no error
+    table = pd.DataFrame({"both": [0.5, 0.1, 0.5]} | ends, index=methods)
+    figure = page04.both_by_voice(page, table)
+    (ax,) = figure.axes
+    judged, seen = (bars[0].get_xdata().tolist() for bars in ax.containers)
+    assert judged == [10, 50]
+    assert seen == (100 * page04.viewers().loc[methods[1:], "both"]).tolist()
+    assert [label.get_text() for label in ax.get_yticklabels()] == methods[1:]
+    assert len(figure.legends[0].texts) == 2
 
 
 def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):

@@ -41,10 +41,7 @@ def background_pictures(data: Dataset, *, seed: int) -> Background:
         return Background(found.images, kinds, np.full(len(found), -1))
     drawn = [draw("background", (seed, index), data.images.shape[1]) for index in range(MADE // 2)]
     shuffled, origin = shuffled_tiles(data.part("train").images, MADE // 2, seed=seed)
-    made = np.array(
-        [f"drawn {index}" for index in range(len(drawn))]
-        + [f"shuffled {index}" for index in range(len(shuffled))]
-    )
+    made = np.array([f"{kind} {index}" for kind in ("drawn", "shuffled") for index in range(MADE // 2)])
     note = (
         f"only {len(found)} pictures of other things were given, so {len(made)} were made (drawn scenes, shuffled "
         "tiles); to trust the evidence give --background a folder of some hundred photographs of other things"
@@ -66,16 +63,11 @@ def shuffled_tiles(images: np.ndarray, count: int, *, seed: int) -> tuple[np.nda
     tile = images.shape[1] // TILES
     rows = rng.choice(len(images), count, replace=len(images) < count)
     whole = images[rows].copy()
-    corner = whole[:, : tile * TILES, : tile * TILES]
-    squares = (
-        corner.reshape(count, TILES, tile, TILES, tile, 3)
-        .swapaxes(2, 3)
-        .reshape(count, TILES**2, tile, tile, 3)
-    )
-    for picture in squares:
-        picture[:] = picture[rng.permutation(TILES**2)]
-    mixed = squares.reshape(count, TILES, TILES, tile, tile, 3).swapaxes(2, 3)
-    whole[:, : tile * TILES, : tile * TILES] = mixed.reshape(corner.shape)
+    for picture in whole:
+        corner = picture[: tile * TILES, : tile * TILES]
+        squares = corner.reshape(TILES, tile, TILES, tile, 3).swapaxes(1, 2).reshape(-1, tile, tile, 3)
+        mixed = squares[rng.permutation(TILES**2)].reshape(TILES, TILES, tile, tile, 3)
+        corner[:] = mixed.swapaxes(1, 2).reshape(corner.shape)
     return whole, rows
 
 

@@ -59,19 +59,16 @@ def fit_judge(
     *,
     classes: int,
     one_vs_rest: bool = False,
-    strength: float = STRENGTH,
 ) -> Judge:
     """Fit a logistic regression for each class against the pictures of neither.
 
     features: (N, D); labels: int (N,), 0..C-1, -1 for neither; fold: int (N,) 0..K-1 for every picture, neither too.
-    rivals: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a crocodile,
-    and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else looks real.
+    one_vs_rest: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a
+    crocodile, and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else
+    looks real.
     """
     known = [fold != held for held in range(fold.max() + 1)]
-    probes = [
-        fit_probes(features[rows], labels[rows], classes, strength=strength, one_vs_rest=one_vs_rest)
-        for rows in known
-    ]
+    probes = [fit_probes(features[rows], labels[rows], classes, one_vs_rest) for rows in known]
     # as they are stored: a loaded judge must find the same as a fresh one
     weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
     others = labels < 0
@@ -89,18 +86,18 @@ def quadrants(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float =
 
 
 def fit_probes(
-    features: np.ndarray, labels: np.ndarray, classes: int, *, strength: float, one_vs_rest: bool
+    features: np.ndarray, labels: np.ndarray, classes: int, one_vs_rest: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weight (C, D) and bias (C,) on raw features; a class and its counter-examples count alike, however many they are.
 
-    Arguments as of `fit_judge`; strength: of the L2 penalty.
+    Arguments as of `fit_judge`.
     """
     scaler = StandardScaler().fit(np.asarray(features, np.float64))
     scaled = scaler.transform(np.asarray(features, np.float64))
     weight, bias = [], []
     for label in range(classes):
         rows = np.full(len(labels), True) if one_vs_rest else (labels == label) | (labels < 0)
-        model = LogisticRegression(C=1 / strength, class_weight="balanced", max_iter=2000, tol=1e-6)
+        model = LogisticRegression(C=1 / STRENGTH, class_weight="balanced", max_iter=2000, tol=1e-6)
         model.fit(scaled[rows], labels[rows] == label)
         weight.append(model.coef_[0] / scaler.scale_)
         bias.append(model.intercept_[0] - weight[-1] @ scaler.mean_)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from clockodile.ambiguous.background import Background, background_pictures
 from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.core import store
+from clockodile.core.timing import timed
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.learn.backbones import CHUNK, DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
@@ -65,73 +63,53 @@ def judge_name(data: Dataset) -> str:
 
 def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
-    train, background = data.part("train"), background_pictures(data, seed=run.seed)
-    judge, features_of_run = fit_on(
-        DEFAULT_BACKBONE, run, data, background, name=judge_name(data), retrain=retrain
+    train, background, name = data.part("train"), background_pictures(data, seed=run.seed), judge_name(data)
+    fold_background = background.folds(train, seed=run.seed)
+    labels = np.concatenate([train.labels, np.full(len(fold_background), -1)])
+    fold = np.concatenate([train.fold, fold_background])
+    seen = {
+        "judge": DEFAULT_BACKBONE,
+        "sides": SIDES,
+        "strength": STRENGTH,
+        "folds": train.folds_key,
+        "background": store.fingerprint(background.images, fold_background),
+        "kinds": store.key_of({"": background.kinds.tolist()}),
+    }
+
+    def look() -> dict[str, np.ndarray]:
+        parts = [timed(features_of, images) for images in (train.images, background.images)]
+        rows, seconds = zip(*parts, strict=True)
+        return {"rows": np.concatenate(rows), "seconds": np.array([sum(seconds)])}
+
+    features = store.cached(run.dir, f"features/{name}.npz", seen, look)["rows"]
+    # of makeshift pictures alone a judge would learn what a drawing is
+    config = seen | {"one_vs_rest": bool(background.note)}
+
+    def fit() -> tuple[dict, dict]:
+        judge = fit_judge(
+            features, labels, fold, classes=len(data.classes), one_vs_rest=config["one_vs_rest"]
+        )
+        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
+        about = {"classes": list(data.classes), "pair": list(run.recipe.pair), "note": background.note}
+        return state, about | {"image_size": int(train.images.shape[1])}
+
+    kept_with = config | {"pair": list(run.recipe.pair)}
+    fitted = store.fit_or_load(
+        *(name, kept_with, data.fingerprint, fit), run_dir=run.dir, retrain=retrain, accept_shipped_if=config
     )
-    features, fold = features_of_run(), background.folds(train, seed=run.seed)
-    labels = np.concatenate([train.labels, np.full(len(fold), -1)])
-    scores, known = judge.scores(features, np.concatenate([train.fold, fold])), labels >= 0
+    judge = judge_from(fitted)
+    scores, known = judge.scores(features, fold), labels >= 0
     return JudgeResult(
         judge,
         features[known],
         scores[known],
         percentile(scores[known], judge.background),
         background,
-        fold,
+        fold_background,
         features[~known],
         scores[~known],
         auroc_against_background(scores, labels, len(data.classes)),
     )
-
-
-def fit_on(
-    network: str, run: Run, data: Dataset, background: Background, *, name: str, retrain: bool = False
-) -> tuple[Judge, Callable[[], np.ndarray]]:
-    """A judge that sees through this network: from the run folder, else from the package, else fitted now.
-
-    Also what computes, or loads, the network's features of the labelled images, then of `background`, float32 (N, D):
-    they take long and are only needed to fit. name: of the stored file, without its suffix. data: all splits.
-    """
-    train = data.part("train")
-    fold = background.folds(train, seed=run.seed)
-    config = {"judge": network, "sides": SIDES, "strength": STRENGTH, "folds": train.folds_key}
-    config["background"] = store.fingerprint(background.images, fold)
-    config["kinds"] = store.key_of({"": background.kinds.tolist()})
-    seen = dict(config)
-
-    def make() -> dict[str, np.ndarray]:
-        start = time.perf_counter()
-        rows = np.concatenate([features_of(part.images, network) for part in (train, background)])
-        return {"rows": rows, "seconds": np.array([time.perf_counter() - start])}
-
-    @cache
-    def features() -> np.ndarray:
-        return store.cached(run.dir, f"features/{Path(name).name}.npz", seen, make)["rows"]
-
-    config["one_vs_rest"] = bool(
-        background.note
-    )  # of makeshift pictures alone a judge would learn what a drawing is
-
-    def fit() -> tuple[dict, dict]:
-        labels = np.concatenate([train.labels, np.full(len(fold), -1)])
-        folds = np.concatenate([train.fold, fold])
-        judge = fit_judge(
-            features(), labels, folds, classes=len(data.classes), one_vs_rest=config["one_vs_rest"]
-        )
-        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
-        return state, {
-            "classes": list(data.classes),
-            "pair": list(run.recipe.pair),
-            "image_size": int(train.images.shape[1]),
-            "note": background.note,
-        }
-
-    kept_with = config | {"pair": list(run.recipe.pair)}
-    fitted = store.fit_or_load(
-        *(name, kept_with, data.fingerprint, fit), run_dir=run.dir, retrain=retrain, accept_shipped_if=config
-    )
-    return judge_from(fitted), features
 
 
 def auroc_against_background(scores: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

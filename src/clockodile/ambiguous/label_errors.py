@@ -10,10 +10,8 @@ def shapeless_pictures(size: int, *, count: int, seed: int) -> dict[str, np.ndar
     rng = np.random.default_rng(seed)
     noise = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     plain = np.broadcast_to(rng.integers(0, 256, (count, 1, 1, 3), dtype=np.uint8), noise.shape).copy()
-    angle, width = (
-        rng.uniform(0, np.pi, (count, 1, 1)),
-        rng.uniform(3, size / 2, (count, 1, 1)),
-    )  # width in pixels
+    angle = rng.uniform(0, np.pi, (count, 1, 1))
+    width = rng.uniform(3, size / 2, (count, 1, 1))  # in pixels
     y, x = np.mgrid[:size, :size]
     wave = (np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / width) > 0)[..., None]
     colours = rng.integers(0, 256, (2, count, 1, 1, 3), dtype=np.uint8)

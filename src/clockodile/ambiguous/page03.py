@@ -10,14 +10,16 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 from IPython.display import Image
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 
-from clockodile.ambiguous import figures, scores
+from clockodile.ambiguous import scores
 from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.ambiguous.judge import JudgeResult, features_of, judge_run
-from clockodile.ambiguous.pairs import nearest_of_others
 from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, collect_out_of_fold
 from clockodile.classify import half_quarter_quarter, own_net
 from clockodile.core import results, store
@@ -25,7 +27,19 @@ from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.data.widgets import PAGE, drop_photo, tiles
 from clockodile.show.exercise import check
-from clockodile.show.plots import save_figure, tile_figure
+from clockodile.show.plots import (
+    ALARM,
+    BLUE,
+    INK,
+    class_colour,
+    colour_key,
+    image_sheet,
+    new_figure,
+    save_figure,
+    short_id,
+    show_tiles,
+    tile_figure,
+)
 from clockodile.show.widgets import live_figure, one_of, share
 
 PAIRS = 12  # ambiguous images shown beside their double
@@ -59,9 +73,32 @@ class Page:
 
     @cached_property
     def doubles(self) -> pd.DataFrame:
-        """Every image's double in the other class of the pair, see pairs.nearest_of_others."""
+        """Every image's double in the other class of the pair, see nearest_of_others."""
         allowed = np.isin(self.data.labels, self.pair)
         return nearest_of_others(self.judged.features, self.data.labels, allowed=allowed)
+
+
+def nearest_of_others(
+    features: np.ndarray, labels: np.ndarray, *, allowed: np.ndarray | None = None
+) -> pd.DataFrame:
+    """For each image the image of another class nearest to it, by the angle between their features.
+
+    features: (N, D) comparable with each other; labels: int (N,); allowed: bool (N,), who may be a partner, by default
+    all. A row for each of the N images, in their order: row, partner (numbers), similarity (cosine, -1..1); where there
+    is none, partner is -1 and similarity nan.
+    """
+    unit = normalize(features)
+    unit = normalize(unit - unit.mean(0))  # what all pictures share says nothing about who is alike
+    similarity = unit @ unit.T
+    similarity[labels[:, None] == labels] = -np.inf
+    if allowed is not None:
+        similarity[:, ~allowed] = -np.inf
+    best = similarity.max(1)
+    there = np.isfinite(best)
+    partner = np.where(there, similarity.argmax(1), -1)
+    return pd.DataFrame(
+        {"row": np.arange(len(best)), "partner": partner, "similarity": np.where(there, best, np.nan)}
+    )
 
 
 def open_page(*, retrain: bool, **settings) -> Page:
@@ -94,31 +131,81 @@ def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> 
 
 def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     """The 24 images with the highest score, (N,)."""
+    data, order = page.data, scores.top(score)
+    figure = tile_figure(
+        data.images[order],
+        columns=8,
+        captions=[f"{short_id(data.ids[row])}: {score[row]:.2f}" for row in order],
+        colours=[class_colour(label) for label in data.labels[order]],
+        title=f"{title} ({colour_key(data.classes)})",
+        size=8,
+    )
     alt = f"The 24 images with the highest score, each with its id and score. {title}."
-    return show_figure(page, figures.ranked_sheet(page.data, score, title=title), name, title, alt)
+    return show_figure(page, figure, name, title, alt)
 
 
 def noise_bars(page: Page, shares: dict[str, float], images: dict[str, np.ndarray]) -> Image:
-    """How often pictures of neither class look ambiguous to a net that compares. Both by kind, see share_bars."""
+    """How often pictures of neither class look ambiguous to a net that compares, beside three pictures of each kind.
+
+    shares: kind -> 0..1; images: kind -> uint8 (N, S, S, 3).
+    """
     title = "Entropy calls pictures of nothing 'ambiguous'"
     if max(shares.values()) < 0.5:
         title = "How ambiguous are pictures of nothing?"
     alt = "Bars: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     alt += ". Share that is more ambiguous by entropy than nine in ten real images; by chance 10 %."
-    figure = figures.share_bars(pd.Series(shares), images, title=title, usual=0.1)
+    kinds, percent = list(shares), [100 * share for share in shares.values()]
+    figure, (left, ax) = new_figure(1, 2, height=0.75 * len(kinds) + 0.9, width_ratios=(1, 2))
+    sheet = image_sheet(np.concatenate([images[kind][:3] for kind in kinds]), 3)
+    left.imshow(sheet, extent=(0, 3, len(kinds) - 0.5, -0.5), interpolation="nearest", aspect="auto")
+    left.set_yticks(range(len(kinds)), kinds)
+    left.set_xticks([])
+    left.tick_params(axis="y", length=0)
+    left.spines[:].set_visible(False)
+    ax.bar_label(ax.barh(range(len(kinds)), percent, color=BLUE, height=0.6), fmt="%.0f %%", padding=4)
+    ax.axvline(10, color=ALARM, linestyle="--", label="real images, by construction")
+    ax.set(xlim=(0, 105), ylim=(len(kinds) - 0.5, -0.5), yticks=[])
+    ax.set_xlabel("share that is more 'ambiguous' than nine in ten real images, %")
+    ax.legend(loc="lower right")
+    figure.suptitle(title, x=0.01, ha="left")
     return show_figure(page, figure, "noise_wins", title, alt)
+
+
+def corner_names(ax: Axes, names: tuple[str, str]) -> None:
+    """Write what lies in each of the four corners of the plane into it."""
+    look = {"transform": ax.transAxes, "fontsize": 13, "fontweight": "bold"}
+    ax.text(0.99, 0.015, f"only {names[0]}", ha="right", va="bottom", **look)
+    ax.text(0.01, 0.985, f"only {names[1]}", ha="left", va="top", **look)
+    ax.text(0.99, 0.985, "both", ha="right", va="top", **look)
+    ax.text(0.01, 0.015, "neither", ha="left", va="bottom", **look)
 
 
 def plane_idea(page: Page) -> Image:
     """Draw the plane with its four corners and the diagonal, and a typical picture in three of the corners."""
-    a, b = page.pair
+    (a, b), names = page.pair, page.names
     evidence, others = page.judged.evidence, page.judged.scores_background[:, [a, b]].max(1)
     lead = [np.where(page.data.labels == k, evidence[:, k] - evidence[:, j], -2) for k, j in ((a, b), (b, a))]
     images = [page.data.images[rows.argmax()] for rows in lead]
     images.append(page.judged.background.images[others.argmin()])
+    figure, ax = new_figure(width=6.4, height=5.6)
+    ax.plot([0, 1], [0, 1], color=ALARM, linewidth=2.5)
+    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "va": "top"}
+    ax.text(0.68, 0.67, "the diagonal: undecided", color=ALARM, ha="center", **along)
+    for place, image in zip(((0.86, 0.15), (0.14, 0.84), (0.14, 0.15)), images, strict=True):
+        box = OffsetImage(image, zoom=64 / len(image), interpolation="nearest")
+        ax.add_artist(AnnotationBbox(box, place, pad=0.1))
+    ax.text(0.86, 0.83, "?", fontsize=40, ha="center", va="center", backgroundcolor="white")
+    for end in ((0.72, 0.28), (0.28, 0.72)):
+        ax.annotate("", end, (0.5, 0.5), arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.5})
+    ax.text(0.58, 0.37, f"surely {names[0]}", ha="right", va="center")
+    ax.text(0.42, 0.63, f"surely {names[1]}", ha="left", va="center")
+    corner_names(ax, names)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+    ax.set_xlabel(f"more and more {names[0]} in the picture")
+    ax.set_ylabel(f"more and more {names[1]} in the picture")
+    ax.set_title("The difference of two numbers: only side and distance to the diagonal")
     return show_figure(
-        page, figures.drawn_plane(np.stack(images), page.names), "plane_idea",
-        "The plane: four corners, and the diagonal that a comparing net looks along",
+        page, figure, "plane_idea", "The plane: four corners, and the diagonal that a comparing net looks along",
         "A drawing: a square whose corners are only the first class, only the second, both, and neither. The diagonal "
         "runs from neither to both; a net that compares sees only the distance to it.",
     )  # fmt: skip
@@ -126,19 +213,53 @@ def plane_idea(page: Page) -> Image:
 
 def plane(page: Page) -> Image:
     """Every image in the plane of its two scores; those that are most like both, ten at most, have numbers."""
-    columns, judged = list(page.pair), page.judged
-    others, reach = judged.scores_background[:, columns], int((page.headline >= LENIENT).sum())
-    limit = np.quantile(others, LENIENT, axis=0)
-    title = f"{reach} of {len(page.data)} images reach the corner 'both'"
-    figure = figures.evidence_plane(
-        judged.scores[:, columns] - limit, page.data, page.pair, others=others - limit,
-        shown=scores.top(page.headline, 10), title=title,
-    )  # fmt: skip
+    columns, data, names = list(page.pair), page.data, page.names
+    others = page.judged.scores_background[:, columns]
+    limit = np.quantile(others, LENIENT, axis=0)  # both axes count from where a class counts as present
+    points, others = page.judged.scores[:, columns] - limit, others - limit
+    figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
+    ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label="other things")
+    for label, name in zip(columns, names, strict=True):
+        look = {"color": class_colour(label), "markersize": 3, "alpha": 0.55, "label": name}
+        ax.plot(*points[data.labels == label].T, "o", **look)
+    every = np.concatenate([points, others])
+    low, high = every.min(0) - 0.3, every.max(0) + 0.3
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ends = np.array([low.max(), high.min()])
+    ax.plot(ends, ends, color=ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
+    ax.axvline(0, color=INK, linewidth=0.9, linestyle=":", label="exceeded by one in ten other things")
+    ax.axhline(0, color=INK, linewidth=0.9, linestyle=":")
+    corner_names(ax, names)
+    shown = scores.top(page.headline, 10)
+    colours = [class_colour(label) for label in data.labels[shown]]
+    places = number_places((points[shown] - low) / (high - low))
+    for number, (row, place, colour) in enumerate(zip(shown, places, colours, strict=True), start=1):
+        line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 1}
+        look = {"ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold"}
+        ax.plot(*points[row], "o", markersize=5, color=colour, markeredgecolor=INK)
+        ax.annotate(str(number), points[row], place, textcoords="axes fraction", arrowprops=line, **look)
+    captions = [f"{number}: {short_id(data.ids[row])}" for number, row in enumerate(shown, start=1)]
+    show_tiles(side, data.images[shown], columns=2, captions=captions, colours=colours, size=8)
+    title = f"{(page.headline >= LENIENT).sum()} of {len(data)} images reach the corner 'both'"
+    figure.suptitle(title, x=0.01, ha="left")
+    ax.set_xlabel(f"score for '{names[0]}', counted from evidence 0.9")
+    ax.set_ylabel(f"score for '{names[1]}', counted from evidence 0.9")
+    figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=8.5)
     return show_figure(
         page, figure, "plane", title,
         "Scatter plot: score for the first class against score for the second, other things in grey, the corner 'both' "
         "at the upper right. The ten pictures with the most evidence for both are numbered and shown at the side.",
     )  # fmt: skip
+
+
+def number_places(points: np.ndarray) -> np.ndarray:
+    """Where to write numbers beside points (K, 2), all in shares of the axes: clear of the points and each other."""
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    around, taken = 0.045 * np.stack([np.cos(turns), np.sin(turns)], 1), list(points)
+    for point in points:
+        gaps = np.linalg.norm((point + around)[:, None] - np.array(taken), axis=2).min(1)
+        taken.append(point + around[gaps.argmax()])
+    return np.array(taken[len(points) :])
 
 
 def show_exposures(page: Page, exposures: np.ndarray) -> Image:
@@ -147,7 +268,7 @@ def show_exposures(page: Page, exposures: np.ndarray) -> Image:
     found = quadrants(page.judged.judge.evidence(features_of(exposures)), page.pair)
     captions = [words.get(corner, corner) for corner in found]
     title = "Both by making: what does the judge say?"
-    figure = figures.tile_figure(exposures, columns=len(exposures), captions=captions, title=title, size=9)
+    figure = tile_figure(exposures, columns=len(exposures), captions=captions, title=title, size=9)
     return show_figure(
         page, figure, "exposures", title,
         f"Double exposures of both classes, and what the judge says: {', '.join(captions)}.",
@@ -161,11 +282,20 @@ def doubles(page: Page) -> Image:
     for pair in nearest.sort_values("similarity", ascending=False, kind="stable").itertuples():
         if not shown & {pair.row, pair.partner}:  # no picture twice
             shown |= {pair.row, pair.partner}
-            pairs.append(pair)
-    pairs = pd.DataFrame(pairs[:PAIRS])
+            pairs.append((pair.row, pair.partner))
+    images, ids = page.data.images, [short_id(name) for name in page.data.ids]
+    gap = np.full((images.shape[1], max(1, images.shape[2] // 32), 3), 255, np.uint8)
+    figure = tile_figure(
+        np.stack([np.concatenate([images[one], gap, images[other]], 1) for one, other in pairs[:PAIRS]]),
+        columns=3,
+        captions=[f"{ids[one]} and {ids[other]}" for one, other in pairs[:PAIRS]],
+        title="Ambiguous (left), and its double in the other class (right)",
+        size=9,
+    )
     return show_figure(
-        page, figures.pairs_page(page.data, pairs), "pairs", "Chihuahua or muffin?",
-        f"{len(pairs)} pairs of pictures: an ambiguous image and beside it the image of another class most like it.",
+        page, figure, "pairs", "Chihuahua or muffin?",
+        f"{len(pairs[:PAIRS])} pairs of pictures: an ambiguous image and beside it the image of another class most "
+        "like it.",
     )  # fmt: skip
 
 

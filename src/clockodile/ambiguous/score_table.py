@@ -62,8 +62,6 @@ def collect_out_of_fold(
         fits = all(np.array_equal(stored[part], getattr(data, part)) for part in ("ids", "labels", "fold"))
         if not fits or data.fold.min() < 0:
             raise UserError(f"{name} predictions are not out of fold for these images; run notebook 02 again")
-    if len(judged.evidence) != len(data):
-        raise UserError(f"the judge spoke about {len(judged.evidence)} images, not about these {len(data)}")
     return OutOfFold(
         data.labels,
         data.fold,
@@ -80,30 +78,24 @@ class Score:
     """One way to rank."""
 
     title: str  # how tables and figures call it
-    source: str  # where it is from
     score: Callable[[OutOfFold], np.ndarray]  # -> float (N,) in [0, 1], higher = more ambiguous
 
 
 SCORES: dict[str, Score] = {
     "misclassified": Score(
         "misclassified",
-        "report 000, first attempt",
         lambda known: scores.low_self_confidence(known.first_probability, known.labels),
     ),
     "centre_balance": Score(
         "equally far from both centres",
-        "report 000, second attempt",
         lambda known: scores.centroid_distance_ratio(known.first_distance, known.pair),
     ),
-    "entropy": Score("entropy", "uncertainty sampling", lambda known: scores.entropy(known.probability)),
+    "entropy": Score("entropy", lambda known: scores.entropy(known.probability)),
     "label_quality": Score(
         "label quality",
-        "Northcutt et al., 2021",
         lambda known: scores.low_normalized_margin(known.probability, known.labels),
     ),
-    "evidence": Score(
-        "evidence for both", "this notebook", lambda known: scores.both(known.evidence, known.pair)
-    ),
+    "evidence": Score("evidence for both", lambda known: scores.both(known.evidence, known.pair)),
 }
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import entr
+from scipy.stats import rankdata
 
 TOP = 24  # images that fill a page
-
-
-# --- from probabilities ---------------------------------------------------------------------------------------
 
 
 def low_self_confidence(probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -45,9 +43,6 @@ def low_normalized_margin(probability: np.ndarray, labels: np.ndarray) -> np.nda
     return 1 - (adjusted[rows, labels] - others.max(1) + 1) / 2
 
 
-# --- from features --------------------------------------------------------------------------------------------
-
-
 def centroid_distance_ratio(centre_distance: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     """How equally far an image lies from the centres of two classes (report 000, second attempt).
 
@@ -65,9 +60,6 @@ def within_tolerance(balance: np.ndarray, tolerance: float) -> np.ndarray:
     return balance > 1 - tolerance
 
 
-# --- from evidence --------------------------------------------------------------------------------------------
-
-
 def both(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     """The smaller of the evidences for two classes: an image is as much "both" as the weaker class is visible in it.
 
@@ -76,15 +68,9 @@ def both(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     return evidence[:, list(pair)].min(1)
 
 
-# --- order ----------------------------------------------------------------------------------------------------
-
-
 def rank_of(score: np.ndarray) -> np.ndarray:
     """Place of each score, 1 = highest; ties keep their order. score: (N,); returns int64 (N,)."""
-    order = np.argsort(-score, kind="stable")
-    rank = np.empty(len(score), np.int64)
-    rank[order] = np.arange(1, len(score) + 1)
-    return rank
+    return rankdata(-score, method="ordinal").astype(np.int64)
 
 
 def top(score: np.ndarray, count: int = TOP) -> np.ndarray:
@@ -92,6 +78,6 @@ def top(score: np.ndarray, count: int = TOP) -> np.ndarray:
     return np.argsort(-score, kind="stable")[:count]
 
 
-def overlap(first: np.ndarray, second: np.ndarray, *, count: int = TOP) -> float:
-    """Share of the `count` highest images that two scores (N,) have in common, 0..1; by chance count / N."""
-    return len(np.intersect1d(top(first, count), top(second, count))) / count
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Share of the TOP highest images that two scores (N,) have in common, 0..1; by chance TOP / N."""
+    return len(np.intersect1d(top(first), top(second))) / TOP

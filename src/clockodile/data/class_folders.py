@@ -110,14 +110,10 @@ def named_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
 
 def any_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder that holds the classes of a recipe that takes what is there, and the folder of each."""
-    nested, flat = _candidates(recipe, root / recipe.name), _candidates(recipe, root)
-    beside = [folder for folder in flat if folder != root / recipe.name]
-    own = recipe.sources == ("folder",)  # else a folder of the recipe's name says which data set is meant
-    if own and min(len(nested), len(beside)) >= 2:
-        raise UserError(
-            f"both {root} and '{recipe.name}' in it hold folders; point data_dir at {root / recipe.name}, or rename it"
-        )
-    holder, folders = (root / recipe.name, nested) if len(nested) >= 2 else (root, flat)
+    holder, folders = root, _candidates(recipe, root)
+    if recipe.sources != ("folder",):  # a folder of the recipe's name says which data set is meant
+        nested = _candidates(recipe, root / recipe.name)
+        holder, folders = (root / recipe.name, nested) if len(nested) >= 2 else (root, folders)
     if not folders:
         raise _no_folders(recipe, root, [])
     if len(folders) == 1:  # often one level too high
@@ -128,9 +124,6 @@ def any_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:
     if len(named) < len(folders):
         raise UserError(f"two folders in {holder} differ only in how an accent is stored; rename one of them")
     return holder, named
-
-
-# --- a split is no list of classes --------------------------------------------------------------------------
 
 
 def split_part(name: str) -> tuple[str, bool]:

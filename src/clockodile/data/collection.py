@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,3 +42,8 @@ class Collection:
     source: Source
     notes: tuple[FileNote, ...] = ()  # every file refused or changed
     warnings: tuple[str, ...] = ()  # lines that a user must see, whatever else is read
+
+    def rows(self, chosen: np.ndarray, *notes: FileNote) -> Collection:
+        """The same with only the chosen rows, bool (N,) or int (M,), and further notes."""
+        parts = {name: getattr(self, name)[chosen] for name in ("images", "labels", "ids", "split")}
+        return replace(self, **parts, notes=(*self.notes, *notes))

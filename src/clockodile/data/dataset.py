@@ -12,7 +12,7 @@ import torch
 
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from clockodile.core.recipes import DEFAULT_RECIPE, get_recipe
 from clockodile.core.workspace import Run, check_range
 from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collection, FileNote
 from clockodile.data.duplicates import (
@@ -130,21 +130,17 @@ def request_of(run: Run, image_size: int) -> dict:
 
 def without_twins_in_background(collection: Collection) -> Collection:
     """The collection without background pictures that show what a labelled one shows; each leaves a note."""
-    labelled, background = (
-        np.flatnonzero(part) for part in (collection.labels >= 0, collection.split == BACKGROUND)
-    )
-    twin = twins_of(collection.images[labelled], collection.images[background])
-    dropped = background[twin >= 0]
-    notes = [
-        FileNote(
-            str(collection.ids[row]),
-            f"shows the same as {collection.ids[original]}; left out of the background",
-        )
-        for row, original in zip(dropped, labelled[twin[twin >= 0]], strict=True)
-    ]
-    kept = ~np.isin(np.arange(len(collection.ids)), dropped)
-    parts = {name: getattr(collection, name)[kept] for name in ("images", "labels", "ids", "split")}
-    return replace(collection, **parts, notes=(*collection.notes, *notes))
+    labelled = np.flatnonzero(collection.labels >= 0)
+    background = np.flatnonzero(collection.split == BACKGROUND)
+    kept, notes = np.full(len(collection.ids), True), []
+    for row, twin in zip(
+        background, twins_of(collection.images[labelled], collection.images[background]), strict=True
+    ):
+        if twin >= 0:
+            kept[row] = False
+            reason = f"shows the same as {collection.ids[labelled[twin]]}; left out of the background"
+            notes.append(FileNote(str(collection.ids[row]), reason))
+    return collection.rows(kept, *notes)
 
 
 def split_table(
@@ -166,34 +162,24 @@ def split_table(
         collection.labels[train], before[train], folds=folds, seed=seed, classes=collection.classes
     )
     fold[train] = merge_folds(fold[train], group[train])
-    table = pd.DataFrame(
-        {
-            "id": collection.ids,
-            "label": collection.labels,
-            "group": group,
-            "fold": fold,
-            "split": collection.split,
-        }
-    )
-    return table, pairs
+    columns = {"id": collection.ids, "label": collection.labels, "group": group, "fold": fold}
+    return pd.DataFrame(columns | {"split": collection.split}), pairs
 
 
 def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame) -> dict:
     """The part of data_card.json that the images decide: how many there are, what they are called, which are alike."""
     train = collection.split == TRAIN
-    counts = {
-        split: {
-            name: int(((collection.split == split) & (collection.labels == label)).sum())
-            for label, name in enumerate(collection.classes)
-        }
-        for split in (TRAIN, TEST)
-    }
-    others = {split: int((collection.split == split).sum()) for split in ("background", HYBRID)}
+    counts = {split: int((collection.split == split).sum()) for split in (BACKGROUND, HYBRID)}
+    for split in (TRAIN, TEST):
+        of_class = np.bincount(
+            collection.labels[collection.split == split], minlength=len(collection.classes)
+        )
+        counts[split] = dict(zip(collection.classes, of_class.tolist(), strict=True))
     named = pairs.assign(first=collection.ids[pairs["first"]], second=collection.ids[pairs["second"]])
     return {
         "classes": list(collection.classes),
         "image_size": int(collection.images.shape[1]),
-        "counts": counts | others,
+        "counts": counts,
         "near_duplicates": [
             {**row, "correlation": round(row["correlation"], 3)} for row in named.to_dict("records")
         ],
@@ -226,20 +212,21 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
     }
     arrays = {name: getattr(collection, name) for name in ("images", "labels", "ids", "split")}
     store.cached(run.dir, "dataset.npz", config, lambda: arrays)
-    splits, card = (
-        store.load_cached(run.dir, "splits.csv", config),
-        atomic_files.read_json(run.dir / "data_card.json"),
-    )
+    splits = store.load_cached(run.dir, "splits.csv", config)
+    card = atomic_files.read_json(run.dir / "data_card.json")
     if splits is None or card is None or card.get("config") != config:
         splits, pairs = split_table(collection, folds=run.profile.folds, seed=run.seed)
         card = make_card(collection, splits, pairs)
         store.save(run.dir, "splits.csv", splits, config)
+    remark = ""  # what a reader must know about these images beforehand
+    if run.recipe.classes != get_recipe(DEFAULT_RECIPE).classes:
+        remark = f"{OTHER_IMAGES}; {CUT_FIRST}" if "faces" in run.recipe.sources else OTHER_IMAGES
     # source and notes may differ although the images are the same, so the card is always written
     card |= {
         "source": asdict(collection.source),
         "notes": [asdict(note) for note in collection.notes],
         "warnings": list(collection.warnings),
-        "remark": remark_on(run.recipe),
+        "remark": remark,
         "request": request_of(run, size),
         "config": config,
     }
@@ -247,13 +234,6 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         log.warning("NOTE: %s", warning)
     atomic_files.write_json(run.dir / "data_card.json", card)
     return assemble(arrays, splits, card)
-
-
-def remark_on(recipe: Recipe) -> str:
-    """What a reader must know about the images of a recipe beforehand; empty for the default one."""
-    if recipe.classes == get_recipe(DEFAULT_RECIPE).classes:
-        return ""
-    return f"{OTHER_IMAGES}; {CUT_FIRST}" if "faces" in recipe.sources else OTHER_IMAGES
 
 
 def assemble(arrays: dict, splits: pd.DataFrame, card: dict) -> Dataset:
@@ -282,13 +262,10 @@ def load_dataset(run: Run) -> Dataset:
         splits = store.load_cached(run.dir, "splits.csv", card["config"])
         if arrays is not None and splits is not None:
             return assemble(arrays, splits, card)
-    log.info(
-        "%s in %s: doing what notebook 01 does", "data changed" if changed else "no data prepared", run.dir
-    )
-    before = (card or {}).get("request", {})
-    same_images = all(
-        before.get(part) == value for part, value in request_of(run, 0).items() if part in ASKED
-    )
+    why = "data changed" if changed else "no data prepared"
+    log.info("%s in %s: doing what notebook 01 does", why, run.dir)
+    before, asked = (card or {}).get("request", {}), request_of(run, 0)
+    same_images = all(before.get(part) == asked[part] for part in ASKED)
     data = prepare_dataset(run, image_size=card["image_size"] if same_images else 0)
     if changed and data.card["config"] != card["config"]:  # not merely touched
         log.warning("NOTE: %s", CHANGED)

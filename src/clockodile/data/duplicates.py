@@ -7,8 +7,8 @@ Barz and Denzler, "Do we train on test data?" (2020), found such pairs between C
 
 from __future__ import annotations
 
-import csv
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import imagehash
@@ -67,33 +67,44 @@ def perceptual_hashes(images: np.ndarray) -> np.ndarray:
     return np.array(hashes, bool).reshape(len(images), -1)
 
 
-def nearest(
-    thumbs: np.ndarray, hashes: np.ndarray, asked: np.ndarray, asked_hashes: np.ndarray, count: int
-) -> np.ndarray:
-    """Rows most like each asked picture: `count` by blurred thumbnail, as many by its mirror image, and by hash.
+@dataclass(frozen=True)
+class Looks:
+    """What N pictures are compared by."""
 
-    thumbs, asked: float32 (N, h, w), (M, h, w); the hashes: bool (N, 64), (M, 64). Returns int (M, 3 * count). Memory
-    grows with N, not with N squared.
+    pictures: np.ndarray  # float32 (N, 32, 32), grey
+    hashes: np.ndarray  # bool (N, 64), perceptual
+
+    def rows(self, chosen: np.ndarray) -> Looks:
+        """Those of some of the pictures."""
+        return Looks(self.pictures[chosen], self.hashes[chosen])
+
+
+def looks_of(images: np.ndarray) -> Looks:
+    """What uint8 images (N, H, W, 3) are compared by."""
+    return Looks(shrink(grey(images), WORKING_SIZE), perceptual_hashes(images))
+
+
+def nearest(known: Looks, asked: Looks, count: int) -> np.ndarray:
+    """Rows of `known` most like each asked picture: `count` by thumbnail, by its mirror image, and by hash.
+
+    Returns int (M, 3 * count). Memory grows with N, not with N squared.
     """
-    count = min(count, len(thumbs))
+    count = min(count, len(known.pictures))
+    thumbs, shown = shrink(known.pictures, THUMB), shrink(asked.pictures, THUMB)
     by_thumb = NearestNeighbors(n_neighbors=count).fit(standardise(thumbs))
-    by_hash = NearestNeighbors(n_neighbors=count, metric="hamming", algorithm="brute").fit(hashes)
+    by_hash = NearestNeighbors(n_neighbors=count, metric="hamming", algorithm="brute").fit(known.hashes)
     found = [
-        by_thumb.kneighbors(standardise(asked), return_distance=False),
-        by_thumb.kneighbors(standardise(asked[:, :, ::-1]), return_distance=False),
-        by_hash.kneighbors(asked_hashes, return_distance=False),
+        by_thumb.kneighbors(standardise(shown), return_distance=False),
+        by_thumb.kneighbors(standardise(shown[:, :, ::-1]), return_distance=False),
+        by_hash.kneighbors(asked.hashes, return_distance=False),
     ]
     return np.concatenate(found, axis=1)
 
 
-def candidate_pairs(pictures: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """Pairs worth a closer look: each picture with its `nearest`.
-
-    pictures: float32 (N, H, W); hashes: bool (N, 64). Returns int (P, 2) with first < second, sorted, each pair once.
-    """
-    thumbs = shrink(pictures, THUMB)
-    second = nearest(thumbs, hashes, thumbs, hashes, NEIGHBOURS + 1)
-    first = np.broadcast_to(np.arange(len(pictures))[:, None], second.shape)
+def candidate_pairs(looks: Looks) -> np.ndarray:
+    """Pairs worth a closer look, each picture with its `nearest`: int (P, 2), first < second, sorted, each once."""
+    second = nearest(looks, looks, NEIGHBOURS + 1)
+    first = np.broadcast_to(np.arange(len(second))[:, None], second.shape)
     pairs = np.sort(np.stack([first.ravel(), second.ravel()], 1), axis=1)
     return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
 
@@ -131,44 +142,40 @@ def find_near_duplicates(images: np.ndarray) -> pd.DataFrame:
     images: uint8 (N, H, W, 3). Returns columns first, second (row numbers, first < second), correlation in [-1, 1],
     hash_bits (0..64 that differ).
     """
-    hashes = perceptual_hashes(images)
-    pictures = shrink(grey(images), WORKING_SIZE)
-    table = alike(pictures, hashes, candidate_pairs(pictures, hashes))
-    rows, crowded = np.arange(len(images)), True
+    looks, rows, crowded = looks_of(images), np.arange(len(images)), True
+    table = alike(looks, candidate_pairs(looks))
     # more copies than neighbours hide others from each other, so look again among one of each group
     while crowded:
         group = group_by_pairs(len(images), table)
         crowded = np.bincount(group[rows]).max(initial=0) > NEIGHBOURS // 2
         rows = np.unique(group, return_index=True)[1]
         if crowded:
-            some, marks = pictures[rows], hashes[rows]
-            more = alike(some, marks, candidate_pairs(some, marks))
+            some = looks.rows(rows)
+            more = alike(some, candidate_pairs(some))
             more[["first", "second"]] = rows[more[["first", "second"]].to_numpy(dtype=int)]
             table = pd.concat([table, more], ignore_index=True)
     return table.sort_values(["correlation", "first"], ascending=[False, True], ignore_index=True)
 
 
-def compare(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
-    """How alike pairs are. pictures: float32 (N, S, S); hashes: bool (N, 64); pairs: int (P, 2).
-
-    Returns the columns of `find_near_duplicates`.
-    """
-    bits = (hashes[pairs[:, 0]] != hashes[pairs[:, 1]]).sum(1)
-    correlation = pair_correlation(pictures, pairs)
+def compare(looks: Looks, pairs: np.ndarray) -> pd.DataFrame:
+    """How alike pairs, int (P, 2), are: the columns of `find_near_duplicates`."""
+    bits = (looks.hashes[pairs[:, 0]] != looks.hashes[pairs[:, 1]]).sum(1)
+    correlation = pair_correlation(looks.pictures, pairs)
     return pd.DataFrame(
         {"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits}
     )
 
 
-def compare_likely(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
+def compare_likely(looks: Looks, pairs: np.ndarray) -> pd.DataFrame:
     """`compare` for those of `pairs` whose half-size pictures are alike."""
-    coarse = pair_correlation(shrink(pictures, WORKING_SIZE // 2), pairs, max_shift=MAX_SHIFT // 2 + 1)
-    return compare(pictures, hashes, pairs[coarse >= WORTH_A_LOOK])
+    half = shrink(looks.pictures, WORKING_SIZE // 2)
+    coarse = pair_correlation(half, pairs, max_shift=MAX_SHIFT // 2 + 1)
+    return compare(looks, pairs[coarse >= WORTH_A_LOOK])
 
 
-def alike(pictures: np.ndarray, hashes: np.ndarray, pairs: np.ndarray) -> pd.DataFrame:
+def alike(looks: Looks, pairs: np.ndarray) -> pd.DataFrame:
     """Those of `pairs` that show the same thing, as `compare` has them."""
-    table = compare_likely(pictures, hashes, pairs)
+    table = compare_likely(looks, pairs)
     by_hash = (table["hash_bits"] <= MAX_HASH_BITS) & (table["correlation"] >= MIN_CORRELATION_FOR_HASH)
     return table[by_hash | (table["correlation"] >= MIN_CORRELATION)].reset_index(drop=True)
 
@@ -181,13 +188,11 @@ def twins_of(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     count, twin = len(images), np.full(len(others), -1)
     if not len(others):
         return twin
-    together = np.concatenate([images, others])
-    hashes, pictures = perceptual_hashes(together), shrink(grey(together), WORKING_SIZE)
-    thumbs = shrink(pictures, THUMB)
-    first = nearest(thumbs[:count], hashes[:count], thumbs[count:], hashes[count:], FEW)
-    second = np.broadcast_to(np.arange(count, len(together))[:, None], first.shape)
+    looks, asked = looks_of(np.concatenate([images, others])), np.arange(count, count + len(others))
+    first = nearest(looks.rows(np.arange(count)), looks.rows(asked), FEW)
+    second = np.broadcast_to(asked[:, None], first.shape)
     pairs = np.unique(np.stack([first.ravel(), second.ravel()], 1), axis=0)
-    table = alike(pictures, hashes, pairs).query("correlation >= @SURE").sort_values("correlation")
+    table = alike(looks, pairs).query("correlation >= @SURE").sort_values("correlation")
     twin[table["second"] - count] = table["first"]  # of several the last, which is the most alike
     return twin
 
@@ -198,11 +203,9 @@ def known_pairs(images: np.ndarray, table: Path = KNOWN_PAIRS) -> pd.DataFrame:
     images: uint8 (N, H, W, 3); table: a csv file with columns first and second, the SHA-256 of each image's pixels.
     """
     row_of = {hashlib.sha256(image.tobytes()).hexdigest(): row for row, image in enumerate(images)}
-    with open(table, newline="", encoding="utf-8") as file:
-        named = [(row["first"], row["second"]) for row in csv.DictReader(file)]
-    rows = [sorted((row_of[a], row_of[b])) for a, b in named if a in row_of and b in row_of]
-    pairs = np.array(rows, int).reshape(-1, 2)
-    return compare(shrink(grey(images), WORKING_SIZE), perceptual_hashes(images), pairs)
+    named = pd.read_csv(table, dtype=str)[["first", "second"]]
+    rows = named.apply(lambda names: names.map(row_of)).dropna().to_numpy(dtype=int)
+    return compare(looks_of(images), np.sort(rows, axis=1))
 
 
 def group_by_pairs(count: int, pairs: pd.DataFrame) -> np.ndarray:

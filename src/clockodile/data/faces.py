@@ -19,10 +19,7 @@ import skimage.data
 from PIL import Image
 from skimage.feature import Cascade
 
-from clockodile.core.recipes import Recipe
-from clockodile.data.collection import Collection
 from clockodile.data.files import InvalidImage, read_image, to_square
-from clockodile.data.folders import folder_collection
 
 Box = tuple[int, int, int]  # a square: top, left, side, in pixels
 Detector = Callable[[np.ndarray], list[Box]]  # photograph uint8 (H, W, 3) -> boxes, in any order
@@ -156,13 +153,3 @@ def look(path: Path) -> tuple[Image.Image, list[Box]]:
 
     read_image(path, 8, cut=watch, least=LOOK_AT)
     return seen[0]
-
-
-def face_collection(recipe: Recipe, data_dir: Path, image_size: int) -> Collection:
-    """The faces in the photographs of `<data_dir>/<recipe name>/<person>` or `<data_dir>/<person>`, all as train.
-
-    Photographs without a face, or with several of about a size, are refused with a note. Raises as `folder_collection`.
-    """
-    return folder_collection(
-        recipe, data_dir, image_size, read=read_face, read_background=read_face_or_centre
-    )

@@ -29,15 +29,8 @@ log = logging.getLogger("clockodile")
 
 # A closed list: others of Pillow's readers start programs (EPS) or accept almost any bytes (TGA).
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
-SIGNATURES = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"RIFF": "WebP",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-}
+# how files of most formats begin
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 MIN_SIDE = 8  # pixels; below this there is nothing to recognise, and icons and tracking pixels are common
 MAX_PIXELS = 128_000_000  # phones make 108 million; decoded, that is 390 MB
 MAX_JPEG_PIXELS = 256_000_000  # phones make 200 million, and JPEG is decoded at an eighth of its size
@@ -78,14 +71,11 @@ def _quietly() -> Iterator[None]:
 
 
 @functools.cache
-def _reads_heif() -> bool:
-    """Whether Pillow reads HEIC, the format of iPhones; registers the reader when a first such file turns up."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
+def _register_heif() -> None:
+    """Have Pillow read HEIC, the format of iPhones, once a first such file turns up."""
+    import pillow_heif
+
     pillow_heif.register_heif_opener()
-    return True
 
 
 def _check_png(file) -> None:
@@ -115,17 +105,13 @@ def _open_header(file) -> Image.Image:
     start = file.read(12)
     file.seek(0)
     heif = start[4:8] == b"ftyp" and not start[8:].startswith(b"avi")  # also iPhone photos renamed to .jpg
-    if heif and not _reads_heif():
-        raise InvalidImage("HEIC photo (install pillow-heif, or export it as JPEG)")
+    if heif:
+        _register_heif()
     try:
         with _quietly():
             image = Image.open(file, formats=(*FORMATS, "HEIF") if heif else FORMATS)
     except Exception as error:  # Pillow's readers raise whatever the damage led to
-        named = (name for mark, name in SIGNATURES.items() if start.startswith(mark))
-        kind = next(named, "HEIC" if heif else "")
-        if kind:
-            raise InvalidImage(f"truncated or damaged: starts like a {kind} file") from error
-        if isinstance(error, UnidentifiedImageError):
+        if isinstance(error, UnidentifiedImageError) and not heif and not start.startswith(SIGNATURES):
             raise InvalidImage("not an image, whatever its name says") from error
         raise InvalidImage("truncated or damaged") from error
     width, height = image.size
@@ -179,12 +165,10 @@ def _grey_range(values: np.ndarray) -> tuple[float, float, str]:
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
         if 0 <= low and high <= 255:
-            top = 1 if high <= 1 else 255
-            return 0, top, f"float greyscale, 0 to {top} scaled to 0 to 255"
-        return low, max(high, low + 1e-12), f"float greyscale, {low:g} to {high:g} scaled to 0 to 255"
-    if 0 <= low and (bits := _bits(high)):
+            low, high = 0, 1 if high <= 1 else 255
+    elif 0 <= low and (bits := _bits(high)):
         return 0, 2**bits - 1, f"{bits}-bit greyscale (largest value {high:g}) scaled to 8 bits"
-    return low, max(high, low + 1), f"integer greyscale, {low:g} to {high:g} scaled to 0 to 255"
+    return low, high if high > low else low + 1, f"greyscale, {low:g} to {high:g} scaled to 0 to 255"
 
 
 def _deep_grey_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -276,11 +260,6 @@ def to_square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), kernel, (0, 0, side / factor, side / factor))
 
 
-def centre(image: Image.Image, size: int) -> tuple[Image.Image, str]:
-    """The usual cut: the centred square, and nothing to say of it."""
-    return to_square(image, size), ""
-
-
 # --- reading one, reading many ------------------------------------------------------------------------------
 
 
@@ -289,7 +268,7 @@ Read = Callable[[Path, int], tuple[np.ndarray, str]]
 
 
 def read_image(
-    path: str | Path, size: int, *, cut: Callable = centre, least: int = 0
+    path: str | Path, size: int, *, cut: Callable | None = None, least: int = 0
 ) -> tuple[np.ndarray, str]:
     """One file as uint8 (size, size, 3) and a note on what was changed, empty if nothing but crop and scale.
 
@@ -311,7 +290,7 @@ def read_image(
             image, turned = _upright(image)
             enlarged = "enlarged from {}x{}".format(*image.size) if min(image.size) < size else ""
             pixels, converted = _to_rgb(image, depth)
-            square, chosen = cut(pixels, size)
+            square, chosen = cut(pixels, size) if cut else (to_square(pixels, size), "")
             pixels, coloured = _to_srgb(square, image.info.get("icc_profile"))
             notes = (_frames(frames), turned, converted, coloured, enlarged, chosen)
             return np.array(pixels), "; ".join(filter(None, notes))
@@ -333,24 +312,6 @@ def short_side(path: str | Path) -> int:
         raise InvalidImage(os_reason(error)) from error
 
 
-def _read_or_reason(path: Path, size: int, read: Read) -> tuple[np.ndarray | None, str]:
-    try:
-        return read(path, size)
-    except InvalidImage as reason:
-        return None, str(reason)
-
-
-def _read_all(paths: Sequence[Path], size: int, read: Read) -> Iterator[tuple[np.ndarray | None, str]]:
-    """Decoding runs side by side, opening does not: threads help photographs and hinder thumbnails."""
-    sample = paths[:: max(1, len(paths) // 20)]
-    large = sum(path.is_file() and path.stat().st_size > 50_000 for path in sample)
-    if 2 * large <= len(sample):
-        yield from (_read_or_reason(path, size, read) for path in paths)
-        return
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(lambda path: _read_or_reason(path, size, read), paths)
-
-
 def read_images(
     paths: Sequence[Path], size: int, read: Read = read_image
 ) -> list[tuple[np.ndarray | None, str]]:
@@ -358,10 +319,22 @@ def read_images(
 
     Full-size photographs live one to a thread at a time. How far it is, is logged every ten seconds.
     """
+
+    def read_or_reason(path: Path) -> tuple[np.ndarray | None, str]:
+        try:
+            return read(path, size)
+        except InvalidImage as reason:
+            return None, str(reason)
+
+    # decoding runs side by side, opening does not: more threads help photographs and hinder thumbnails
+    sample = paths[:: max(1, len(paths) // 20)]
+    large = sum(path.is_file() and path.stat().st_size > 50_000 for path in sample)
+    threads = min(4, os.cpu_count() or 1) if 2 * large > len(sample) else 1
     results, told = [], time.monotonic()
-    for result in _read_all(paths, size, read):
-        results.append(result)
-        if time.monotonic() - told > 10:
-            told = time.monotonic()
-            log.info("read %d of %d images", len(results), len(paths))
+    with ThreadPoolExecutor(threads) as pool:
+        for result in pool.map(read_or_reason, paths):
+            results.append(result)
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                log.info("read %d of %d images", len(results), len(paths))
     return results

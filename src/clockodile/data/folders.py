@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from clockodile.core.recipes import Recipe
 from clockodile.data.class_folders import any_classes, folders_in, is_background, named_classes, refuse_split
 from clockodile.data.collection import BACKGROUND, TRAIN, Collection, FileNote, Source
 from clockodile.data.files import InvalidImage, Read, read_image, read_images, short_side
-from clockodile.data.scan import hidden, made_here, natural_key, printable, scan_folder
+from clockodile.data.scan import files_state, hidden, made_here, natural_key, printable, scan_folder
 
 UNEQUAL = 5  # times as many images in the largest class as in the smallest, from which on it is noted
 SIDES = (32, 64, 96)  # pixels that pictures of a user's photographs may have a side
@@ -31,8 +32,19 @@ class _Folder:
 
     path: Path
     name: str  # of the class; "" for background
+    root: Path  # what paths in notes are relative to
     files: list[Path]  # that may be images, in natural order
     notes: list[FileNote]  # on all other files
+
+    def refusals(self, notes: list[FileNote]) -> tuple[int, str]:
+        """How many files in it, or whether the folder itself, were not used; and the commonest reason in words."""
+        place = _relative(self.path, self.root)
+        inside = [n for n in notes if not n.used and (n.path == place or n.path.startswith(place + "/"))]
+        refused = [n.reason for n in inside if not n.reason.startswith(("hidden", "left by", "made by"))]
+        if not refused:
+            return 0, "it holds no files"
+        commonest = Counter(reason.split(":")[0] for reason in refused).most_common(1)[0]
+        return len(refused), "commonest refusal: {} ({} files)".format(*commonest)
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,10 @@ class _Picture:
 # --- finding them -------------------------------------------------------------------------------------------
 
 
+def _relative(path: Path, base: Path) -> str:
+    return printable(path.relative_to(base).as_posix())
+
+
 def _scanned(path: Path, name: str, root: Path) -> _Folder:
     """Raises UserError when the folder cannot be opened: a class must not vanish because of a permission."""
     try:
@@ -57,7 +73,7 @@ def _scanned(path: Path, name: str, root: Path) -> _Folder:
         raise UserError(
             f"{path} cannot be opened ({os_reason(error)}); allow it, or move it out of {path.parent}"
         ) from error
-    return _Folder(path, name, *scan_folder(path, base=root))
+    return _Folder(path, name, root, *scan_folder(path, base=root))
 
 
 def _find_folders(recipe: Recipe, root: Path) -> tuple[Path, list[_Folder], list[_Folder]]:
@@ -75,16 +91,7 @@ def _find_folders(recipe: Recipe, root: Path) -> tuple[Path, list[_Folder], list
 
 
 def _state(folders: list[_Folder]) -> str:
-    """16 hexadecimal digits that change when an image file is added, removed, renamed or written."""
-    digest = hashlib.sha256()
-    for path in (path for folder in folders for path in folder.files):
-        try:
-            info = os.stat(path)
-            digest.update(f"{info.st_size} {info.st_mtime_ns} ".encode())
-        except OSError:
-            pass  # reading it says what is wrong
-        digest.update(os.fsencode(path) + b"\0")
-    return digest.hexdigest()[:16]
+    return files_state(path for folder in folders for path in folder.files)
 
 
 def folder_state(recipe: Recipe, data_dir: Path) -> str:
@@ -95,17 +102,13 @@ def folder_state(recipe: Recipe, data_dir: Path) -> str:
 # --- reading them -------------------------------------------------------------------------------------------
 
 
-def _relative(path: Path, base: Path) -> str:
-    return printable(path.relative_to(base).as_posix())
-
-
 def _read_folder(
-    folder: _Folder, label: int, *, root: Path, image_size: int, read: Read
+    folder: _Folder, label: int, image_size: int, read: Read
 ) -> tuple[list[_Picture], list[FileNote]]:
     """Every usable image in a class folder, in natural order, and a note for each file refused or changed."""
     pictures, notes = [], list(folder.notes)
     for path, (pixels, text) in zip(folder.files, read_images(folder.files, image_size, read), strict=True):
-        shown = _relative(path, root)
+        shown = _relative(path, folder.root)
         if text:
             notes.append(FileNote(shown, text, used=pixels is not None))
         if pixels is not None:
@@ -117,10 +120,9 @@ def _read_folder(
 def _drop_conflicts(
     pictures: list[_Picture], classes: tuple[str, ...]
 ) -> tuple[list[_Picture], list[FileNote]]:
-    """Leave out images that stand in two classes, and background that is a labelled image.
+    """Leave out images that stand in two classes: they cannot be right in both, and only their owner knows which.
 
-    Such an image cannot be right in both places, and only its owner knows which is wrong. The same image
-    twice in one class stays: the two are grouped later, so that no split parts them.
+    The same image twice in one class stays: the two are grouped later, so that no split parts them.
     """
     labels = defaultdict(set)
     for picture in pictures:
@@ -128,60 +130,58 @@ def _drop_conflicts(
             labels[picture.digest].add(picture.label)
     kept, notes = [], []
     for picture in pictures:
-        found = sorted(labels.get(picture.digest, ()))
-        names = " and ".join(f"'{classes[label]}'" for label in found)
-        if len(found) > 1:
+        found = sorted(labels[picture.digest])
+        if picture.label >= 0 and len(found) > 1:
+            names = " and ".join(f"'{classes[label]}'" for label in found)
             notes.append(FileNote(picture.shown, f"same image in {names}; left out"))
-        elif picture.label < 0 and found:
-            notes.append(FileNote(picture.shown, f"same image in class {names}; left out of the background"))
         else:
             kept.append(picture)
     return kept, notes
 
 
-def _unique_ids(pictures: list[_Picture]) -> list[str]:
+def _short_ids(pictures: list[_Picture]) -> list[str]:
     """Each image's path without suffix; with it where two files differ in nothing else."""
     stems = [os.path.splitext(picture.path)[0] for picture in pictures]
     count = Counter(stems)
-    ids = [stem if count[stem] == 1 else picture.path for stem, picture in zip(stems, pictures, strict=True)]
-    seen = Counter()
-    for row, name in enumerate(ids):  # two background folders of one name, or "a.png" beside "a.png.png"
+    return [stem if count[stem] == 1 else picture.path for stem, picture in zip(stems, pictures, strict=True)]
+
+
+def _unique(names: Iterable[str]) -> np.ndarray:
+    """The names, those that came before with a number: two background folders may have the same name."""
+    seen, unique = Counter(), []
+    for name in names:
         seen[name] += 1
-        if seen[name] > 1:
-            ids[row] = f"{name}#{seen[name]}"
-    return ids
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return np.array(unique)
 
 
 # --- what a user has to know --------------------------------------------------------------------------------
 
 
-def _refusals(folder: Path, notes: list[FileNote], root: Path) -> Counter:
-    """How often each reason kept a file in a folder, or the folder itself, from being used."""
-    place = _relative(folder, root)
-    refused = [n.reason for n in notes if not n.used and (n.path == place or n.path.startswith(place + "/"))]
-    return Counter(r.split(":")[0] for r in refused if not r.startswith(("hidden", "left by", "made by")))
+def _check_counts(
+    recipe: Recipe, classes: list[_Folder], counts: Counter, notes: list[FileNote]
+) -> list[str]:
+    """What must be said aloud of classes of which much is missing. Raises UserError for one with too few images."""
+    lines = []
+    for folder in classes:
+        count, (refused, commonest) = counts[folder.name], folder.refusals(notes)
+        if count < recipe.min_per_class:
+            why = f"; {commonest}" if refused else ""
+            raise UserError(
+                f"class '{folder.name}' has {count} usable images in {folder.path}, {recipe.min_per_class} are needed"
+                f"{why}; add images"
+            )
+        if refused > count:
+            lines.append(f"class '{folder.name}': {refused} files are not used, {count} are; {commonest}")
+    return lines
 
 
-def _commonest(refusals: Counter) -> str:
-    return "commonest refusal: {} ({} files)".format(*refusals.most_common(1)[0])
-
-
-def _check_counts(recipe: Recipe, folder: _Folder, count: int, refusals: Counter) -> None:
-    """Raise UserError for a class with too few usable images, with the commonest refusal."""
-    if count < recipe.min_per_class:
-        why = f"; {_commonest(refusals)}" if refusals else ""
-        raise UserError(
-            f"class '{folder.name}' has {count} usable images in {folder.path}, {recipe.min_per_class} are needed"
-            f"{why}; add images"
-        )
-
-
-def _note_unequal(classes: list[_Folder], counts: Counter, root: Path) -> list[FileNote]:
+def _note_unequal(classes: list[_Folder], counts: Counter) -> list[FileNote]:
     small, large = (pick(classes, key=lambda folder: counts[folder.name]) for pick in (min, max))
     if counts[large.name] <= UNEQUAL * counts[small.name]:
         return []
     text = f"very unequal classes: {counts[small.name]} images here, {counts[large.name]} in '{large.name}'"
-    return [FileNote(_relative(small.path, root), text, used=True)]
+    return [FileNote(_relative(small.path, small.root), text, used=True)]
 
 
 def _note_ignored(recipe: Recipe, holder: Path, names: dict[Path, str], root: Path) -> list[FileNote]:
@@ -190,9 +190,7 @@ def _note_ignored(recipe: Recipe, holder: Path, names: dict[Path, str], root: Pa
     names: class of each folder that is used or has its own note, "" for those without one.
     """
     notes = []
-    # what lies beside the folder of a data set by its name is other data sets
-    places = {holder, root} if not recipe.classes and recipe.sources == ("folder",) else {holder}
-    for path in (path for place in places for path in place.iterdir() if path != holder):
+    for path in holder.iterdir():  # what lies beside that folder is other data sets
         name, shown = names.get(path), _relative(path, root)
         if name and name != printable(path.name):
             notes.append(FileNote(shown, f"taken for class '{name}'", used=True))
@@ -201,28 +199,6 @@ def _note_ignored(recipe: Recipe, holder: Path, names: dict[Path, str], root: Pa
             ours = "made by this program" if made_here(path) else ""
             notes.append(FileNote(shown, hidden(path.name) or ours or place))
     return notes
-
-
-def _warnings(
-    classes: list[_Folder], empty: list[_Folder], counts: Counter, notes: list[FileNote], root: Path
-) -> list[str]:
-    """What must be said aloud: folders that became no class, and classes of which much is missing."""
-    lines = []
-    for folder in empty:
-        refusals = _refusals(folder.path, folder.notes, root)
-        why = f"no file in it is an image; {_commonest(refusals)}" if refusals else "it holds no files"
-        lines.append(f"folder '{folder.name}' is no class: {why}")
-    for folder in classes:
-        refusals = _refusals(folder.path, notes, root)
-        if refusals.total() > counts[folder.name]:
-            lines.append(
-                f"class '{folder.name}': {refusals.total()} files are not used, {counts[folder.name]} are; "
-                f"{_commonest(refusals)}"
-            )
-    return lines + [f"{note.path}: {note.reason}" for note in notes if note.reason.startswith(UNREADABLE)]
-
-
-# --- what is needed besides -------------------------------------------------------------------------------------
 
 
 def class_files(recipe: Recipe, data_dir: Path) -> dict[str, list[Path]]:
@@ -253,44 +229,27 @@ def suited_side(recipe: Recipe, data_dir: Path) -> tuple[int, str]:
 def with_background(collection: Collection, background: Path, read: Read = read_image) -> Collection:
     """The collection with the pictures of a folder of other things, and notes on that folder's other files.
 
-    Pictures that are also in a class are left out. Raises UserError when none is left.
+    Raises UserError when there are none.
     """
-    size, above = collection.images.shape[1], background.parent
-    folder = _scanned(background, "", above)
-    found, notes = _read_folder(folder, -1, root=above, image_size=size, read=read)
-    labelled = {
-        hashlib.sha256(image.tobytes()).digest() for image in collection.images[collection.labels >= 0]
-    }
-    twice = [picture for picture in found if picture.digest in labelled]
-    notes += [FileNote(one.shown, "same image in a class; left out of the background") for one in twice]
-    found = [picture for picture in found if picture.digest not in labelled]
+    folder = _scanned(background, "", background.parent)
+    found, notes = _read_folder(folder, -1, collection.images.shape[1], read)
     if not found:
-        refusals = _refusals(background, notes, above)
-        why = _commonest(refusals) if refusals else "it holds no files"
+        _, why = folder.refusals(notes)
         raise UserError(f"background: no picture in {background} can be used; {why}")
-    taken, ids = set(collection.ids.tolist()), [f"background/{name}" for name in _unique_ids(found)]
-    ids = [f"{name}#2" if name in taken else name for name in ids]
     added = {
-        "images": np.stack([picture.pixels for picture in found]),
-        "labels": np.full(len(found), -1),
-        "ids": np.array(ids),
-        "split": np.full(len(found), BACKGROUND),
+        "images": [picture.pixels for picture in found],
+        "labels": [-1] * len(found),
+        "ids": [f"background/{name}" for name in _short_ids(found)],
+        "split": [BACKGROUND] * len(found),
     }
     parts = {name: np.concatenate([getattr(collection, name), values]) for name, values in added.items()}
+    parts["ids"] = _unique(parts["ids"].tolist())
     return replace(collection, **parts, notes=(*collection.notes, *notes))
 
 
 def background_state(background: Path) -> str:
     """16 hexadecimal digits that change with the image files in a folder of other things; no picture is read."""
     return _state([_scanned(background, "", background.parent)])
-
-
-# --- the collection -----------------------------------------------------------------------------------------
-
-
-def _where(root: Path, holder: Path) -> str:
-    """The data folder by its name, and what lies below: reports are passed on, so no private paths."""
-    return printable(Path(root.resolve().name, holder.relative_to(root)).as_posix())
 
 
 def folder_collection(
@@ -312,36 +271,35 @@ def folder_collection(
     classes = [folder for folder in folders if folder.name]
     labels = {folder.name: label for label, folder in enumerate(classes)}
     notes = _note_ignored(recipe, holder, {folder.path: folder.name for folder in folders + empty}, root)
+    warnings = []
     for folder in empty:
+        refused, commonest = folder.refusals(folder.notes)
+        why = f"no file in it is an image; {commonest}" if refused else commonest
+        warnings.append(f"folder '{folder.name}' is no class: {why}")
         notes += folder.notes
         notes.append(FileNote(_relative(folder.path, root), "no images in this folder; not a class"))
     pictures = []
     for folder in folders:
         look = read if folder.name else read_background
-        found, said = _read_folder(
-            folder, labels.get(folder.name, -1), root=root, image_size=image_size, read=look
-        )
+        found, said = _read_folder(folder, labels.get(folder.name, -1), image_size, look)
         pictures += found
         notes += said
     pictures, conflicts = _drop_conflicts(pictures, tuple(labels))
     notes += conflicts
     counts = Counter(classes[picture.label].name for picture in pictures if picture.label >= 0)
-    for folder in classes:
-        _check_counts(recipe, folder, counts[folder.name], _refusals(folder.path, notes, root))
-    notes += _note_unequal(classes, counts, root)
+    warnings += _check_counts(recipe, classes, counts, notes)
+    warnings += [f"{note.path}: {note.reason}" for note in notes if note.reason.startswith(UNREADABLE)]
+    notes += _note_unequal(classes, counts)
+    # the data folder by its name, and what lies below: reports are passed on, so no private paths
+    where = printable(Path(root.resolve().name, holder.relative_to(root)).as_posix())
+    licence = "that of the photographs in the folder"
     return Collection(
         images=np.stack([picture.pixels for picture in pictures]),
         labels=np.array([picture.label for picture in pictures], np.int64),
-        ids=np.array(_unique_ids(pictures)),
+        ids=_unique(_short_ids(pictures)),
         split=np.array([TRAIN if picture.label >= 0 else BACKGROUND for picture in pictures]),
         classes=tuple(labels),
-        source=Source(
-            "folder",
-            _where(root, holder),
-            "a data folder was given",
-            "that of the photographs in the folder",
-            files=_state(folders),
-        ),
+        source=Source("folder", where, "a data folder was given", licence, files=_state(folders)),
         notes=tuple(sorted(notes, key=lambda note: natural_key(note.path))),
-        warnings=tuple(_warnings(classes, empty, counts, notes, root)),
+        warnings=tuple(warnings),
     )

@@ -80,18 +80,20 @@ def show_axes(run: Run, picture: np.ndarray) -> Image:
     return show_figure(figure, "axes", run, title="The same numbers in two orders", alt=alt)
 
 
-def show_classes(run: Run, data: Dataset, *, rows: int = 3, columns: int = 12) -> Image:
+def show_classes(run: Run, data: Dataset) -> Image:
     """Random images of every class with the ids by which their files are found."""
-    rng = np.random.default_rng(run.seed)
-    height = plots.sheet_height(rows * columns, columns, data.images.shape[1:3], data.ids, 8.4)
+    rng, columns, most = np.random.default_rng(run.seed), 12, 36
+    height = plots.sheet_height(most, columns, data.images.shape[1:3], data.ids, 8.4)
     figure, axes = plots.new_figure(len(data.classes), height=len(data.classes) * (height + 0.33))
     for label, (name, ax) in enumerate(zip(data.classes, axes, strict=True)):
         of_class = np.flatnonzero(data.labels == label)
-        shown = np.sort(rng.permutation(of_class)[: rows * columns])
-        words = {"captions": [plots.short_id(name) for name in data.ids[shown]], "columns": columns}
-        colours = [plots.class_colour(label)] * len(shown)
-        title = f"{name} ({len(of_class)} images)"
-        plots.show_tiles(ax, data.images[shown], colours=colours, title=title, **words)
+        shown = np.sort(rng.permutation(of_class)[:most])
+        captions = [plots.short_id(name) for name in data.ids[shown]]
+        look = {
+            "colours": [plots.class_colour(label)] * len(shown),
+            "title": f"{name} ({len(of_class)} images)",
+        }
+        plots.show_tiles(ax, data.images[shown], columns=columns, captions=captions, **look)
     alt = "A grid of random images for every class, the file number below each, and a bar in the class's colour."
     return show_figure(figure, "check", run, title="What do the classes look like?", alt=alt)
 
@@ -127,12 +129,15 @@ def show_lazy(run: Run, data: Dataset, areas: pd.Series, pair: tuple[int, int]) 
     colours = [plots.class_colour(label) for label in range(len(data.classes))]
     shown = range(len(colours)) if len(colours) <= 4 else pair
     means = np.stack([data.images[data.labels == label].mean(0).round() for label in shown])
-    options = {
-        "captions": [data.classes[label] for label in shown],
-        "colours": [colours[label] for label in shown],
-    }
-    options |= {"title": "The average picture", "size": 9}
-    plots.show_tiles(left, means.astype(np.uint8), columns=2, **options)
+    plots.show_tiles(
+        left,
+        means.astype(np.uint8),
+        columns=2,
+        captions=[data.classes[label] for label in shown],
+        colours=[colours[label] for label in shown],
+        title="The average picture",
+        size=9,
+    )
     ordered = areas.sort_values()
     sides = [colours[pair[int(area < 0.5)]] for area in ordered]
     bars = right.barh(ordered.index, ordered - 0.5, left=0.5, color=sides)
@@ -172,9 +177,8 @@ def near_duplicates(everything: Dataset) -> pd.DataFrame:
 
 def near_misses(data: Dataset) -> pd.DataFrame:
     """Pairs that the search compared and that are in no group together, most alike first; columns as above."""
-    hashes = duplicates.perceptual_hashes(data.images)
-    shades = duplicates.shrink(duplicates.grey(data.images), duplicates.WORKING_SIZE)
-    compared = duplicates.compare_likely(shades, hashes, duplicates.candidate_pairs(shades, hashes))
+    looks = duplicates.looks_of(data.images)
+    compared = duplicates.compare_likely(looks, duplicates.candidate_pairs(looks))
     apart = data.group[compared["first"]] != data.group[compared["second"]]
     return compared[apart].sort_values("correlation", ascending=False)
 
@@ -236,25 +240,26 @@ def show_leak(run: Run, scores: pd.DataFrame) -> Image:
     return show_figure(figure, "leak", run, title=title, alt=alt)
 
 
-def show_augmentations(run: Run, data: Dataset, rows: Sequence[int], *, copies: int = 2) -> Image:
+def show_augmentations(run: Run, data: Dataset, rows: Sequence[int]) -> Image:
     """Every augmentation by itself on two images, each first as it is; the last one is of no use for photographs."""
-    originals = [data.rows(np.full(copies, row)).tensor() for row in rows]
-    shares = torch.linspace(0.75, 0.5, copies).view(-1, 1, 1, 1)
+    originals = [data.rows(np.full(2, row)).tensor() for row in rows]
+    shares = torch.tensor([0.75, 0.5]).view(-1, 1, 1, 1)
     blends = [torch.lerp(b, a, shares) for a, b in (originals, originals[::-1])]
     table, useless = [], "upside\ndown"
     for name, change in {**AUGMENTATIONS, "mixup": None, useless: upside_down}.items():
         generator = torch.Generator().manual_seed(run.seed)
         pictures = [change(images, generator) for images in originals] if change else blends
         parts = [torch.cat([a[:1], b]) for a, b in zip(originals, pictures, strict=True)]
-        colours = [plots.ALARM] * 2 * (copies + 1) if name == useless else ()
+        colours = [plots.ALARM] * 6 if name == useless else ()
         table.append(Row(name, as_images(torch.cat(parts)), colours=colours))
-    heads = ["original", "", "changed", *[""] * (copies - 2)] * 2
+    heads = ["original", "", "changed"] * 2
     title = "Seven changes that keep the class, one that mixes two, one of no use here"
     figure = picture_rows(table, columns=len(heads), heads=heads, title=title)
-    alt = f"Two pictures, each followed by changed versions, a row for each of: {', '.join(AUGMENTATIONS)}, mixup; "
-    return show_figure(
-        figure, "augmentation", run, title=title, alt=alt + "and, of no use here, upside down."
+    alt = (
+        f"Two pictures, each followed by changed versions, a row for each of: {', '.join(AUGMENTATIONS)}, mixup; "
+        "and, of no use here, upside down."
     )
+    return show_figure(figure, "augmentation", run, title=title, alt=alt)
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from clockodile.core.errors import os_reason
@@ -53,10 +56,7 @@ def hidden(name: str) -> str:
     return "hidden" if name.startswith(".") else ""
 
 
-MADE_HERE = (
-    "run.json",
-    "data_card.json",
-)  # files by which a folder that a run or a notebook wrote into is known
+MADE_HERE = ("run.json", "data_card.json")  # a folder that holds one was written by a run or a notebook
 
 
 def made_here(folder: str | Path) -> bool:
@@ -73,28 +73,13 @@ def _identity(path: str | Path) -> tuple[int, int]:
     return info.st_dev, info.st_ino
 
 
-def _sorted_entries(folder: str) -> list[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: natural_key(entry.name))
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _refusal(entry: os.DirEntry, seen: set[tuple[int, int]]) -> str:
-    """Why a directory entry is not worth opening; empty if it is. seen: identities of the folders read already."""
-    folder, suffix = _is_folder(entry), os.path.splitext(entry.name)[1].lower()
-    if hidden(entry.name):
-        return hidden(entry.name) + " (folder)" * folder
-    if folder and _identity(entry.path) in seen:
+def _folder_refusal(path: str, seen: set[tuple[int, int]]) -> str:
+    """Why a folder is not looked into; empty if it is. seen: identities of the folders read already."""
+    if reason := hidden(os.path.basename(path)):
+        return f"{reason} (folder)"
+    if _identity(path) in seen:
         return "link to a folder that is read already"
-    if folder:
-        return "made by this program (folder)" if made_here(entry.path) else ""
-    return "" if suffix in SUFFIXES else f"not an image type ({suffix or 'no suffix'})"
+    return "made by this program (folder)" if made_here(path) else ""
 
 
 def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], list[FileNote]]:
@@ -111,21 +96,34 @@ def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], 
     def note(path: str, reason: str) -> None:
         notes.append(FileNote(printable(Path(os.path.relpath(path, base)).as_posix()), reason))
 
+    def note_error(error: OSError) -> None:
+        note(error.filename, f"folder cannot be opened ({os_reason(error)})")
+
     seen = {_identity(above) for above in (*folder.absolute().parents, *folder.resolve().parents, folder)}
-    waiting = [str(folder)]  # not recursion: folders may be nested deeper than Python's stack
-    while waiting:
-        here = waiting.pop()
-        try:
-            for entry in _sorted_entries(here):
-                reason = _refusal(entry, seen)
-                if reason:
-                    note(entry.path, reason)
-                elif _is_folder(entry):
-                    seen.add(_identity(entry.path))
-                    waiting.append(entry.path)
-                else:
-                    files.append(entry.path)
-        except OSError as error:
-            note(here, f"folder cannot be opened ({os_reason(error)})")
+    for here, folders, names in os.walk(folder, followlinks=True, onerror=note_error):
+        folders.sort(key=natural_key)
+        for name in list(folders):
+            path = os.path.join(here, name)
+            if reason := _folder_refusal(path, seen):
+                note(path, reason)
+                folders.remove(name)
+            else:
+                seen.add(_identity(path))
+        for name in names:
+            path, suffix = os.path.join(here, name), os.path.splitext(name)[1].lower()
+            if hidden(name) or suffix not in SUFFIXES:
+                note(path, hidden(name) or f"not an image type ({suffix or 'no suffix'})")
+            else:
+                files.append(path)
     files.sort(key=lambda path: natural_key(Path(os.path.relpath(path, folder)).as_posix()))
     return [Path(path) for path in files], sorted(notes, key=lambda n: natural_key(n.path))
+
+
+def files_state(files: Iterable[Path]) -> str:
+    """16 hexadecimal digits that change when a file is added, removed, renamed or written."""
+    digest = hashlib.sha256()
+    for path in files:
+        with suppress(OSError):  # reading it says what is wrong
+            info = os.stat(path)
+            digest.update(os.fsencode(path) + f"\0{info.st_size} {info.st_mtime_ns} ".encode())
+    return digest.hexdigest()[:16]

@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
-from clockodile.core.workspace import Run, cache_dir
+from clockodile.core.workspace import Run
 from clockodile.data.cifar import cifar100_collection
 from clockodile.data.cifar10 import cifar10_collection
 from clockodile.data.collection import TEST, TRAIN, Collection, FileNote
-from clockodile.data.faces import face_collection, read_face_or_centre
+from clockodile.data.faces import read_face, read_face_or_centre
 from clockodile.data.files import read_image
 from clockodile.data.folders import SIDES, folder_collection, suited_side, with_background
 from clockodile.data.stand_in import stand_in_collection
@@ -28,26 +28,10 @@ from clockodile.data.tiny_imagenet import tiny_imagenet_collection
 log = logging.getLogger("clockodile")
 
 
-def _given_folder(run: Run) -> Path:
+def _from_folder(run: Run, image_size: int, **options) -> Collection:
     if run.data_dir is None:
         raise SourceUnavailable("no data folder was given (data_dir or CLOCKODILE_DATA)")
-    return run.data_dir
-
-
-def _from_folder(run: Run, image_size: int) -> Collection:
-    return folder_collection(run.recipe, _given_folder(run), image_size)
-
-
-def _from_portraits(run: Run, image_size: int) -> Collection:
-    return face_collection(run.recipe, _given_folder(run), image_size)
-
-
-def _from_cifar100(run: Run, image_size: int) -> Collection:
-    return cifar100_collection(run.recipe, cache=cache_dir(), image_size=image_size)
-
-
-def _from_cifar10(run: Run, image_size: int) -> Collection:
-    return cifar10_collection(run.recipe, run.data_dir, cache=cache_dir(), image_size=image_size)
+    return folder_collection(run.recipe, run.data_dir, image_size, **options)
 
 
 def _from_drawing(run: Run, image_size: int) -> Collection:
@@ -56,19 +40,12 @@ def _from_drawing(run: Run, image_size: int) -> Collection:
 
 SOURCES: dict[str, Callable[[Run, int], Collection]] = {
     "folder": _from_folder,
-    "faces": _from_portraits,
-    "cifar100": _from_cifar100,
-    "cifar10": _from_cifar10,
+    "faces": partial(_from_folder, read=read_face, read_background=read_face_or_centre),
+    "cifar100": cifar100_collection,
+    "cifar10": cifar10_collection,
     "stand_in": _from_drawing,
     "tiny_imagenet": tiny_imagenet_collection,
 }
-
-
-def _choices(run: Run, source: str) -> tuple[str, ...]:
-    """Names of the sources to try, in order. A data folder that was given is the first one's, or an error."""
-    if source != "auto":
-        return (source,)
-    return run.recipe.sources if run.data_dir is None else run.recipe.sources[:1]
 
 
 def drawn(collection: Collection, per_class: int, seed: int) -> Collection:
@@ -83,10 +60,8 @@ def drawn(collection: Collection, per_class: int, seed: int) -> Collection:
             kept[rng.permutation(rows)[:per_class]] = True
     if kept.all():
         return collection
-    parts = {name: getattr(collection, name)[kept] for name in ("images", "labels", "ids", "split")}
     text = f"{kept.sum()} of {len(kept)} images were drawn for the notebooks"
-    note = FileNote(collection.source.where, text, used=True)
-    return replace(collection, **parts, notes=(*collection.notes, note))
+    return collection.rows(kept, FileNote(collection.source.where, text, used=True))
 
 
 def suited_size(run: Run) -> tuple[int, str]:
@@ -106,26 +81,28 @@ def collect(run: Run, *, image_size: int = 0) -> Collection:
     Raises UserError when data_dir holds no usable classes, or when the source asked for cannot be had.
     """
     size = image_size or suited_size(run)[0]
+    names, why = (run.source,), "asked for by name"
+    if run.source == "auto":  # a data folder that was given is the first source's, or an error
+        names, why = run.recipe.sources, "a data folder was given"
+        names = names if run.data_dir is None else names[:1]
     refused = []
-    for name in _choices(run, run.source):
-        reasons = "; ".join(refused) or (
-            "a data folder was given" if run.source == "auto" else "asked for by name"
-        )
+    for name in names:
         try:
             collection = SOURCES[name](run, size)
         except SourceUnavailable as reason:
             log.info("source '%s' cannot be had: %s", name, reason)
             refused.append(f"{name}: {reason}")
             continue
-        collection = replace(collection, source=replace(collection.source, why=reasons))
+        why = "; ".join(refused) or why
+        collection = replace(collection, source=replace(collection.source, why=why))
         if run.background is not None:
             read = read_face_or_centre if name == "faces" else read_image
             collection = with_background(collection, run.background, read)
         if run.recipe.per_class:
             collection = drawn(collection, run.recipe.per_class, run.seed)
-        log.info("source '%s' taken (%s): %d images", name, reasons, len(collection.images))
+        log.info("source '%s' taken (%s): %d images", name, why, len(collection.images))
         return collection
-    reasons = "; ".join(refused)
     raise UserError(
-        f"no images to be had for recipe '{run.recipe.name}' ({reasons}); give data_dir a folder of them"
+        f"no images to be had for recipe '{run.recipe.name}' ({'; '.join(refused)}); "
+        "give data_dir a folder of them"
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -26,8 +25,7 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT
 
-CHUNK = 64  # pictures compared at once with all that was learned from
-MOST = 2000  # and with so many of those at once
+MOST = 2000  # photographs compared at once: of 50,000 the floats alone would fill a gigabyte
 MEMORISED = 1 / 3  # how much nearer than all others a photograph that has come back is
 FOLDS, PENALTY = 5, 300.0  # of the test that tells made from real: folds, and strength of the L2 penalty
 
@@ -42,11 +40,6 @@ class Reference:
     held_out: np.ndarray  # int (H,) rows of photographs that no generator saw, as many of each class
     learned: np.ndarray  # uint8 (K, S, S, 3) what generators learned from, of the run's own pictures
     group: np.ndarray  # int (K,) near-duplicates of each other
-
-    @property
-    def real(self) -> np.ndarray:
-        """Features (H, D) of the held-out photographs."""
-        return perceptual(self.judged.features[self.held_out])
 
 
 def perceptual(features: np.ndarray) -> np.ndarray:
@@ -92,24 +85,23 @@ def measure(images: torch.Tensor | np.ndarray, known: Reference) -> dict[str, fl
     """
     images = as_images(images) if torch.is_tensor(images) else images
     features = judge.features_of(images)
-    evidence = known.judged.judge.evidence(features, np.full(len(images), HELD_OUT))
-    nearest, others = nearest_pixels(images, known.learned, known.group)
-    return measured(evidence, perceptual(features), known) | {
-        "memorised": float(memorised(nearest, others).mean())
-    }
+    evidence = known.judged.judge.evidence(features, np.full(len(images), HELD_OUT))[:, list(known.pair)]
+    real, copies = known.judged.features[known.held_out], memorised(images, known.learned, known.group)
+    found = measured(evidence, perceptual(features), perceptual(real))
+    return found | {"memorised": float(copies.mean())}
 
 
-def measured(evidence: np.ndarray, features: np.ndarray, known: Reference) -> dict[str, float]:
-    """The measures that need no pixels. evidence: (N, C); features: (N, D)."""
-    pair = evidence[:, list(known.pair)]
-    both = float((pair.min(1) >= LENIENT).mean())
-    low, high = wilson_interval(both, len(pair))
+def measured(evidence: np.ndarray, features: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """The measures that need no pixels. evidence: (N, 2); features, real: (N, D) and (M, D)."""
+    both = float((evidence.min(1) >= LENIENT).mean())
+    low, high = wilson_interval(both, len(evidence))
+    first, second = map(float, evidence.mean(0))
     return {
-        "images": len(pair),
-        **dict(zip(("first", "second"), map(float, pair.mean(0)), strict=True)),
+        "images": len(evidence),
+        **{"first": first, "second": second},
         **{"both": both, "both_low": float(low), "both_high": float(high)},
-        "kid": kid(features, known.real),
-        "told_apart": two_sample_accuracy(features, known.real),
+        "kid": kid(features, real),
+        "told_apart": two_sample_accuracy(features, real),
     }
 
 
@@ -118,18 +110,8 @@ def measure_photographs(known: Reference) -> dict[str, float]:
     rows, rng = known.held_out, np.random.default_rng(0)
     inside = np.isin(known.train.labels, known.pair) & (known.train.fold != HELD_OUT)
     other = rng.permutation(np.flatnonzero(inside))[: len(rows)]
-    features, evidence = perceptual(known.judged.features), known.judged.evidence[rows]
-    found = measured(evidence, features[rows], known)
-    apart = two_sample_accuracy(features[rows], features[other])
-    return found | {"kid": kid(features[rows], features[other]), "told_apart": apart, "memorised": 0.0}
-
-
-def table_of(rows: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """One row a method, in their order, as hybrids.csv has them: method, then what `measure` found."""
-    return pd.DataFrame([{"method": method} | found for method, found in rows.items()])
-
-
-# --- measures -------------------------------------------------------------------------------------------------
+    features, evidence = perceptual(known.judged.features), known.judged.evidence[rows][:, list(known.pair)]
+    return measured(evidence, features[rows], features[other]) | {"memorised": 0.0}
 
 
 def kid(made: np.ndarray, real: np.ndarray) -> float:
@@ -149,51 +131,41 @@ def kid(made: np.ndarray, real: np.ndarray) -> float:
     return float(sum(within) - 2 * kernel(made, real).mean())
 
 
-def two_sample_accuracy(made: np.ndarray, real: np.ndarray, *, seed: int = 0) -> float:
+def two_sample_accuracy(made: np.ndarray, real: np.ndarray) -> float:
     """How often a classifier tells unseen made from unseen real pictures (Lopez-Paz & Oquab, 2017), 0.5 = never.
 
     made, real: features (N, D) and (M, D), cut to the same number. Cross-validated logistic regression; with few
     pictures it learns little, so compare only numbers from as many. nan for fewer than two of either.
     """
-    rng, count = np.random.default_rng(seed), min(len(made), len(real))
+    rng, count = np.random.default_rng(0), min(len(made), len(real))
     if count < 2:
         return float("nan")
     rows = np.concatenate([part[rng.permutation(len(part))[:count]] for part in (made, real)])
     is_real = np.repeat([False, True], count)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / PENALTY, max_iter=2000))
-    folds = StratifiedKFold(min(FOLDS, count), shuffle=True, random_state=seed)
+    folds = StratifiedKFold(min(FOLDS, count), shuffle=True, random_state=0)
     return float((cross_val_predict(model, rows, is_real, cv=folds) == is_real).mean())
 
 
-def nearest_pixels(images: np.ndarray, known: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest of `known`, and to the nearest outside that one's group, float (N,) each.
+def memorised(images: np.ndarray, known: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Which pictures are a learned one come back (Yoon et al., 2023), bool (N,).
 
-    images, known: uint8 (N, S, S, 3) and (K, S, S, 3); group: int (K,) which known ones are near-duplicates. Distances
-    are of `pixel_distances`, infinite where there is nothing.
+    They are less than a third (MEMORISED) as far from the nearest as from any that is no near-duplicate of it; where
+    there is no other, nobody can say, and they are not. images, known: uint8 (N, S, S, 3) and (K, S, S, 3); group:
+    int (K,) which known ones are near-duplicates.
     """
-    found = []
-    for first in range(0, len(images), CHUNK):
-        distance = pixel_distances(images[first : first + CHUNK], known)
-        same = group == group[distance.argmin(1)][:, None]
-        found.append((distance.min(1), np.where(same, np.inf, distance).min(1)))
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+    distance = pixel_distances(images, known)
+    same = group == group[distance.argmin(1)][:, None]
+    others = np.where(same, np.inf, distance).min(1)
+    return np.isfinite(others) & (distance.min(1) < MEMORISED * others)
 
 
 def pixel_distances(images: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Root mean squared difference in [0, 1] to each of `known`, mirrored or not: float (N, K). Both uint8."""
     made, mirrored = (part.reshape(len(part), -1) / np.float32(255) for part in (images, images[:, :, ::-1]))
     columns = []
-    for first in range(0, len(known), MOST):  # of 50,000 photographs the floats alone would fill a gigabyte
+    for first in range(0, len(known), MOST):
         real = known[first : first + MOST].reshape(-1, made.shape[1]) / np.float32(255)
         product = np.maximum(made @ real.T, mirrored @ real.T)
         columns.append((made**2).sum(1)[:, None] + (real**2).sum(1) - 2 * product)
     return np.sqrt(np.maximum(np.concatenate(columns, 1), 0) / made.shape[1])
-
-
-def memorised(distance: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which pictures are a learned one come back (Yoon et al., 2023), bool (N,).
-
-    They are less than a third (MEMORISED) as far from the nearest as from any that is no near-duplicate of it; where
-    there is no other, nobody can say, and they are not. distance, others: from `nearest_pixels`.
-    """
-    return np.isfinite(others) & (distance < MEMORISED * others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -14,6 +15,7 @@ import pandas as pd
 import torch
 from IPython.display import Image
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from clockodile.ambiguous.evidence import quadrants
 from clockodile.ambiguous.judge import features_of
@@ -23,7 +25,7 @@ from clockodile.core.recipes import DEFAULT_RECIPE
 from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, as_images, load_dataset
-from clockodile.hybrids import evaluation, figures
+from clockodile.hybrids import evaluation
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT, SIDE, Flow, as_generators_see, fit_flow
@@ -32,10 +34,13 @@ from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
-from clockodile.show.plots import save_figure, tile_figure
+from clockodile.show.plots import ALARM, BLUE, QUIET, VERMILION, new_figure, save_figure, tile_figure
 from clockodile.show.widgets import live_figure, one_of, share, show_widget, whole_number
 
 SHOWN = 8  # pictures in a row
+FEWEST = 6  # places in a row: one or two pictures would fill the page
+LABEL = 12  # letters in a line beside pictures
+PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
@@ -61,13 +66,16 @@ class Page:
     def made(self) -> dict[str, tuple[np.ndarray, float]]:
         """Generator -> its hybrids, uint8 (count, S, S, 3), and seconds a picture; kept in hybrids.npz."""
         names, profile = list(self.draws), self.run.profile
-        config = {"data": self.everything.fingerprint, "seed": self.run.seed, "count": self.count}
-        config |= {
+        config = {
+            "data": self.everything.fingerprint,
+            "seed": self.run.seed,
+            "count": self.count,
             "candidates": profile.n_candidates,
             "vae": profile.vae_steps,
             "flow": profile.finetune_steps,
+            "pair": list(self.run.recipe.pair),
+            "epochs": profile.autoencoder_epochs,
         }
-        config |= {"pair": list(self.run.recipe.pair), "epochs": profile.autoencoder_epochs}
 
         def make() -> dict[str, np.ndarray]:
             found = [timed(self.draws[name], range(self.count)) for name in names]
@@ -115,20 +123,52 @@ def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> 
 
 
 def show_rows(
-    page: Page, rows: dict[str, torch.Tensor], name: str, title: str, *, heads=(), alt: str = ""
+    page: Page,
+    rows: dict[str, torch.Tensor | np.ndarray],
+    name: str,
+    title: str,
+    *,
+    heads: Sequence[str] = (),
 ) -> Image:
     """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
-    shown = {label: as_images(x) if torch.is_tensor(x) else x for label, x in rows.items()}
-    alt = alt or f"Rows of small pictures: {', '.join(shown)}."
-    return show_figure(page, figures.rows_of_tiles(shown, heads=heads, title=title), name, title, alt)
+    alt = f"Rows of small pictures: {', '.join(rows)}."
+    return show_figure(page, rows_of_tiles(rows, heads=heads, title=title), name, title, alt)
+
+
+def rows_of_tiles(
+    rows: dict[str, torch.Tensor | np.ndarray], *, heads: Sequence[str] = (), title: str = ""
+) -> Figure:
+    """One labelled line of pictures for each entry, as of show_rows; heads: above the columns."""
+    lines = [
+        Row(textwrap.fill(label, LABEL), as_images(x) if torch.is_tensor(x) else x)
+        for label, x in rows.items()
+    ]
+    columns = max(FEWEST, *(len(line.pictures) for line in lines))
+    return picture_rows(lines, columns=columns, heads=heads, title=title)
 
 
 def draw_the_way(page: Page) -> Image:
     """Draw the straight way from one noise to one photograph."""
     photos, _ = parents(page.run, page.everything, range(3))
     photo, noise = to_signed(photos[:1]), noise_of([0], photos.shape[-1])
-    mixtures = torch.cat([(1 - t) * noise + t * photo for t in figures.PATHS])
-    figure = figures.straight_way(as_images(to_unit(mixtures)), as_images(photos[1:]))
+    mixtures = as_images(to_unit(torch.cat([(1 - t) * noise + t * photo for t in PATHS])))
+    others = as_images(photos[1:])  # that the same noise could have led to
+    figure, ax = new_figure(height=3.0)
+    ax.set(xlim=(-0.07, 1.3), ylim=(-0.75, 0.75), xlabel="time t: 0 = pure noise, 1 = the photograph")
+    ax.set_yticks([])
+    ax.set_xticks(PATHS)
+    ax.grid(False)
+    ax.spines["left"].set_visible(False)
+    for height in (0.5, -0.5):
+        ax.plot([0.1, 1.1], [0, height], color=QUIET, linestyle=":", linewidth=1.2)
+    ax.annotate("", (1.0, 0), (0.0, 0), arrowprops={"arrowstyle": "-|>", "color": VERMILION, "linewidth": 2})
+    places = [(time, 0.0) for time in PATHS] + [(1.2, 0.5), (1.2, -0.5)]
+    for picture, place in zip([*mixtures, *others], places, strict=True):
+        box = OffsetImage(picture, zoom=1.7, interpolation="nearest")
+        ax.add_artist(AnnotationBbox(box, place, frameon=False))
+    ax.text(0.5, 0.38, "velocity = photograph - noise", color=VERMILION, ha="center", fontweight="bold")
+    ax.text(1.2, 0.16, "could have\nbeen these", color=QUIET, ha="center", va="center", fontsize=8.5)
+    ax.set_title("From noise to a photograph in a straight line: this is what the net learns to guess")
     title = "From noise to a photograph in a straight line"
     return show_figure(
         page, figure, "straight_way", title,
@@ -137,23 +177,23 @@ def draw_the_way(page: Page) -> Image:
     )  # fmt: skip
 
 
-def hybrids(page: Page, name: str, *, lines: int = 3) -> Image:
+def hybrids(page: Page, name: str) -> Image:
     """The hybrids of the first seeds, none of these left out."""
-    images = page.made[name][0][: lines * SHOWN]
+    images = page.made[name][0][: 3 * SHOWN]
     title = f"The first {len(images)} seeds, the clearest candidate of each"
     figure = tile_figure(images, columns=SHOWN, title=title)
     alt = f"Rows of small pictures, each with a {page.names[0]} in a disc and a {page.names[1]} round it."
     return show_figure(page, figure, "hybrids", title, alt)
 
 
-def from_one_to_the_other(page: Page, *, lines: int = 4, mixes: int = 7) -> Image:
+def from_one_to_the_other(page: Page) -> Image:
     """The same noise, led to mixtures from all first class to all second."""
-    shares = np.linspace(0, 1, mixes)
-    drawn = torch.stack([page.draws["flow_placed"](range(lines), mix=float(mix)) for mix in shares], 1)
+    shares = np.linspace(0, 1, 7)
+    drawn = torch.stack([page.draws["flow_placed"](range(4), mix=float(mix)) for mix in shares], 1)
     rows = [Row(f"seed {seed}", as_images(line)) for seed, line in enumerate(drawn)]
     heads = [f"{mix:.2g}" for mix in shares]
     title = f"From '{page.names[0]}' (mix 0) to '{page.names[1]}' (mix 1), one line for each seed"
-    figure = picture_rows(rows, columns=mixes, heads=heads, title=title, width=6.4)
+    figure = picture_rows(rows, columns=len(heads), heads=heads, title=title, width=6.4)
     return show_figure(
         page, figure, "mixes", title, "Rows of pictures: one noise each, from the first class to the second."
     )
@@ -166,7 +206,7 @@ def play(page: Page) -> None:
     def draw(way: str, mix: float, guidance: float, number: int) -> Figure:
         seeds = range(number, number + 6)
         pictures = getattr(page.flow, way)(seeds, mix=mix, guidance=guidance)
-        return figures.rows_of_tiles({f"seeds {number} to {number + 5}": as_images(pictures)})
+        return rows_of_tiles({f"seeds {number} to {number + 5}": pictures})
 
     controls = live_figure(
         draw,
@@ -178,11 +218,11 @@ def play(page: Page) -> None:
     show_widget(controls)
 
 
-def beside_nearest(page: Page, name: str, *, most: int = SHOWN) -> Image:
+def beside_nearest(page: Page, name: str) -> Image:
     """The hybrids most like a photograph that was learned from, above that photograph."""
     images, known = page.made[name][0], page.known
     distance = evaluation.pixel_distances(images, known.learned)
-    rows = distance.min(1).argsort()[:most]
+    rows = distance.min(1).argsort()[:SHOWN]
     nearest = known.learned[distance[rows].argmin(1)]
     title = "The least new of the hybrids, above the learned picture most like each"
     return show_rows(page, {"made": images[rows], "nearest learned": nearest}, "neighbours", title)
@@ -193,10 +233,11 @@ def beside_nearest(page: Page, name: str, *, most: int = SHOWN) -> Image:
 
 def measure_all(page: Page) -> pd.DataFrame:
     """Every method's pictures and the photographs, measured alike; written to hybrids.csv and the results."""
-    rows = {"photographs": evaluation.measure_photographs(page.known) | {"seconds": np.nan}}
+    rows = [{"method": "photographs"} | evaluation.measure_photographs(page.known) | {"seconds": np.nan}]
     for name, (images, seconds) in page.made.items():
-        rows[GENERATORS[name].title] = evaluation.measure(images, page.known) | {"seconds": seconds}
-    table = evaluation.table_of(rows)
+        found = evaluation.measure(images, page.known)
+        rows.append({"method": GENERATORS[name].title} | found | {"seconds": seconds})
+    table = pd.DataFrame(rows)
     config = {"data": page.everything.fingerprint, "pair": list(page.run.recipe.pair), "count": page.count}
     store.save(page.run.dir, "hybrids.csv", table, config)
     results.record_metrics(page.run.dir, "04", [
@@ -215,13 +256,16 @@ def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(index=table.index)
     for column, name in (("first", f"evidence {first}"), ("second", f"evidence {second}")):
         shown[name] = table[column].round(2)
-    percent = (100 * table[["both", "both_low", "both_high"]]).round(0).astype(int)
-    shown["judged both, %"] = [
-        f"{row.both} ({row.both_low} to {row.both_high})" for row in percent.itertuples()
-    ]
+    shown["judged both, %"] = with_range(table, "both")
     shown["KID"] = table["kid"].round(2)
     shown["told apart, %"] = (100 * table["told_apart"]).round(0).astype(int)
     return shown
+
+
+def with_range(table: pd.DataFrame, word: str) -> pd.Series:
+    """A column of shares and the ends of its range, `<word>_low` and `<word>_high`, in per cent: "12 (0 to 30)"."""
+    percent = (100 * table[[word, f"{word}_low", f"{word}_high"]]).round().astype(int)
+    return percent.apply(lambda row: "{} ({} to {})".format(*row), axis=1)
 
 
 def alone(page: Page, count: int) -> pd.DataFrame:
@@ -245,8 +289,8 @@ def alone(page: Page, count: int) -> pd.DataFrame:
 def viewers(asked: str = "fresh") -> pd.DataFrame:
     """What outside viewers answered: a row a source, shares in [0, 1] as the mean over viewers.
 
-    low, high: the least and the largest share of "both" that a viewer gave, second_low, second_high: of the second
-    class; pictures: shown to a viewer, in the mean.
+    both_low, both_high: the least and the largest share of "both" that a viewer gave, second_low, second_high: of the
+    second class; pictures: shown to a viewer, in the mean.
     asked: "fresh" for pictures made when every choice had been made; "plain" and "warned" for one earlier set of
     pictures under two questions, see notebook 04.
     """
@@ -256,8 +300,8 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
     shares = answers[["source"]].join(answers[list(WORDS)].div(shown, axis=0)).assign(pictures=shown)
     by_source = shares.groupby("source", sort=False)
     found = by_source.mean()
-    for word, prefix in (("both", ""), ("second", "second_")):
-        found[f"{prefix}low"], found[f"{prefix}high"] = by_source[word].min(), by_source[word].max()
+    for word in ("both", "second"):
+        found[f"{word}_low"], found[f"{word}_high"] = by_source[word].min(), by_source[word].max()
     return found.assign(viewers=by_source.size())
 
 
@@ -266,8 +310,8 @@ def viewers_table(page: Page) -> pd.DataFrame:
     found = viewers()
     shown = (100 * found[list(WORDS)]).round().astype(int)
     shown.columns = [*page.names, "both", "neither"]
-    for name, prefix in ((page.names[1], "second_"), ("both", "")):
-        ends = (100 * found[[f"{prefix}low", f"{prefix}high"]]).round().astype(int)
+    for name, word in ((page.names[1], "second"), ("both", "both")):
+        ends = (100 * found[[f"{word}_low", f"{word}_high"]]).round().astype(int)
         shown[f"{name}, each viewer"] = [f"{low} to {high}" for low, high in ends.itertuples(index=False)]
     return shown.assign(viewers=found["viewers"]).rename(index=lambda source: source_name(page, source))
 
@@ -280,19 +324,18 @@ def source_name(page: Page, source: str) -> str:
 def two_questions(page: Page) -> pd.DataFrame:
     """What the same pictures were called under two questions: per cent, mean over viewers and from viewer to viewer."""
     wanted = {
-        "photographs: SECOND": ("second", f"called {page.names[1]}"),
-        "new pictures of SECOND, g = 8": ("second", f"called {page.names[1]}"),
-        "half and half": ("both", "called both"),
-        "flow, one drawn round the other": ("both", "called both"),
+        "photographs: SECOND": "second",
+        "new pictures of SECOND, g = 8": "second",
+        "half and half": "both",
+        "flow, one drawn round the other": "both",
     }
     answers = {"plain question, %": viewers("plain"), "with the sentence, %": viewers("warned")}
     rows = []
-    for source, (word, words) in wanted.items():
-        row = {"pictures": source_name(page, source), "counted": words}
+    for source, word in wanted.items():
+        called = page.names[1] if word == "second" else word
+        row = {"pictures": source_name(page, source), "counted": f"called {called}"}
         for question, found in answers.items():
-            ends = ("low", "high") if word == "both" else ("second_low", "second_high")
-            mean, low, high = (round(100 * found.loc[source, name]) for name in (word, *ends))
-            row[question] = f"{mean} ({low} to {high})"
+            row[question] = with_range(found.loc[[source]], word).item()
         rows.append(row)
     return pd.DataFrame(rows).set_index("pictures")
 
@@ -305,19 +348,29 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    judged = table[["both", "both_low", "both_high"]]
-    names = {"both": "viewers", "low": "viewers_low", "high": "viewers_high"}
-    joined = judged.join(viewers()[list(names)].rename(columns=names), how="inner")
+    answers = viewers()
+    methods = table.index[table.index.isin(answers.index)]
+    rows, ends = np.arange(len(methods)), ["both", "both_low", "both_high"]
+    figure, ax = new_figure(height=0.36 * len(methods) + 1.1)
+    for found, place, mark, colour, words in (
+        (table, -0.12, "o", ALARM, "the judge of notebook 03, and its 95 % interval"),
+        (answers, 0.12, "s", BLUE, "outside viewers: their mean, and from viewer to viewer"),
+    ):
+        share, low, high = (100 * found.loc[methods, ends]).to_numpy().T
+        bars = [(share - low).clip(min=0), (high - share).clip(min=0)]  # below 0 only by rounding
+        ax.errorbar(share, rows + place, xerr=bars, fmt=mark, color=colour, label=words)
+    ax.set_yticks(rows, methods)
+    ax.invert_yaxis()
+    ax.set_xlim(left=-1)
+    ax.set_xlabel('share called "both", %')
     title = "The judge and outside viewers do not see the same"
-    figure = figures.shares(joined, figures.VOICES, title=title)
+    ax.set_title(title)
+    figure.legend(loc="outside lower center", ncols=2)
     return show_figure(
-        page,
-        figure,
-        "voices",
-        title,
+        page, figure, "voices", title,
         "Dots: for each method the share that the judge, and that viewers, call both; bars: the judge's 95 % interval, "
         "and the range from viewer to viewer.",
-    )
+    )  # fmt: skip
 
 
 # --- the quiz -------------------------------------------------------------------------------------------------

@@ -1,16 +1,7 @@
 """The quiz of notebook 04: what do you see in small pictures that do not tell where they come from?
 
-    quiz = make_quiz(images, sources, ("clock", "crocodile"))  # hides the sources, shuffles the pictures
-    show_widget(quiz_widget(quiz, file))               # of quiz_widget.py: buttons, every click is kept
-    number_sheet(quiz)                                 # of quiz_widget.py: without buttons, a figure
-    mine = quiz.read(file)                             # what was answered: picture, source, answer
-    mine = quiz.table({1: "clock", 2: "both"})         # or typed, by the numbers of the sheet
-    judge = quiz.table(words_of_judge[quiz.rows])      # anybody else's words for the same pictures
-    counts = count_answers(mine, quiz.words)           # source, answer, count, share, low, high
-    shares_in_words(counts)                            # source x answer: "45 % (32 to 60)"
-    answers_figure({"you": counts, ...})               # of quiz_widget.py
-    answer_agreement(mine, judge)                      # Cohen's kappa
-
+`make_quiz` hides the sources; quiz_widget.py shows the pictures with buttons, or as a sheet with numbers. Answers are a
+table of picture, source, answer: `Quiz.read` has those of a file, `Quiz.table` those that were typed, or the judge's.
 A file of answers is one person's and names nobody: a CSV `picture,source,answer`, one row for each answered picture.
 """
 

@@ -41,7 +41,7 @@ def quiz_widget(quiz: Quiz, file: Path) -> widgets.VBox:
 
     def keep(words: list[str]) -> None:
         said[:] = words
-        save_answers(file, quiz.table(dict(enumerate(said, 1))))
+        save_answers(file, quiz.table(said))
         show()
 
     for button in buttons:
@@ -51,11 +51,11 @@ def quiz_widget(quiz: Quiz, file: Path) -> widgets.VBox:
     return widgets.VBox([line, widgets.HBox([screen, widgets.VBox([*buttons, back])])])
 
 
-def number_sheet(quiz: Quiz, *, columns: int = 8) -> Figure:
+def number_sheet(quiz: Quiz) -> Figure:
     """All pictures with their numbers and nothing else: to answer on paper, or in a dictionary."""
     numbers = [str(number) for number in range(1, len(quiz.rows) + 1)]
     title = f"For each: {', '.join(quiz.words[:3])} or {quiz.words[3]}?"
-    return tile_figure(quiz.images, columns=columns, captions=numbers, title=title, size=8)
+    return tile_figure(quiz.images, columns=8, captions=numbers, title=title, size=8)
 
 
 def answers_figure(counts: Mapping[str, pd.DataFrame]) -> Figure:

@@ -1,6 +1,5 @@
 """The long training: the same command goes on, and its last part makes what is shipped."""
 
-import json
 import sys
 
 import numpy as np
@@ -11,7 +10,7 @@ from tiny_flows import small_unet
 
 from clockodile.core import store
 from clockodile.hybrids.generators import flow_of_run, pretrain
-from clockodile.hybrids.generators.flow_of_run import SEEN, flow_from, image_hashes
+from clockodile.hybrids.generators.flow_of_run import SEEN, flow_from, image_hashes, known_photographs
 from clockodile.hybrids.generators.flow_training import Photographs
 
 
@@ -21,25 +20,20 @@ def small(monkeypatch):
     images, labels = striped_and_dotted(8)
 
     def photographs(device):
-        pictures = torch.from_numpy(images[:4]).permute(0, 3, 1, 2) / 127.5 - 1
-        measured = {}
-        for name in ("held out", "learned"):
-            measured |= {name: pictures, name + " labels": torch.from_numpy(labels[:4])}
         record = {
             "classes": ["dotted", "striped"],
             "known": "k",
             "seen": torch.from_numpy(image_hashes(images)),
         }
-        return Photographs(images, labels, (0, 1), device), record, measured
+        return Photographs(images, labels, (0, 1), device), record
 
     monkeypatch.setattr(pretrain, "training_photographs", photographs)
     monkeypatch.setattr(pretrain, "UNet", small_unet)
     monkeypatch.setattr(flow_of_run, "UNet", small_unet)
-    monkeypatch.setattr(pretrain, "SHEET", 2)
 
 
 def train(monkeypatch, folder, *words) -> None:
-    words = ["pretrain", "--batch", "4", "--look-every", "8", "--dir", str(folder), *words]
+    words = ["pretrain", "--batch", "4", "--dir", str(folder), *words]
     monkeypatch.setattr(sys, "argv", words)
     pretrain.main()
 
@@ -54,9 +48,6 @@ def test_stopped_and_begun_again_it_goes_on(small, monkeypatch, tmp_path):
     train(monkeypatch, tmp_path / "broken", "--pictures", "16")
     one, other = weights(tmp_path / "through"), weights(tmp_path / "broken")
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-    log = [json.loads(line) for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
-    assert [row["seen"] for row in log] == [8, 16]
-    assert all(np.isfinite(row["held out"]) for row in log)
 
 
 def test_the_last_part_leaves_the_long_training_where_it_was(small, monkeypatch, tmp_path):
@@ -69,3 +60,17 @@ def test_the_last_part_leaves_the_long_training_where_it_was(small, monkeypatch,
     assert shipped.metrics["pictures"] == 16 and len(shipped.state[SEEN]) == 16
     assert not torch.equal(shipped.state["conv_out.weight"], long["conv_out.weight"])
     assert flow_from(shipped, ["striped", "dotted"]).both([1]).shape == (1, 3, 32, 32)
+
+
+def test_what_is_learned_from_is_recorded(run, whole, monkeypatch):
+    others = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    names = np.array(["apple", "worm"] * 3)
+    monkeypatch.setattr(pretrain, "open_run", lambda **settings: run)
+    monkeypatch.setattr(pretrain, "load_dataset", lambda run: whole)
+    monkeypatch.setattr(pretrain, "cifar100_by_class", lambda run, without: (others, names))
+    photographs, record = pretrain.training_photographs(torch.device("cpu"))
+    known = known_photographs(whole)
+    assert record["classes"] == ["apple", "dotted", "striped", "worm"]
+    assert record["known"] == store.fingerprint(known.images, known.labels)
+    assert record["seen"].tolist() == image_hashes(np.concatenate([known.images, others])).tolist()
+    assert photographs.focus.tolist() == [2, 1] and len(photographs.images) == len(known) + 6

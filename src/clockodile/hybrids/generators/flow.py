@@ -7,6 +7,7 @@ that guesses the velocity from x, t and the class can lead any noise to a new pi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -72,11 +73,8 @@ def composed_velocity(
 
     def velocity(x: torch.Tensor, time: float) -> torch.Tensor:
         t = torch.full((len(x),), time, device=x.device)
-        first = layouts[0].labels
-        free = Layout(
-            torch.full_like(first, net.null_class), layouts[0].masks, layouts[0].coords
-        )  # "anything"
-        base = guess(net, x, t, free)
+        anything = replace(layouts[0], labels=torch.full_like(layouts[0].labels, net.null_class))
+        base = guess(net, x, t, anything)
         return base + sum(
             weight * (guess(net, x, t, layout) - base)
             for layout, weight in zip(layouts, weights, strict=True)
@@ -124,6 +122,7 @@ def told_and_untold(
     """
     device = next(net.parameters()).device
     layout, where = layout.to(device), 1 if where is None else where.to(device)
+    untold = replace(layout, labels=torch.full_like(layout.labels, net.null_class))
     losses = torch.zeros(2, len(images))
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)
@@ -131,9 +130,8 @@ def told_and_untold(
         for number, time in enumerate(times):
             noise = noise_of([number], images.shape[-1]).to(device)
             x, t = (1 - time) * noise + time * photos, torch.full((len(photos),), time, device=device)
-            for place, labels in enumerate((torch.full_like(layout.labels, net.null_class), layout.labels)):
-                told = Layout(labels, layout.masks, layout.coords).rows(0, len(photos))
-                off = guess(net, x, t, told) - (photos - noise)
+            for place, asked in enumerate((untold, layout)):
+                off = guess(net, x, t, asked.rows(0, len(photos))) - (photos - noise)
                 losses[place, rows] += (off.square() * where).mean((1, 2, 3)).cpu()
     return losses
 

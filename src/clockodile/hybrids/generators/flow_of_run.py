@@ -22,7 +22,6 @@ from clockodile.hybrids.generators.flow import (
     COARSE,
     FINE,
     GUIDANCE_SCALE,
-    STEPS,
     adams_bashforth2,
     composed_velocity,
     keeping,
@@ -66,7 +65,6 @@ class Flow:
         weights: Sequence[float | torch.Tensor],
         seeds: Sequence[int],
         *,
-        steps: int = STEPS,
         known: torch.Tensor | None = None,
         where: torch.Tensor | None = None,
     ) -> torch.Tensor:
@@ -86,8 +84,7 @@ class Flow:
             if known is not None:
                 photos = to_signed(known[start : start + BATCH]).to(device)
                 velocity = keeping(velocity, noise, photos, where.to(device))
-            x = adams_bashforth2(velocity, noise, steps=steps)
-            found.append(to_unit(x).cpu())
+            found.append(to_unit(adams_bashforth2(velocity, noise)).cpu())
         return torch.cat(found) if found else torch.zeros(0, 3, self.image_size, self.image_size)
 
     def one(self, label: int, seeds: Sequence[int], *, guidance: float = GUIDANCE_SCALE) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ class Training:
             pictures, layout = single(*photographs.draw(config.batch, config.focus, draw), draw)
         withheld = torch.rand(layout.labels.shape, generator=draw, device=self.device) < config.p_uncond
         labels = torch.where(withheld, self.net.null_class, layout.labels)
-        return pictures, Layout(labels, layout.masks, layout.coords)
+        return pictures, replace(layout, labels=labels)
 
     def step(self, photographs: Photographs) -> None:
         """One step of the optimiser."""

@@ -23,19 +23,12 @@ class HybridGenerator:
 
     name: str  # in tables and files, and for `clockodile sample --method`
     title: str  # in figures and sentences
-    source: str  # who came up with it, and when
     draw: Callable[..., torch.Tensor]  # draw(nets, run, data, seeds, mix) -> float32 (N, 3, S, S) in [0, 1]
     fit: Callable[..., Any] | None = None  # fit(run, data, retrain=...) -> nets, trained now or loaded
 
-    @property
-    def needs_photographs(self) -> bool:
-        """Whether it blends two photographs; otherwise it invents its pictures from noise."""
-        return self.fit is not fit_flow and self.fit is not fit_vae
 
-
-Draw = Callable[
-    ..., torch.Tensor
-]  # draw(seeds, mix=0.5): row i depends on seed i alone; mix 0 = first class, 1 = second
+# draw(seeds, mix=0.5): row i depends on seed i alone; mix 0 = first class, 1 = second
+Draw = Callable[..., torch.Tensor]
 
 
 def parents(run: Run, data: Dataset, seeds: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,37 +65,26 @@ def of_vae(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> to
 
 
 ENTRIES = (
-    HybridGenerator("pixel_blend", "double exposure", "old photographers", of_parents(pixel_blend)),
-    HybridGenerator("half_and_half", "half and half", "collage", of_parents(half_and_half)),
-    HybridGenerator(
-        "pyramid_paste", "one pasted into the other", "Burt & Adelson, 1983", of_parents(pyramid_paste)
-    ),
-    HybridGenerator("dense_autoencoder", "averaged codes", "report 000", of_codes, fit_autoencoder),
-    HybridGenerator(
-        "vae",
-        "variational autoencoder",
-        "report 001; Kingma & Welling, 2014; Sohn et al., 2015",
-        of_vae,
-        fit_vae,
-    ),
+    HybridGenerator("pixel_blend", "double exposure", of_parents(pixel_blend)),
+    HybridGenerator("half_and_half", "half and half", of_parents(half_and_half)),
+    HybridGenerator("pyramid_paste", "one pasted into the other", of_parents(pyramid_paste)),
+    HybridGenerator("dense_autoencoder", "averaged codes", of_codes, fit_autoencoder),
+    HybridGenerator("vae", "variational autoencoder", of_vae, fit_vae),
     HybridGenerator(
         "flow_both",
         "flow, both everywhere",
-        "Lipman et al., 2023; Liu et al., 2022",
         lambda flow, run, data, seeds, mix: flow.both(seeds, mix=mix),
         fit_flow,
     ),
     HybridGenerator(
         "flow_placed",
         "flow, told where",
-        "Lipman et al., 2023",
         lambda flow, run, data, seeds, mix: flow.placed(seeds, mix=mix),
         fit_flow,
     ),
     HybridGenerator(
         "flow_best",
         "flow, one drawn round the other",
-        "Lugmayr et al., 2022; Li et al., 2023",
         lambda flow, run, data, seeds, mix: flow.painted(seeds, mix=mix, count=run.profile.n_candidates),
         fit_flow,
     ),

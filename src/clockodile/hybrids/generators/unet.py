@@ -26,9 +26,8 @@ class Layout:
 
     labels: torch.Tensor  # int64 (N, R) the class of each region
     masks: torch.Tensor | None = None  # float32 (N, R, S, S) in [0, 1], summing to 1 over R; None: one region
-    coords: torch.Tensor | None = (
-        None  # float32 (N, 2, S, S): x, y in the region's own photograph, -1..1; None: plain
-    )
+    # float32 (N, 2, S, S): x, y in the region's own photograph, -1..1; None: plain
+    coords: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> Layout:
         """The same on another device."""

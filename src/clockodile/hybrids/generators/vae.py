@@ -56,10 +56,9 @@ class ConditionalVAE(nn.Module):
         super().__init__()
         check_side(image_size)
         self.code, self.classes = code, classes
-        self.register_buffer("mean", torch.zeros(classes, code))  # of each class's codes
-        self.register_buffer(
-            "factor", torch.eye(code).repeat(classes, 1, 1)
-        )  # times its transpose: their covariance
+        # of each class's codes the mean, and what times its transpose is their covariance
+        self.register_buffer("mean", torch.zeros(classes, code))
+        self.register_buffer("factor", torch.eye(code).repeat(classes, 1, 1))
         self.start = (4 * width, image_size // SHRINK, image_size // SHRINK)
         places = self.start[0] * self.start[1] * self.start[2]
         self.encoder = nn.Sequential(
@@ -139,27 +138,22 @@ def train_vae(
         for group in optimiser.param_groups:
             group["lr"] = plan.learning_rate * one_cycle(step, plan.steps, warm_up=0.1)
         rows = torch.randint(len(images), (plan.batch,), generator=generator)
-        losses.append(vae_step(model, optimiser, images[rows], labels[rows], plan, generator))
+        batch = crop(flip(images[rows], generator), generator).contiguous(memory_format=torch.channels_last)
+        weights = F.one_hot(labels[rows], classes).float().to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device)):
+            mean, log_variance = model.encode(batch, weights)
+            noise = torch.randn(mean.shape, generator=generator).to(device)
+            redrawn = model.decode(mean + (log_variance / 2).exp() * noise, weights)
+        loss = vae_loss(redrawn, batch, mean, log_variance, deviation=plan.deviation)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 100.0)  # the loss sums over pixels, so do its gradients
+        optimiser.step()
+        losses.append(loss.item())
         averaged.update()
     model = averaged.model.cpu().eval()
     model.fit_codes(images.cpu(), labels)
     return model, losses
-
-
-def vae_step(model, optimiser, images, labels, plan: VaeConfig, generator) -> float:
-    """One step on a random batch; returns its loss."""
-    images = crop(flip(images, generator), generator).contiguous(memory_format=torch.channels_last)
-    weights = F.one_hot(labels, model.classes).float().to(images.device)
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=fast_bfloat16(images.device)):
-        mean, log_variance = model.encode(images, weights)
-        noise = torch.randn(mean.shape, generator=generator).to(images.device)
-        redrawn = model.decode(mean + (log_variance / 2).exp() * noise, weights)
-    loss = vae_loss(redrawn, images, mean, log_variance, deviation=plan.deviation)
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 100.0)  # the loss sums over pixels, and so do its gradients
-    optimiser.step()
-    return loss.item()
 
 
 @torch.no_grad()

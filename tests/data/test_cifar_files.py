@@ -14,8 +14,8 @@ from tiny_cifar100 import write_archive
 
 from clockodile.core.download import SourceUnavailable
 from clockodile.core.errors import UserError
-from clockodile.data import auxiliary
-from clockodile.data.auxiliary import cifar100_by_class, read_archive
+from clockodile.data import cifar
+from clockodile.data.cifar import cifar100_by_class, read_parts
 
 
 def photograph(format, size=(32, 32)):
@@ -24,7 +24,8 @@ def photograph(format, size=(32, 32)):
 
 
 def test_images_are_read_out_of_the_archive_with_their_classes(tmp_path):
-    images, names = read_archive(write_archive(tmp_path / "a.tar.gz", each=5), without=("3",))
+    images, paths = read_parts(write_archive(tmp_path / "a.tar.gz", each=5), ("train",), without=("3",))
+    names = np.array([path.split("/")[1] for path in paths])
     assert images.shape == (45, 32, 32, 3) and images.dtype == np.uint8
     assert names.tolist() == [name for name in "012456789" for _ in range(5)]
     assert np.abs(images.mean((1, 2, 3)) - 20 * names.astype(int)).max() < 3
@@ -40,10 +41,13 @@ def test_the_archive_of_the_data_folder_is_used(tmp_path):
 def test_a_broken_or_empty_archive_is_named(tmp_path):
     archive = write_archive(tmp_path / "a.tar.gz", each=2)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
-    with pytest.raises(UserError, match="a.tar.gz is damaged .*; get it again, or remove it"):
-        read_archive(archive)
+    with pytest.raises(UserError, match="a.tar.gz is damaged; get it again, or remove it"):
+        read_parts(archive, ("train",))
+    archive.write_bytes(b"something else")
+    with pytest.raises(UserError, match="a.tar.gz is damaged; get it again, or remove it"):
+        read_parts(archive, ("train",))
     with pytest.raises(UserError, match="holds no images in train/<class>"):
-        read_archive(write_archive(archive, each=0))
+        read_parts(write_archive(archive, each=0), ("train",))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_a_broken_or_empty_archive_is_named(tmp_path):
 def test_nothing_but_small_png_and_jpeg_is_opened(tmp_path, content, words):
     archive = write_archive(tmp_path / "a.tar.gz", each=1, extra={"train/0/9999.jpg": content})
     with pytest.raises(UserError, match=f"a.tar.gz: cifar100/train/0/9999.jpg is {words}") as caught:
-        read_archive(archive)
+        read_parts(archive, ("train",))
     assert "\n" not in str(caught.value)
 
 
@@ -66,13 +70,13 @@ def test_a_pixel_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     extra = {"train/0/9999.jpg": photograph("PNG", (64, 64))}
     with pytest.raises(UserError, match="9999.jpg is no whole PNG or JPEG of 32 pixels"):
-        read_archive(write_archive(tmp_path / "a.tar.gz", each=0, extra=extra))
+        read_parts(write_archive(tmp_path / "a.tar.gz", each=0, extra=extra), ("train",))
 
 
 @pytest.mark.parametrize("folder", [True, False])
 def test_else_they_come_from_the_network_once(tmp_path, monkeypatch, folder):
     """A data folder without the archives, or none at all."""
-    monkeypatch.setattr(auxiliary, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cifar, "cache_dir", lambda: tmp_path / "cache")
     run = SimpleNamespace(data_dir=tmp_path if folder else None)
     with served(lambda handler: send(handler, CIFAR)) as at:
         small = type("Small", (SMALL,), {"url": at.url})
@@ -84,7 +88,7 @@ def test_else_they_come_from_the_network_once(tmp_path, monkeypatch, folder):
 
 
 def test_out_of_reach_is_refused_in_a_phrase(tmp_path, monkeypatch):
-    monkeypatch.setattr(auxiliary, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cifar, "cache_dir", lambda: tmp_path / "cache")
     away = type("Small", (SMALL,), {"url": "http://127.0.0.1:9/cifar.tar.gz"})
     monkeypatch.setattr(torchvision.datasets, "CIFAR100", away)
     with pytest.raises(SourceUnavailable, match="no connection to 127.0.0.1"):
