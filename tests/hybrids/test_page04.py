@@ -63,11 +63,15 @@ def test_each_voice_has_a_dot_for_each_method(page):
     table = pd.DataFrame({"both": [0.5, 0.1, 0.5]} | ends, index=methods)
     figure = page04.both_by_voice(page, table)
     (ax,) = figure.axes
-    judged, seen = (bars[0].get_xdata().tolist() for bars in ax.containers)
-    assert judged == [10, 50]
-    assert seen == (100 * page04.viewers().loc[methods[1:], "both"]).tolist()
+    lines = {line.get_label(): line.get_xdata().tolist() for line in ax.lines}
+    assert ax.containers[0][0].get_xdata().tolist() == [10, 50]
+    said = page04.viewers().loc[methods[1:]]
+    assert lines["outside viewers, their mean"] == (100 * said["both"]).tolist()
+    assert lines["one viewer"] == pytest.approx(
+        [100 * share for every in said["both_each"] for share in every]
+    )
     assert [label.get_text() for label in ax.get_yticklabels()] == methods[1:]
-    assert len(figure.legends[0].texts) == 2
+    assert len(figure.legends[0].texts) == 3
 
 
 def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):

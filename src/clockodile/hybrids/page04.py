@@ -41,7 +41,7 @@ SHOWN = 8  # pictures in a row
 FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
-ASKED = ("pixel_blend", "half_and_half", "flow_both", "flow_best")  # generators in the quiz
+ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_best")  # generators in the quiz
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 
@@ -290,7 +290,7 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
     """What outside viewers answered: a row a source, shares in [0, 1] as the mean over viewers.
 
     both_low, both_high: the least and the largest share of "both" that a viewer gave, second_low, second_high: of the
-    second class; pictures: shown to a viewer, in the mean.
+    second class, both_each: those of "both" of all viewers; pictures: shown to a viewer, in the mean.
     asked: "fresh" for pictures made when every choice had been made; "plain" and "warned" for one earlier set of
     pictures under two questions, see notebook 04.
     """
@@ -302,7 +302,7 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
     found = by_source.mean()
     for word in ("both", "second"):
         found[f"{word}_low"], found[f"{word}_high"] = by_source[word].min(), by_source[word].max()
-    return found.assign(viewers=by_source.size())
+    return found.assign(viewers=by_source.size(), both_each=by_source["both"].agg(list))
 
 
 def viewers_table(page: Page) -> pd.DataFrame:
@@ -350,26 +350,27 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
         return None
     answers = viewers()
     methods = table.index[table.index.isin(answers.index)]
-    rows, ends = np.arange(len(methods)), ["both", "both_low", "both_high"]
+    rows, judged, said = np.arange(len(methods)), table.loc[methods], answers.loc[methods]
     figure, ax = new_figure(height=0.36 * len(methods) + 1.1)
-    for found, place, mark, colour, words in (
-        (table, -0.12, "o", ALARM, "the judge of notebook 03, and its 95 % interval"),
-        (answers, 0.12, "s", BLUE, "outside viewers: their mean, and from viewer to viewer"),
-    ):
-        share, low, high = (100 * found.loc[methods, ends]).to_numpy().T
-        bars = [(share - low).clip(min=0), (high - share).clip(min=0)]  # below 0 only by rounding
-        ax.errorbar(share, rows + place, xerr=bars, fmt=mark, color=colour, label=words)
+    share, low, high = (100 * judged[["both", "both_low", "both_high"]]).to_numpy().T
+    bars = [(share - low).clip(min=0), (high - share).clip(min=0)]  # below 0 only by rounding
+    words = "the judge of notebook 03, and its 95 % interval"
+    ax.errorbar(share, rows - 0.12, xerr=bars, fmt="o", color=ALARM, label=words)
+    ax.plot(100 * said["both"], rows + 0.12, "s", color=BLUE, label="outside viewers, their mean")
+    alone = [
+        (100 * one, row + 0.12) for row, every in zip(rows, said["both_each"], strict=True) for one in every
+    ]
+    ax.plot(*zip(*alone, strict=True), "o", color=BLUE, markerfacecolor="none", label="one viewer")
     ax.set_yticks(rows, methods)
     ax.invert_yaxis()
     ax.set_xlim(left=-1)
     ax.set_xlabel('share called "both", %')
     title = "The judge and outside viewers do not see the same"
     ax.set_title(title)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=3)
     return show_figure(
         page, figure, "voices", title,
-        "Dots: for each method the share that the judge, and that viewers, call both; bars: the judge's 95 % interval, "
-        "and the range from viewer to viewer.",
+        "For each method the share that the judge, with its 95 % interval, and viewers call both; a ring a viewer.",
     )  # fmt: skip
 
 
@@ -380,7 +381,9 @@ def quiz(page: Page) -> Quiz:
     """Forty pictures whose sources are hidden: photographs, other things, blends and hybrids of the flow."""
     known, background = page.known, page.known.judged.background
     groups = {"photograph": known.train.images[known.held_out], "other things": background.images}
-    groups |= {GENERATORS[name].title: page.made[name][0] for name in ASKED}
+    for name in ASKED:  # of seeds that the page has not shown with their names
+        images = page.made[name][0]
+        groups[GENERATORS[name].title] = images[SHOWN:] if len(images) > SHOWN else images
     sources = np.repeat(list(groups), [len(images) for images in groups.values()])
     return make_quiz(np.concatenate(list(groups.values())), sources, page.names, seed=page.run.seed)
 
