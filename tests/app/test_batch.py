@@ -62,11 +62,11 @@ def paint(names):
     return list(names)
 
 
-def judge(files, model=None, log=lambda line: None, key="weights"):
+def judge(files, model=None, key="weights"):
     """Path -> (refusal, mean) of the table; and the model, which counts."""
     model = model or Mean()
-    with open_table(Path("kept"), make_job(Mean, Path(key)), ["."], files, model.columns, log) as table:
-        judge_all(make_job(Mean, Path(key)), model, table, log=log)
+    with open_table(Path("kept"), make_job(Mean, Path(key)), ["."], files, model.columns) as table:
+        judge_all(make_job(Mean, Path(key)), model, table)
         return {path: (why, *values) for path, why, values in table.rows()}, model
 
 
@@ -89,13 +89,13 @@ def test_every_file_has_one_row_whatever_its_name():
     assert judge(files)[1].seen == 0 and judge(files)[0] == {name: found[name] for name in files}
 
 
-def test_an_interrupted_work_goes_on_where_it_was():
+def test_an_interrupted_work_goes_on_where_it_was(capsys):
     files = paint([f"{n}.png" for n in range(7)])
     with pytest.raises(KeyboardInterrupt):
         judge(files, Mean(parts=2))
-    said = []
-    found, model = judge(files, log=said.append)
-    assert model.seen == 3 and list(found) == files and said[0] == "4 of 7 images were judged before"
+    found, model = judge(files)
+    said = capsys.readouterr().err
+    assert model.seen == 3 and list(found) == files and said == "4 of 7 images were judged before\n"
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
@@ -214,7 +214,7 @@ def test_no_dask_and_no_scheduler_are_one_line(monkeypatch):
     table = Table(Path("t.csv"), files, Mean().columns)
 
     def ask():
-        judge_all(make_job(Mean, Path("weights")), Mean(), table, scheduler="tcp://127.0.0.1:9", log=print)
+        judge_all(make_job(Mean, Path("weights")), Mean(), table, scheduler="tcp://127.0.0.1:9")
 
     pytest.importorskip("distributed")
     monkeypatch.setattr(batch, "PATIENCE", 1)
@@ -248,7 +248,7 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
     save_predictor(Path("nets.safetensors"), nets())
     job, model = make_job(load_rows, tmp_path / "nets.safetensors"), load_rows(tmp_path / "nets.safetensors")
     alone = Table(Path("alone.csv"), files, model.columns)
-    judge_all(job, model, alone, log=print)
+    judge_all(job, model, alone)
     together = Table(Path("together.csv"), files, model.columns)
     empty = Table(Path("empty.csv"), files, model.columns)
     append, killed = Table.append, []
@@ -266,13 +266,11 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
     ):
         pids = client.run(os.getpid)
         monkeypatch.setattr(Table, "append", kill_one_then_append)
-        judge_all(
-            job, None, together, scheduler=cluster.scheduler_address, log=print
-        )  # no model: workers load theirs
+        judge_all(job, None, together, scheduler=cluster.scheduler_address)  # no model: workers load theirs
         after = client.run(os.getpid)
         elsewhere = Job(load_rows, ("/nowhere/nets.safetensors",), job.key)
         with pytest.raises(UserError, match="/nowhere/nets.safetensors: no such file.*every worker needs"):
-            judge_all(elsewhere, None, empty, scheduler=cluster.scheduler_address, log=print)
+            judge_all(elsewhere, None, empty, scheduler=cluster.scheduler_address)
     assert len(set(pids.values())) == 2 and killed and killed[0] not in after.values()
     names = Counter(
         line.split(b",")[0].decode() for line in Path("together.csv").read_bytes().splitlines()[1:]

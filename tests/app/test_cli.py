@@ -8,9 +8,8 @@ import sys
 import pytest
 from tiny_notebooks import DATA, command, make_notebook
 
-from clockodile.app import cli, commands, progress, run
+from clockodile.app import cli, output, run
 from clockodile.core import atomic_files
-from clockodile.core.atomic_files import write_json
 
 
 @pytest.fixture
@@ -104,17 +103,21 @@ def test_a_locked_folder(project, capsys):
         assert "another command is writing" in mistake(capsys, "run", "--out", project / "run")
 
 
-def test_a_subcommand_is_one_entry(capsys):
+def test_a_subcommand_is_one_entry(monkeypatch):
     def options(parser):
+        """Make a photo larger."""
         parser.add_argument("photo")
 
     def enlarge(args):
-        """Make a photo larger."""
         return 7 if args.photo == "a.png" else 0
 
-    command = commands.Command("enlarge", "make a photo larger", options, enlarge)
-    args = cli.parse(["enlarge", "a.png"], (*commands.COMMANDS, command))
-    assert args.command.run(args) == 7
+    command = cli.Command("enlarge", "make a photo larger", options, enlarge)
+    monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, command))
+    assert cli.main(["enlarge", "a.png"]) == 7
+
+
+def test_every_command_has_its_function():
+    assert all(callable(cli.run_of(found)) for found in cli.COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +148,26 @@ def test_a_mistyped_option_between_images_is_named(capsys):
 
 def test_a_pair_reaches_the_notebooks_as_a_parameter():
     args = cli.parse(["run", "--pair", "my cat", "dog", "--only", "03", "-p", "pair=my cat,dog"])
-    assert commands.split_parameters(args) == ({}, {"pair": "my cat,dog"})
+    assert run.split_parameters(args) == ({}, {"pair": "my cat,dog"})
+
+
+def test_the_recipe_follows_from_the_folder(tmp_path):
+    assert run.guess_recipe("") == ("clocks_crocodiles", "")
+    mine = tmp_path / "mine"
+    for name in ("clock", "cat"):
+        (mine / name).mkdir(parents=True)
+    recipe, why = run.guess_recipe(str(mine))
+    assert recipe == "folder" and "does not hold clock and crocodile" in why
+    (mine / "crocodile").mkdir()
+    assert run.guess_recipe(str(mine))[0] == "clocks_crocodiles"
+    mine.rename(tmp_path / "clocks_crocodiles")
+    assert run.guess_recipe(str(tmp_path))[0] == "clocks_crocodiles"
 
 
 def test_classes_are_a_setting_of_the_run():
     args = cli.parse(["run", "--recipe", "tiny_imagenet", "--classes", "tabby,lion"])
-    assert commands.split_parameters(args) == ({"recipe": "tiny_imagenet", "classes": "tabby,lion"}, {})
-    assert commands.split_parameters(cli.parse(["run"])) == ({}, {})
+    assert run.split_parameters(args) == ({"recipe": "tiny_imagenet", "classes": "tabby,lion"}, {})
+    assert run.split_parameters(cli.parse(["run"])) == ({}, {})
 
 
 @pytest.mark.slow
@@ -226,7 +242,7 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(monkeypatch):
 
     handle = os.open(os.devnull, os.O_WRONLY)
     monkeypatch.setattr(sys, "stdout", Closed())
-    progress.write_stdout("x\n")
+    output.write_stdout("x\n")
     os.close(handle)
 
 
@@ -247,10 +263,3 @@ def test_letters_that_the_terminal_lacks_are_escaped(settings, there, said, tmp_
     done = subprocess.run(words, cwd=tmp_path, env=settings, capture_output=True, text=True)
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
     assert done.stdout == ""
-
-
-def test_the_runner_writes_what_the_table_reads(tmp_path):
-    from clockodile.app.report import results_text
-
-    write_json(tmp_path / "metrics.json", {})
-    assert results_text(tmp_path) == ""

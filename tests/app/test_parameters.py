@@ -25,7 +25,7 @@ def test_reads_every_line_of_the_cell(tmp_path):
     assert found["epochs"] == Parameter("epochs", "int", 0)
     assert found["tolerance"].type == "float"
     assert found["names"].type == "list[int]"
-    assert found["old"].type == "bool"
+    assert "old" not in found
     assert found["seed"].type == "int"
 
 

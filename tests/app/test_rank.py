@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tiny_nets import Brightness
 
-from clockodile.app import batch, cli, rank_page
+from clockodile.app import batch, cli
 from clockodile.app import rank as module
 from clockodile.classify import predictor as predictors
 from clockodile.classify.predictor import Predictor, save_predictor
@@ -175,7 +175,7 @@ def test_equal_scores_keep_their_order_when_some_are_known(capsys):
 
 
 def test_a_picture_that_went_away_meanwhile_is_blank_on_the_page(capsys, monkeypatch):
-    monkeypatch.setattr(rank_page, "read_image", rejected)
+    monkeypatch.setattr(module, "read_image", rejected)
     assert rank(capsys, "run", "photos", "--html", "page.html")[0] == 0
     assert Path("page.html").read_text().count("data:image/png;base64,") == 4
 
@@ -207,7 +207,7 @@ def test_what_came_with_the_package_ranks_without_a_run(capsys, place, monkeypat
     ("words", "said"),
     [
         (["nowhere", "photos"], "nowhere"),
-        (["run"], "folder to rank"),
+        (["run"], "name the images"),
         (["run", "missing"], "missing"),
         (["run", "photos", "--top", "0"], "--top"),
         (["run", "photos", "--csv", "photos/r.png"], "image's name"),

@@ -345,17 +345,14 @@ def test_a_clock_that_is_wrong_hides_no_figure(run_dir):
 
 
 def test_parameters_that_are_not_as_usual_are_told(run_dir):
-    parameters = new_code_cell("effort: float = 1.0\ncount: int = 4", metadata={"tags": ["parameters"]})
     entries = {}
-    for number, given in (("02", {"effort": 0.05}), ("04", {"effort": 0.05, "count": 4})):
-        path = run_dir / "executed" / f"{number}_x.ipynb"
-        nbformat.write(new_notebook(cells=[parameters]), path)
-        entries[number] = {"name": path.stem, "parameters": given}
+    for number in ("02", "04"):
+        entries[number] = {"name": f"{number}_x", "parameters": {"effort": 0.05}, "usual": ["count"]}
     write_json(run_dir / "run.json", {"settings": {"seed": 0}, "notebooks": entries})
     page = page_of(run_dir)
     assert "<b>effort</b>0.05</li>" in page and "<b>count</b>" not in page
     assert "different values" not in page + results_text(run_dir)
-    entries["04"]["parameters"] = {}
+    entries["04"] = {"name": "04_x", "parameters": {}, "usual": ["count", "effort"]}
     write_json(run_dir / "run.json", {"settings": {"seed": 0}, "notebooks": entries})
     told = "different values of effort: 0.05 (02), as usual (04)."
     assert told in page_of(run_dir) and told in results_text(run_dir)

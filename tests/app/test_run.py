@@ -18,10 +18,17 @@ from tiny_notebooks import DATA, command, make_notebook, outputs
 from clockodile.app import execute, memory
 from clockodile.app import run as runner
 from clockodile.app.execute import NotebookFailed
-from clockodile.app.out_folder import make_writable, only_writer
-from clockodile.app.run import check_folder, find_notebooks, run_notebooks, select, write_run_json
+from clockodile.app.output import make_writable, only_writer
+from clockodile.app.run import (
+    check_folder,
+    find_notebooks,
+    print_source,
+    run_notebooks,
+    select,
+    write_run_json,
+)
 from clockodile.core import store
-from clockodile.core.atomic_files import read_json
+from clockodile.core.atomic_files import read_json, write_json
 from clockodile.core.errors import UserError
 from clockodile.core.workspace import open_run
 
@@ -77,9 +84,7 @@ def test_no_notebooks(tmp_path):
         find_notebooks(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"epoch": 1}, {"epochs": "ten"}, {"seed": 4}, {"image_size": "1"}, {"epochs": -1}]
-)
+@pytest.mark.parametrize("parameters", [{"epoch": 1}, {"epochs": "ten"}, {"image_size": "1"}, {"epochs": -1}])
 def test_wrong_parameters_start_nothing(folder, parameters):
     with pytest.raises(UserError):
         run_in(folder, ["02"], parameters)
@@ -136,7 +141,7 @@ def test_a_folder_of_ours_is_used_again(folder):
     shutil.rmtree(run.dir / "provenance")
     with pytest.raises(UserError):
         check_folder(run)
-    write_run_json(run, Path("01_data.ipynb"), {}, "failed", 0)
+    write_run_json(run, folder / "notebooks" / "01_data.ipynb", {}, "failed", 0)
     check_folder(run)
 
 
@@ -168,7 +173,7 @@ def test_the_lock_is_exclusive_and_released(tmp_path):
 @pytest.mark.slow
 def test_a_dead_process_holds_no_lock(tmp_path):
     code = (
-        "import pathlib, sys, time\nfrom clockodile.app.out_folder import only_writer\n"
+        "import pathlib, sys, time\nfrom clockodile.app.output import only_writer\n"
         "with only_writer(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -187,6 +192,16 @@ def test_kernels_get_the_callers_environment_and_keep_freed_memory(folder, monke
     monkeypatch.setattr(runner, "execute", lambda *words, env, **options: given.append(env))
     run_in(folder, ["02"], env={"MINE": "1"})
     assert given == [memory.environment() | {"MINE": "1"}]
+
+
+def test_what_is_wrong_with_the_photographs_is_told(tmp_path, capsys):
+    source = {"kind": "folder", "why": "a data folder was given", "stamp": ""}
+    lines = ["folder 'birds' is no class: it holds no files", "class 'cats': 5 files are not used, 4 are"]
+    write_json(tmp_path / "data_card.json", {"source": source, "warnings": lines})
+    print_source(tmp_path)
+    told = capsys.readouterr().out
+    assert told.startswith("images   folder: a data folder was given\n")
+    assert all(told.count(f"NOTE: {line}\n") == 1 for line in lines)
 
 
 # --- with kernels -----------------------------------------------------------------------------------------
@@ -208,6 +223,7 @@ def test_a_run_leaves_copies_a_record_and_a_report(folder, monkeypatch):
     assert record["settings"]["seed"] == 3
     assert record["notebooks"]["02"]["status"] == "done"
     assert record["notebooks"]["02"]["parameters"] == {"epochs": 3}
+    assert record["notebooks"]["01"]["usual"] == ["image_size"]
 
 
 @pytest.mark.slow

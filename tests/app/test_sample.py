@@ -19,7 +19,7 @@ from tiny_nets import with_short_plans
 
 from clockodile.app import cli
 from clockodile.app import sample as module
-from clockodile.app.out_folder import only_writer
+from clockodile.app.output import only_writer
 from clockodile.core import atomic_files, store
 from clockodile.core.workspace import open_run
 from clockodile.data.dataset import as_images, prepare_dataset

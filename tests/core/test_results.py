@@ -1,3 +1,4 @@
+import base64
 import json
 
 import pytest
@@ -48,3 +49,8 @@ def test_added_rows_follow_those_of_the_notebook_and_replace_their_own_kind(tmp_
     found = results.read_metrics(tmp_path)
     assert [(row["name"], row["mean"]) for row in found["02"]] == [("a", 1), ("b", 5)]
     assert [row["name"] for row in found["03"]] == ["c"]
+
+
+def test_an_address_holds_the_whole_file():
+    head, _, content = results.data_uri(bytes(range(256)), "image/webp").partition(",")
+    assert head == "data:image/webp;base64" and base64.b64decode(content) == bytes(range(256))

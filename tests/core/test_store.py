@@ -73,13 +73,6 @@ def test_a_table_or_array_without_a_schema_is_never_written(tmp_path):
     assert store.load(tmp_path, "other.json") == {"a": 1}
 
 
-def test_what_is_forgotten_is_gone_and_may_be_forgotten_twice(tmp_path):
-    store.save(tmp_path, "splits.csv", SPLITS, {})
-    for _ in range(2):
-        store.invalidate(tmp_path, "splits.csv")
-        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
 def test_remember_makes_once_for_each_configuration(tmp_path):
     calls = []
 

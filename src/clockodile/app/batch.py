@@ -30,6 +30,7 @@ from typing import Protocol
 import numpy as np
 
 import clockodile
+from clockodile.app.output import print_stderr
 from clockodile.classify.predictions import quoted
 from clockodile.core.atomic_files import file_digest
 from clockodile.core.errors import UserError, os_reason
@@ -46,8 +47,6 @@ IN_FLIGHT = 3  # parts a worker thread may have waiting: enough that none is eve
 EVERY = 10  # seconds between two lines about the progress
 PATIENCE = 10  # seconds until a scheduler that does not answer is given up
 AGAIN = "the same command goes on from what is done"
-
-Log = Callable[[str], None]
 
 
 class Model(Protocol):
@@ -209,7 +208,7 @@ def decoded(line: bytes) -> list[str]:
 
 @contextmanager
 def open_table(
-    folder: Path, job: Job, given: Sequence[str], files: Sequence[str], columns: Sequence[str], log: Log
+    folder: Path, job: Job, given: Sequence[str], files: Sequence[str], columns: Sequence[str]
 ) -> Iterator[Table]:
     """The working table of a job in `folder`; a temporary one for a single part, or where one may not write.
 
@@ -224,7 +223,7 @@ def open_table(
                 folder.mkdir(parents=True, exist_ok=True)
                 table = Table(path, files, columns)
             except OSError as error:
-                log(
+                print_stderr(
                     f"NOTE: {folder}: {os_reason(error)}; when this is stopped it begins again "
                     "(set XDG_CACHE_HOME, or use a run folder, where one may write)"
                 )
@@ -238,24 +237,22 @@ def open_table(
 # --- all of the work -------------------------------------------------------------------------------------------
 
 
-def judge_all(job: Job, model: Model, table: Table, *, scheduler: str = "", log: Log) -> None:
+def judge_all(job: Job, model: Model, table: Table, *, scheduler: str = "") -> None:
     """Judge every file that the table does not know as it is now.
 
     model: what the job loads, for this process. scheduler: address of a Dask scheduler, whose workers see the same
-    files under the same paths and have this package; "" for this process. log: told every ten seconds how far it is.
+    files under the same paths and have this package; "" for this process. Tells every ten seconds how far it is.
     Raises UserError for a cluster that does not work.
     """
     left = np.flatnonzero(table.place < 0)
     known, total, start = len(table.files) - len(left), len(table.files), time.monotonic()
     if known:
-        log(f"{known} of {total} images were judged before")
+        print_stderr(f"{known} of {total} images were judged before")
     if not len(left):
         return
     parts = [left[at : at + PART] for at in range(0, len(left), PART)]
     paths = ([os.path.join(os.getcwd(), table.files[n]) for n in part] for part in parts)
-    found = (
-        on_cluster(scheduler, job, paths, log) if scheduler else (judge_part(model, some) for some in paths)
-    )
+    found = on_cluster(scheduler, job, paths) if scheduler else (judge_part(model, some) for some in paths)
     told, done = start, known
     with closing(found):  # or a cluster would work on after Ctrl-C
         for part, rows in zip(parts, found, strict=True):
@@ -263,7 +260,7 @@ def judge_all(job: Job, model: Model, table: Table, *, scheduler: str = "", log:
             done += len(part)
             if time.monotonic() - told > EVERY:
                 told = time.monotonic()
-                log(progress(done, known, total, told - start))
+                print_stderr(progress(done, known, total, told - start))
 
 
 def progress(done: int, known: int, total: int, seconds: float) -> str:
@@ -273,16 +270,16 @@ def progress(done: int, known: int, total: int, seconds: float) -> str:
     return f"{done} of {total} images{left}"
 
 
-def on_cluster(address: str, job: Job, parts: Iterable[list[str]], log: Log) -> Iterator[list[list[str]]]:
+def on_cluster(address: str, job: Job, parts: Iterable[list[str]]) -> Iterator[list[list[str]]]:
     """What `judge_on_worker` returns for each part, in their order. When a worker dies another one judges its part."""
     with connected(address) as client:
         waiting: deque = deque()
         for paths in parts:
             waiting.append((paths, client.submit(judge_on_worker, job, paths, pure=False)))
             if len(waiting) >= IN_FLIGHT * max(1, sum(client.nthreads().values())):
-                yield collected(client, *waiting.popleft(), log)
+                yield collected(client, *waiting.popleft())
         while waiting:
-            yield collected(client, *waiting.popleft(), log)
+            yield collected(client, *waiting.popleft())
 
 
 @contextmanager
@@ -310,7 +307,7 @@ def connected(address: str) -> Iterator:
         yield client
 
 
-def collected(client, paths: Sequence[str], future, log: Log) -> list[list[str]]:
+def collected(client, paths: Sequence[str], future) -> list[list[str]]:
     """The result of one part. Raises UserError when it, or the whole cluster, failed."""
     from distributed import wait
 
@@ -320,7 +317,7 @@ def collected(client, paths: Sequence[str], future, log: Log) -> list[list[str]]
                 wait([future], timeout=EVERY)
                 break
             if not client.nthreads():
-                log("no worker is left; waiting for one (Ctrl-C stops, and what is done is kept)")
+                print_stderr("no worker is left; waiting for one (Ctrl-C stops, and what is done is kept)")
         rows = future.result()
     except UserError:
         raise

@@ -1,19 +1,241 @@
-"""The command line: from words to one of the commands, and from what goes wrong to one line and an exit code."""
+"""The command line: its subcommands with their options, and what goes wrong as one line and an exit code.
+
+To add a subcommand, write the function of its options and its line in COMMANDS. Nothing heavy is imported here:
+`clockodile --help` must not wait for torch.
+"""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import clockodile
-from clockodile.app.commands import COMMANDS, Command
 from clockodile.app.memory import keep_freed_memory
-from clockodile.app.progress import prepare_streams, print_stderr, write_stdout
+from clockodile.app.output import prepare_streams, print_stderr, write_stdout
 from clockodile.core.errors import UserError, os_reason
+from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand."""
+
+    name: str
+    help: str  # one line for `clockodile --help`; "" hides the command there
+    options: Callable[
+        [argparse.ArgumentParser], None
+    ]  # declares its arguments; its docstring describes the command
+    run: Callable[[argparse.Namespace], int] | None = (
+        None  # does it and returns the exit code; None: see `run_of`
+    )
+
+
+def run_of(command: Command) -> Callable[[argparse.Namespace], int]:
+    """What does the command: `predict_command` in clockodile.app.predict, imported only now."""
+    if command.run is not None:
+        return command.run
+    return getattr(importlib.import_module(f"clockodile.app.{command.name}"), f"{command.name}_command")
+
+
+# --- the options of each command ---------------------------------------------------------------------------
+
+
+def at_least(low: float, kind: type = int) -> Callable[[str], float]:
+    """Reads a finite number from `low` on. ValueError otherwise, which argparse reports."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not low <= value < float("inf"):
+            raise ValueError
+        return value
+
+    return number
+
+
+def port(text: str) -> int:
+    """Reads the number of a port. ValueError otherwise, which argparse reports."""
+    if not 0 <= int(text) < 2**16:
+        raise ValueError
+    return int(text)
+
+
+def run_options(parser: argparse.ArgumentParser) -> None:
+    """Run the notebooks and end with the results table and the path of the report."""
+    # defaults are None so that a value given twice can be noticed
+    add = parser.add_argument
+    add("--recipe", metavar="NAME", help=f"what to run on: {', '.join(RECIPES)} (default {DEFAULT_RECIPE})")
+    classes = "classes of the recipe's data set in place of its own, such as bee,apple"
+    add("--classes", metavar="A,B,...", help=classes)
+    add("--profile", metavar="NAME", help=f"how much to compute: {', '.join(PROFILES)} (default quick)")
+    add("--source", metavar="NAME", help="where the images come from (default auto: the first that works)")
+    own = "your images: a folder that holds one folder of images for each class"
+    add("--data-dir", metavar="DIR", help=own)
+    pair = "the two classes that notebooks 03 and 04 compare (default: as the recipe says)"
+    add("--pair", metavar=("A", "B"), nargs=2, help=pair)
+    add("--seed", metavar="N", help="all randomness derives from it (default 0)")
+    others = (
+        "a folder of pictures that show none of the classes: with it notebook 03 can tell both from neither"
+    )
+    add("--background", metavar="DIR", default="", help=others)
+    add("--out", metavar="DIR", dest="run_dir", help="run folder (default runs/<recipe>-<profile>)")
+    add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
+    assignment = {"metavar": "name=value", "dest": "parameters", "action": "append", "default": []}
+    add("-p", **assignment, help="set a notebook's parameter")
+    limit = "longest time for one cell, 0 = no limit (default 7200)"
+    add("--cell-timeout", metavar="SECONDS", type=at_least(0, float), default=7200, help=limit)
+
+
+# of predict and rank
+SCHEDULER = (
+    "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
+)
+
+
+def run_or_pretrained(
+    parser: argparse.ArgumentParser, paths: str, paths_help: str, shipped: str, usage: str
+) -> None:
+    """Paths that begin with a RUN folder, or --pretrained and no RUN; usage: what follows either of them."""
+    parser.usage = "\n       ".join(f"{parser.prog} {first} {usage}" for first in ("RUN", "--pretrained"))
+    parser.add_argument("paths", metavar=paths, nargs="+", help=paths_help)
+    package = f"use {shipped} with the package; no RUN then"
+    parser.add_argument("--pretrained", action="store_true", help=package)
+
+
+def predict_options(parser: argparse.ArgumentParser) -> None:
+    """Say which class each image shows, and how sure that is: path, predicted class, calibrated probability.
+
+    The classes are only compared with each other: of an image of something else the numbers cannot say that
+    none of them fits.
+    """
+    parser.epilog = (
+        "Ends with 0 when every image was judged, 1 when some were refused (each is named on stderr; the others are "
+        "judged), 2 when none could be judged or an argument is wrong. Files in folders that are no images by their "
+        "names are passed over."
+    )
+    run_or_image = "RUN, a folder that `clockodile run` made; then images or folders of images"
+    usage = "IMAGES... [--csv FILE] [--json] [--scheduler ADDRESS]"
+    run_or_pretrained(parser, "RUN IMAGES", run_or_image, "the best nets that come", usage)
+    add = parser.add_argument
+    add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
+    add("--json", action="store_true", help="print one JSON object instead, refused files included")
+    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
+
+
+def rank_options(parser: argparse.ArgumentParser) -> None:
+    """Rank any images by how much they look like both classes; no labels are needed."""
+    parser.epilog = (
+        "Ends with 0 when every image was ranked, 1 when some were refused (each is named on stderr), 2 when none "
+        "could be judged or an argument is wrong. After an interruption the same command goes on where it was."
+    )
+    run_or_folder = "RUN, a run folder; then the folder of images to rank"
+    usage = "FOLDER [--top K] [--csv FILE] [--html FILE] [--scheduler ADDRESS]"
+    run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
+    add = parser.add_argument
+    shown = "how many to show (default 24); the table holds all"
+    add("--top", metavar="K", type=at_least(1), default=24, help=shown)
+    add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
+    add("--html", metavar="FILE", help="write a page with the first K images in it")
+    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
+
+
+def sample_options(parser: argparse.ArgumentParser) -> None:
+    """Make new pictures of two classes, or of what lies between them."""
+    parser.usage = (
+        "clockodile sample RUN|--pretrained [--n N] [--mix W] [--method M] [--seed S] --out DIR [--grid]"
+    )
+    parser.epilog = (
+        "Writes 0000.png, 0001.png, ... as they are made, then contact_sheet.png with the first 512. Picture i depends "
+        "on the seed plus i alone, never on how many are made. Ends with 0, or 2 when an argument is wrong."
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", nargs="?", help="a folder that `clockodile run` made")
+    add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
+    add("--n", metavar="N", type=at_least(1), default=24, help="how many pictures (default 24, most 100000)")
+    add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
+    methods = "flow_best (default), flow_placed, flow_both; with a RUN also vae, pixel_blend and its like"
+    add("--method", metavar="M", default="flow_best", help=methods)
+    add("--seed", metavar="S", type=int, default=0, help="of the first picture (default 0)")
+    add("--out", metavar="DIR", required=True, help="folder for the pictures; made when it is not there")
+    add("--grid", action="store_true", help="also grid.png: rows are seeds, columns go from class to class")
+
+
+def pool_options(parser: argparse.ArgumentParser) -> None:
+    """Pool a class's answers to the quiz of notebook 04: shares with intervals, and how far people agree."""
+    parser.epilog = (
+        "Writes pool.csv and pool.png. Ends with 0, 1 when files were left out (each is named on stderr), 2 when none "
+        "can be used or an argument is wrong."
+    )
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="holds a file of answers (picture,source,answer) a person")
+    add("--out", metavar="DIR2", required=True, help="folder for the table and the figure")
+    names = "the two classes of the quiz (default: clock crocodile)"
+    add("--classes", metavar=("A", "B"), nargs=2, default=("clock", "crocodile"), help=names)
+
+
+def collect_options(parser: argparse.ArgumentParser) -> None:
+    """Collect openly licensed photographs for one class, with their sources, and a sheet to look them through."""
+    add = parser.add_argument
+    add("query", metavar="QUERY", help="words to look for, such as 'alarm clock'")
+    add("--class", metavar="NAME", dest="name", required=True, help="the class, a folder in DIR")
+    folder = "the folder that holds the classes; nothing in it is overwritten"
+    add("--out", metavar="DIR", required=True, help=folder)
+    most = "photographs to keep (default 100)"
+    add("--max", metavar="N", dest="most", type=at_least(1), default=100, help=most)
+
+
+def demo_options(parser: argparse.ArgumentParser) -> None:
+    """Open the playground: our nets in the browser, on photographs and drawings of yours. `make site` builds it."""
+    add = parser.add_argument
+    add("folder", metavar="DIR", nargs="?", help="a built site (default build/site of this checkout)")
+    add("--port", metavar="N", type=port, default=8000, help="default 8000; 0 for any that is free")
+    add("--no-browser", action="store_true", help="only print the address")
+
+
+def recipes_options(parser: argparse.ArgumentParser) -> None:
+    """Print what can be run on and how long it may take."""
+
+
+def list_recipes(args: argparse.Namespace) -> int:
+    """Print the recipes and the profiles."""
+    lines = ["recipes (--recipe)"]
+    for recipe in RECIPES.values():
+        classes = ", ".join(recipe.classes) or "every class folder of yours; needs --data-dir"
+        default = " (default)" if recipe.name == DEFAULT_RECIPE else ""
+        lines.append(f"  {recipe.name:<18} {classes}{default}; sources: {', '.join(recipe.sources)}")
+    lines.append("profiles (--profile)")
+    lines += [
+        f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds" for profile in PROFILES.values()
+    ]
+    write_stdout("\n".join(lines) + "\n")
+    return 0
+
+
+def refresh_options(parser: argparse.ArgumentParser) -> None:
+    """Run everything and replace the committed notebooks, figures and tables, or the weights."""
+    what = "quick for the pages (the default), full for the weights"
+    parser.add_argument("--profile", metavar="NAME", default="quick", help=what)
+
+
+COMMANDS = (
+    Command("run", "run the notebooks without a browser and write a report", run_options),
+    Command("predict", "say which class photographs of yours show", predict_options),
+    Command("rank", "rank photographs of yours by how much they look like both classes", rank_options),
+    Command("sample", "make new pictures of two classes, or of both at once", sample_options),
+    Command("pool", "pool a class's answers to the quiz of notebook 04", pool_options),
+    Command("collect", "collect photographs for a class from a search engine", collect_options),
+    Command("demo", "open the playground: our nets in your browser", demo_options),
+    Command("recipes", "list what can be run on, and the profiles", recipes_options, list_recipes),
+    Command("refresh", "", refresh_options),
+)
+
+
+# --- from words to a command -------------------------------------------------------------------------------
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,25 +248,22 @@ class Parser(argparse.ArgumentParser):
         write_stdout(message)
 
 
-def build_parser(commands: Sequence[Command] = COMMANDS) -> Parser:
-    """The parser of all subcommands; the chosen one is `args.command`."""
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, and the chosen command as `command`. Raises UserError for a mistake, naming the nearest option
+    or command where there is one.
+    """
     parser = Parser(prog="clockodile", description=clockodile.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"clockodile {clockodile.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in commands:
+    for command in COMMANDS:
         shown = {"help": command.help} if command.help else {}
-        text = command.run.__doc__
+        text = command.options.__doc__
         subparser = subparsers.add_parser(command.name, description=text, allow_abbrev=False, **shown)
         command.options(subparser)
         subparser.set_defaults(command=command, parser=subparser)
-    return parser
 
-
-def parse(argv: Sequence[str] | None, commands: Sequence[Command] = COMMANDS) -> argparse.Namespace:
-    """The arguments. Raises UserError for a mistake, naming the nearest option or command where there is one."""
-    parser = build_parser(commands)
     words = list(sys.argv[1:] if argv is None else argv)
-    names = [command.name for command in commands]
+    names = [command.name for command in COMMANDS]
     if words and not words[0].startswith("-") and words[0] not in names:
         raise UserError(f"unknown command '{words[0]}'; {nearest_word(words[0], names)}")
     args, left = parser.parse_known_args(words)
@@ -92,7 +311,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parse(argv)
         with stoppable():
-            return args.command.run(args)
+            return run_of(args.command)(args)
     except SystemExit as end:  # --help, --version, SIGTERM
         return int(end.code or 0)
     except UserError as error:

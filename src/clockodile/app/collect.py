@@ -6,6 +6,7 @@ runs its pages; pictures are fetched one at a time, not faster than their server
 
 from __future__ import annotations
 
+import argparse
 import csv
 import datetime
 import html
@@ -25,8 +26,7 @@ import requests
 from PIL import Image
 
 import clockodile
-from clockodile.app.out_folder import make_writable, only_writer
-from clockodile.app.progress import print_stderr, write_stdout
+from clockodile.app.output import make_writable, only_writer, print_stderr, write_stdout
 from clockodile.core.download import PATIENCE, failure
 from clockodile.core.errors import UserError
 from clockodile.data.duplicates import twins_of
@@ -49,21 +49,22 @@ class LeftOut(Exception):
     """A picture that is not kept; the text is why, in a few words."""
 
 
-def collect_command(query: str, *, name: str, out: str, most: int) -> int:
+def collect_command(args: argparse.Namespace) -> int:
     """Do what the command line asks. Returns 0, or 1 when nothing was kept. Raises UserError for a wrong argument."""
-    if not query.strip():
+    name, out = args.name, Path(args.out)
+    if not args.query.strip():
         raise UserError("the query is empty; give words to look for")
     if not name.strip() or hidden(name) or Path(name).name != name:
         raise UserError(f"--class '{name}' is no name for a folder; give one word, such as cats")
-    if most > MOST:
-        raise UserError(f"--max is {most}; give at most {MOST}")
+    if args.most > MOST:
+        raise UserError(f"--max is {args.most}; give at most {MOST}")
     if importlib.util.find_spec("icrawler") is None:
         raise UserError(f"collect needs icrawler; install it: {sys.executable} -m pip install icrawler")
-    make_writable(Path(out, name))
-    with only_writer(Path(out)):
-        check_engine(query)
-        basket = Basket(Path(out), name, query)
-        crawl(query, basket, most)
+    make_writable(out / name)
+    with only_writer(out):
+        check_engine(args.query)
+        basket = Basket(out, name, args.query)
+        crawl(args.query, basket, args.most)
         counts = ", ".join(f"{count} {reason}" for reason, count in basket.left_out.most_common())
         print_stderr(f"{len(basket.kept)} photographs kept; left out: {counts or 'none'}")
         if not basket.kept:
@@ -90,7 +91,7 @@ class Basket:
         self.number = max((int(p.stem) for p in self.folder.iterdir() if p.stem.isdecimal()), default=0)
 
     def add(self, content: bytes, about: dict) -> None:
-        """Keep a picture and where it is from. Raises LeftOut when it cannot be read, or shows what one shows."""
+        """Keep a picture, and note where it is from. Raises LeftOut when it cannot be read, or shows what one shows."""
         with tempfile.TemporaryDirectory() as place:
             path = Path(place, "picture")
             path.write_bytes(content)
@@ -108,17 +109,13 @@ class Basket:
             file.write(content)
         self.known = np.concatenate([self.known, pixels])
         self.kept.append((target, about))
-        self.note(target, about)
-
-    def note(self, path: Path, about: dict) -> None:
-        """Add a line to the table of sources."""
         new = not self.table.exists()
         with open(self.table, "a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(COLUMNS)
             words = [about.get(column, "") for column in COLUMNS[1:-2]]
-            file_name = path.relative_to(self.root).as_posix()
+            file_name = target.relative_to(self.root).as_posix()
             writer.writerow([file_name, *words, self.query, datetime.date.today().isoformat()])
 
 

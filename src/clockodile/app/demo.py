@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 import webbrowser
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from clockodile.app.progress import print_stderr
+from clockodile.app.output import print_stderr
 from clockodile.core.errors import UserError, os_reason
 from clockodile.core.workspace import project_root
 
@@ -44,14 +44,13 @@ def demo_server(folder: Path, port: int) -> ThreadingHTTPServer:
         ) from None
 
 
-def demo_command(folder: str | None, port: int, *, browser: bool) -> int:
-    """Serve until Ctrl-C. folder: a built site, by default that of this checkout. Returns 0."""
-    site = project_root() / "build" / "site" if folder is None else Path(folder)
-    with demo_server(site, port) as server:
+def demo_command(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, by default the site of this checkout. Returns 0."""
+    site = Path(args.folder or project_root() / "build" / "site")
+    with demo_server(site, args.port) as server:
         address = f"http://127.0.0.1:{server.server_port}/{FIRST}"
         print_stderr(f"{address}\nonly this machine can open it; Ctrl-C ends it")
-        sys.stderr.flush()
-        if browser:
+        if not args.no_browser:
             webbrowser.open(address)
         try:
             server.serve_forever()

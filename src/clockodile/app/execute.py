@@ -1,7 +1,6 @@
 """One notebook in one kernel: run it with papermill, keep a clean copy, and tell a failure in four lines.
 
-The copy is written under another name and renamed at the end: a
-failed or killed run never replaces a good one.
+The copy is written under another name and renamed at the end: a failed or killed run never replaces a good one.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from papermill.execute import ERROR_MARKER_TAG
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError
 
-FAILURES = (PapermillExecutionError, CellTimeoutError, DeadKernelError, RuntimeError)
 CELL_TIMEOUT = 7200  # seconds; the longest cell of the full profile takes well under an hour on two cores
 HEADLESS = {
     "CLOCKODILE_HEADLESS": "1",
@@ -38,10 +36,7 @@ HEADLESS = {
 
 
 class NotebookFailed(Exception):
-    """A notebook did not run to its end.
-
-    The text is at most four plain lines: where, cause, what to do, which copy.
-    """
+    """A notebook did not run to its end. The text is at most four lines: where, cause, what to do, which copy."""
 
 
 def execute(
@@ -78,17 +73,17 @@ def execute(
                 iopub_timeout=60,  # seconds; the default of 4 fails on a busy machine
                 record_timing=False,
             )
-        except FAILURES as error:
-            if not isinstance(error, FAILURES[:3]):
-                why = first_line(str(error))
-                raise NotebookFailed(
-                    f"notebook {notebook.stem}: its Jupyter kernel did not start ({why}); is 127.0.0.1 reachable?"
-                ) from None
+        except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
             told = tell(error, notebook, partial, failed, limit, deaths)
-            write_notebook(clean(nbformat.read(partial, as_version=4)), failed)
+            write_clean(partial, failed)
             raise told from None
+        except RuntimeError as error:
+            why = first_line(str(error))
+            raise NotebookFailed(
+                f"notebook {notebook.stem}: its Jupyter kernel did not start ({why}); is 127.0.0.1 reachable?"
+            ) from None
         else:
-            write_notebook(clean(nbformat.read(partial, as_version=4)), copy)
+            write_clean(partial, copy)
             failed.unlink(missing_ok=True)
         finally:
             partial.unlink(missing_ok=True)
@@ -97,8 +92,7 @@ def execute(
 def kernel_manager(env: Mapping[str, str], deaths: list[int]) -> type[AsyncKernelManager]:
     """A kernel manager class that starts the interpreter running now, whatever kernelspecs are installed.
 
-    env: added to the kernel's environment. deaths: receives the exit code of a
-    process that ended unasked.
+    env: added to the kernel's environment. deaths: receives the exit code of a process that ended unasked.
     """
 
     class ThisInterpreter(AsyncKernelManager):
@@ -133,7 +127,7 @@ def quiet() -> Iterator[None]:
     except KeyboardInterrupt:
         levels[-1] = (
             logging.CRITICAL
-        )  # asyncio tells of tasks that Ctrl-C cut off when they are collected, later
+        )  # asyncio tells of tasks that Ctrl-C cut off later, when they are collected
         raise
     finally:
         for logger, level in zip(loggers, levels, strict=True):
@@ -153,7 +147,7 @@ def tell(
     number = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in cells[: index + 1])
     cause, to_do = explain(error, cell_timeout, deaths)
     lines = (
-        f"notebook {notebook.stem} failed in code cell {number}: {first_code_line(cells[index].source)}",
+        f"notebook {notebook.stem} failed in code cell {number}: {clipped(first_line(cells[index].source), 100)}",
         f"  cause: {clipped(cause, 300)}",
         f"  to do: {to_do}",
         f"  copy as far as it got: {failed}",
@@ -180,33 +174,23 @@ def explain(error: Exception, cell_timeout: int, deaths: list[int]) -> tuple[str
             f"give a larger --cell-timeout (0 = no limit); {again}",
         )
     if isinstance(error, DeadKernelError):
-        cause = f"its Python process {how_it_died(deaths)}"
+        cause = f"its Python process {how_it_died(deaths[0] if deaths else 0)}"
         return cause, f"close other programs or try --profile quick; {again}"
-    place = raising_line(error.traceback)
-    cause = f"{error.ename}: {first_line(error.evalue)}".rstrip(": ") + (f" (at: {place})" if place else "")
+    # the line of the cell at which the exception arose, out of IPython's traceback
+    place = re.search(r"^-+> \d+ (.*)$", strip_color("\n".join(error.traceback)), re.MULTILINE)
+    where = f" (at: {clipped(place[1].strip(), 100)})" if place else ""
+    cause = f"{error.ename}: {first_line(error.evalue)}".rstrip(": ") + where
     return cause, f"read the whole traceback in the copy below and mend it; {again}"
 
 
-def raising_line(traceback: list[str]) -> str:
-    """The line of the cell at which the exception arose, out of IPython's traceback, or ""."""
-    match = re.search(r"^-+> \d+ (.*)$", strip_color("\n".join(traceback)), re.MULTILINE)
-    return clipped(match[1].strip(), 100) if match else ""
-
-
-def first_code_line(source: str) -> str:
-    """The first line of a cell that is neither empty nor a comment."""
-    lines = [line.strip() for line in source.splitlines()]
-    return clipped(next((line for line in lines if line and not line.startswith("#")), "(empty)"), 100)
-
-
 def first_line(text: str) -> str:
-    """The first line of `text` that says anything."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    """The first line of `text` that says anything and is no comment; "" when there is none."""
+    lines = (line.strip() for line in text.splitlines())
+    return next((line for line in lines if line and not line.startswith("#")), "")
 
 
-def how_it_died(deaths: list[int]) -> str:
+def how_it_died(code: int) -> str:
     """A phrase for the exit code of the notebook's process; negative codes are signals."""
-    code = deaths[0] if deaths else 0
     if code == -signal.SIGKILL:
         return "was killed, most often because memory ran out"
     if code < 0:
@@ -222,6 +206,13 @@ def clipped(text: str, length: int) -> str:
 # --- the copy ----------------------------------------------------------------------------------------------
 
 
+def write_clean(partial: Path, path: Path) -> None:
+    """Write what papermill wrote to `partial`, without its marks, to `path`, atomically."""
+    nb = clean(nbformat.read(partial, as_version=4))
+    with atomic(path) as temporary:
+        nbformat.write(nb, temporary)
+
+
 def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Remove papermill's marks and every timestamp from `nb`; two identical runs give the same file."""
     nb.metadata.pop("papermill", None)
@@ -232,9 +223,3 @@ def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if not cell.metadata.get("tags", True):  # papermill adds an empty list to every cell
             del cell.metadata["tags"]
     return nb
-
-
-def write_notebook(nb: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook atomically, readable by whoever may read the folder."""
-    with atomic(path) as temporary:
-        nbformat.write(nb, temporary)

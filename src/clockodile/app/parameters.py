@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from clockodile.classify.candidates import pick_candidates
 from clockodile.core.errors import UserError
+from clockodile.core.workspace import check_range, names_of_pair
 
 LARGEST = 2**63  # no parameter needs a larger number, and torch and numpy take none
 # what every notebook declares
@@ -36,24 +38,19 @@ class Parameter:
     """One `name: type = default` line of a notebook's cell tagged `parameters`."""
 
     name: str
-    type: str  # as written, such as int; "NoneType" when it cannot be told
-    default: object
-
-
-def tagged_source(path: Path, tag: str = "parameters") -> str:
-    """Source of the first cell with this tag, or "". Raises UserError when the file is not a notebook."""
-    try:
-        cells = json.loads(path.read_text("utf-8"))["cells"]
-        sources = [cell["source"] for cell in cells if tag in cell["metadata"].get("tags", ())]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is not a readable notebook ({type(error).__name__}); restore it") from None
-    return "".join(sources[0]) if sources else ""
+    type: str  # as written, such as int
+    default: object  # None when it would have to be computed
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
-    """The parameters declared in a notebook, by name. Raises UserError when its parameters cell is not Python."""
+    """The parameters declared in a notebook, by name. Raises UserError when it, or its parameters cell, is damaged."""
     try:
-        statements = ast.parse(tagged_source(path)).body
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        sources = [cell["source"] for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not a readable notebook ({type(error).__name__}); restore it") from None
+    try:
+        statements = ast.parse("".join(sources[0]) if sources else "").body
     except SyntaxError as error:
         line = f"line {error.lineno}"
         raise UserError(f"{path.name}: the cell tagged parameters has an error in {line}") from None
@@ -61,21 +58,12 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
     for statement in statements:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             name, declared = statement.target.id, ast.unparse(statement.annotation).strip("'\"")
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name, declared = statement.targets[0].id, ""
-        else:
-            continue
-        default = literal(statement.value)
-        found[name] = Parameter(name, declared or type(default).__name__, default)
+            try:
+                default = ast.literal_eval(statement.value)
+            except (ValueError, TypeError):  # it would have to be computed
+                default = None
+            found[name] = Parameter(name, declared, default)
     return found
-
-
-def literal(node: ast.expr | None) -> object:
-    """The value of a literal, or None for anything that would have to be computed."""
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError):
-        return None
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
@@ -118,28 +106,19 @@ def check_text(what: str, value: object) -> None:
 
 def check_value(name: str, value: object) -> None:
     """Raise UserError for a value of the right type that makes no sense."""
-    from clockodile.core.workspace import check_range, names_of_pair  # needs torch, a second to import
-
     if name in RANGES:
         check_range(name, value, *RANGES[name])
     if name == "image_size" and value % 8:
         raise UserError(f"parameter 'image_size' is {value}; give a multiple of 8, or 0")
-    if name == "models":
-        check_models(value)
     if name == "pair":
         names_of_pair(value)
-
-
-def check_models(names: str) -> None:
-    """Raise UserError for a row that the comparison of notebook 02 does not know, naming ours and not torchvision's."""
-    from clockodile.classify.candidates import pick_candidates
-
-    try:
-        pick_candidates(names, slow=False)
-    except UserError as error:
-        what, _, hint = str(error).partition("; ")
-        ours = f"known: {', '.join(pick_candidates('', slow=True))}, and torchvision's networks"
-        raise UserError(f"{what}; {hint if hint.startswith('did you mean') else ours}") from None
+    if name == "models":
+        try:
+            pick_candidates(value, slow=False)
+        except UserError as error:  # which names all of torchvision's networks
+            what, _, hint = str(error).partition("; ")
+            ours = f"known: {', '.join(pick_candidates('', slow=True))}, and torchvision's networks"
+            raise UserError(f"{what}; {hint if hint.startswith('did you mean') else ours}") from None
 
 
 def check_parameters(
@@ -156,22 +135,19 @@ def check_parameters(
     """
     known = {name for parameters in declared.values() for name in parameters}
     for name in values:
-        if name not in known:
-            raise UserError(unknown(name, known, left_out or {}))
+        if name in known:
+            continue
+        owners = [notebook for notebook, parameters in (left_out or {}).items() if name in parameters]
+        if owners:
+            raise UserError(f"parameter '{name}' belongs to notebook {owners[0]}, which --only leaves out")
+        near = difflib.get_close_matches(name, list(known), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+        raise UserError(f"unknown parameter '{name}'; {hint}")
     checked = {
         notebook: {name: convert(own[name], value) for name, value in values.items() if name in own}
         for notebook, own in declared.items()
     }
-    for name, value in {name: value for own in checked.values() for name, value in own.items()}.items():
-        check_value(name, value)
+    for own in checked.values():
+        for name, value in own.items():
+            check_value(name, value)
     return checked
-
-
-def unknown(name: str, known: Iterable[str], left_out: Mapping[str, Mapping[str, Parameter]]) -> str:
-    """The message for a parameter that no selected notebook declares."""
-    owners = [notebook for notebook, parameters in left_out.items() if name in parameters]
-    if owners:
-        return f"parameter '{name}' belongs to notebook {owners[0]}, which --only leaves out"
-    near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
-    return f"unknown parameter '{name}'; {hint}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -10,8 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from clockodile.app.out_folder import make_writable
-from clockodile.app.progress import print_stderr, write_stdout
+from clockodile.app.output import make_writable, print_stderr, write_stdout
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError
 from clockodile.core.stats import wilson_interval
@@ -22,27 +22,35 @@ RESAMPLES = 2000  # of the people
 OURS = {"pool.csv": b"source,answer,count,share", "pool.png": b"clockodile pool"}  # how they begin
 
 
-def pool_command(folder: str, out: str, classes: Sequence[str]) -> int:
+def pool_command(args: argparse.Namespace) -> int:
     """Do what the command line asks. Returns 0, or 1 when files were left out.
 
     Raises UserError for a wrong argument, when no file can be used, or when somebody else's would be overwritten.
     """
-    files = sorted(file for file in Path(folder).glob("*.csv") if file.name not in OURS)
+    out = Path(args.out)
+    files = sorted(file for file in Path(args.folder).glob("*.csv") if file.name not in OURS)
     if not files:
-        raise UserError(f"{folder}: here is no file of answers (*.csv); give the folder that holds them")
-    make_writable(Path(out))
-    for path, begin in ((Path(out, name), begin) for name, begin in OURS.items()):
+        raise UserError(f"{args.folder}: here is no file of answers (*.csv); give the folder that holds them")
+    make_writable(out)
+    for path, begin in ((out / name, begin) for name, begin in OURS.items()):
         if path.exists() and not (path.is_file() and begin in path.read_bytes()[:100]):
             raise UserError(f"{path} was not made by this command; give another --out")
-    words = (*classes, "both", "neither")
+    words = (*args.classes, "both", "neither")
     people = usable(files, words)
     if not people:
-        raise UserError(f"{folder}: of {len(files)} files none can be used")
+        raise UserError(f"{args.folder}: of {len(files)} files none can be used")
     table = shares_of_people(people, words)
-    write_pool(Path(out), table, f"What {len(people)} people see, % of their answers (95 % intervals)")
+    figure = answers_figure({"the class": table})
+    title = f"What {len(people)} people see, % of their answers (95 % intervals)"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    with atomic(out / "pool.png") as temporary:
+        figure.savefig(temporary, format="png", dpi=150, metadata={"Software": "clockodile pool"})
+    plt.close(figure)
+    with atomic(out / "pool.csv") as temporary:
+        table.round(4).to_csv(temporary, index=False)
     write_stdout(
         f"{shares_in_words(table).to_string()}\n\n95 % intervals: {len(people)} other people, the same pictures\n"
-        f"{agreement_in_words(people)}\nwritten: {', '.join(str(Path(out, name)) for name in OURS)}\n"
+        f"{agreement_in_words(people)}\nwritten: {', '.join(str(out / name) for name in OURS)}\n"
     )
     return 1 if len(people) < len(files) else 0
 
@@ -99,14 +107,3 @@ def agreement_in_words(people: Sequence[pd.DataFrame]) -> str:
     low, high = np.quantile(kappa, [0.05, 0.95])
     pairs = f"{len(kappa)} pairs, nine of ten from {low:.2f} to {high:.2f}"
     return f"agreement between people: Cohen's kappa {kappa.mean():.2f} on average ({pairs})"
-
-
-def write_pool(out: Path, table: pd.DataFrame, title: str) -> None:
-    """Write the table and the figure, each whole or not at all."""
-    figure = answers_figure({"the class": table})
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    with atomic(out / "pool.png") as temporary:
-        figure.savefig(temporary, format="png", dpi=150, metadata={"Software": "clockodile pool"})
-    plt.close(figure)
-    with atomic(out / "pool.csv") as temporary:
-        table.round(4).to_csv(temporary, index=False)

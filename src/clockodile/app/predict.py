@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
-from clockodile.app.progress import print_stderr, write_stdout
+from clockodile.app.batch import Job, Model, Table, judge_all, make_job, open_table
+from clockodile.app.output import print_stderr, write_stdout
 from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary_line
 from clockodile.classify.predictor import Predictor, load_predictor, read_predictor_record
 from clockodile.core.atomic_files import atomic
@@ -26,27 +28,22 @@ SILENT = ("hidden", "left by", "link to a folder")
 NO_IMAGE_NAME = ("not an image type (", "made by this program")  # in a folder: passed over, and no failure
 
 
-def predict_command(
-    given: Sequence[str], *, pretrained: bool, csv_file: str | None, json: bool, scheduler: str = ""
-) -> int:
-    """Do what the command line asks. given: RUN (unless `pretrained`), then images or folders, as written.
+def predict_command(args: argparse.Namespace) -> int:
+    """Do what the command line asks. Prints the result on stdout and everything else on stderr.
 
-    Prints the result on stdout and everything else on stderr. Returns 0, or 1 when images were refused. Raises
-    UserError for a wrong argument or when no image could be judged, KeyboardInterrupt after Ctrl-C.
+    Returns 0, or 1 when images were refused. Raises UserError for a wrong argument or when no image could be judged,
+    KeyboardInterrupt after Ctrl-C.
     """
-    check_words(given, pretrained=pretrained, csv_file=csv_file, json=json)
-    files, refused = find_images(given if pretrained else given[1:])
-    path, predictor = find_best(
-        shipped_weights() if pretrained else Path(given[0], "classifier"), log=print_stderr
-    )
-    origin = path.name if pretrained else str(path)
+    check_paths(args)
+    if args.csv == "-" and args.json:
+        raise UserError("--csv - and --json both want stdout; give --csv a file")
+    if args.csv not in (None, "-"):
+        check_target(args.csv)
+    files, refused = find_images(args)
+    path, predictor = find_best(shipped_weights() if args.pretrained else Path(args.paths[0], "classifier"))
+    origin = path.name if args.pretrained else str(path)
     print_stderr(f"using {origin}: {describe(predictor)}")
-    job, model = make_job(load_rows, path), RowPredictor(predictor)
-    with open_table(
-        working_folder(given, pretrained), job, given, files, model.columns, print_stderr
-    ) as table:
-        judge_all(job, model, table, scheduler=scheduler, log=print_stderr)
-        refused = log_refused(table, refused)
+    with judged(args, make_job(load_rows, path), RowPredictor(predictor), files, refused) as (table, refused):
 
         def rows() -> Iterator[tuple[str, str, list[float]]]:
             for name, why, (predicted, *shares) in table.rows():
@@ -54,13 +51,13 @@ def predict_command(
                     yield name, predicted, [float(share) for share in shares]
 
         predictions = Predictions(predictor, origin, rows, tuple(refused))
-        if json:
+        if args.json:
             write_stdout(as_json(predictions))
         check_judged(table, refused)
-        if csv_file and csv_file != "-":
-            write_file(csv_file, as_csv(predictions))
-        elif not json:
-            write_stdout(as_csv(predictions) if csv_file else as_table(predictions))
+        if args.csv not in (None, "-"):
+            write_file(args.csv, as_csv(predictions))
+        elif not args.json:
+            write_stdout(as_csv(predictions) if args.csv else as_table(predictions))
         print_stderr(summary_line(predictions))
     return 1 if refused else 0
 
@@ -70,73 +67,18 @@ def load_rows(path: Path) -> RowPredictor:
     return RowPredictor(load_predictor(path))
 
 
-# --- what both commands say and write ----------------------------------------------------------------------
+# --- what predict and rank have in common -------------------------------------------------------------------
+# args: `paths`, a RUN first unless `pretrained`, and `scheduler`
 
 
-def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashreplace") -> None:
-    """A result's file, whole or not at all. errors: what becomes of names that are no text.
-
-    Raises UserError when it cannot be written.
-    """
-    try:
-        with atomic(Path(target)) as temporary:
-            with open(temporary, "w", encoding="utf-8", errors=errors, newline="") as file:
-                file.writelines(texts)
-    except OSError as error:
-        raise UserError(f"{target}: {os_reason(error)}; nothing was written there") from error
-    print_stderr(f"written: {target}")
-
-
-def log_refused(table: Table, refused: Sequence[FileNote]) -> list[FileNote]:
-    """Name every file that was refused before or while judging; returns all of them."""
-    notes = [*refused, *(FileNote(path, why) for path, why, _ in table.rows() if why)]
-    for note in notes:
-        print_stderr(f"refused: {printable(note.path)}: {note.reason}")
-    return notes
-
-
-def check_judged(table: Table, refused: Sequence[FileNote]) -> None:
-    """Raise UserError when no image at all was judged."""
-    if all(why for _, why, _ in table.rows()):
-        raise UserError(f"no image could be judged; {len(refused)} refused")
-
-
-def working_folder(given: Sequence[str], pretrained: bool) -> Path:
-    """Where the working table of a command lies."""
-    return (cache_dir() if pretrained else Path(given[0])) / "judged"
-
-
-# --- what was asked for ------------------------------------------------------------------------------------
-
-
-def check_words(given: Sequence[str], *, pretrained: bool, csv_file: str | None, json: bool) -> None:
-    """Raise UserError for a mistake that can be seen before anything is loaded."""
-    if not pretrained:
-        check_run(given[0])
-    if not pretrained and len(given) < 2:
-        raise UserError("name the images, or folders of images, after the run folder")
-    if pretrained and is_run(given[0]):
-        raise UserError(f"{given[0]} is a run folder; give it or --pretrained, not both")
-    if csv_file == "-" and json:
-        raise UserError("--csv - and --json both want stdout; give --csv a file")
-    if csv_file is not None and csv_file != "-":
-        check_target(csv_file)
-
-
-def check_target(target: str, *, option: str = "--csv", example: str = "out.csv") -> None:
-    """Raise UserError when a file cannot be written there, before thousands of images are judged for it."""
-    path = Path(target)
-    if path.suffix.lower() in SUFFIXES:  # `--csv *.jpg` would overwrite the first photograph
-        raise UserError(
-            f"{option} {target}: this is an image's name; give the file to write, such as {example}"
-        )
-    if not target or target == "-" or path.exists() and not path.is_file():
-        raise UserError(f"{option} '{target}' is not a file; give the file to write, such as {example}")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UserError(f"{option} {target}: cannot write in {path.parent} ({os_reason(error)})") from None
+def check_paths(args: argparse.Namespace) -> None:
+    """Raise UserError for a mistake in RUN or --pretrained, before anything is loaded."""
+    if not args.pretrained:
+        check_run(args.paths[0])
+        if len(args.paths) < 2:
+            raise UserError("name the images, or folders of images, after the run folder")
+    elif is_run(args.paths[0]):
+        raise UserError(f"{args.paths[0]} is a run folder; give it or --pretrained, not both")
 
 
 def is_run(folder: str) -> bool:
@@ -158,21 +100,70 @@ def check_run(run: str) -> None:
         raise UserError(f"{run} holds no predictor; make one with {again} and that run's other options")
 
 
+def check_target(target: str, *, option: str = "--csv", example: str = "out.csv") -> None:
+    """Raise UserError when a file cannot be written there, before thousands of images are judged for it."""
+    path = Path(target)
+    if path.suffix.lower() in SUFFIXES:  # `--csv *.jpg` would overwrite the first photograph
+        raise UserError(
+            f"{option} {target}: this is an image's name; give the file to write, such as {example}"
+        )
+    if not target or target == "-" or path.exists() and not path.is_file():
+        raise UserError(f"{option} '{target}' is not a file; give the file to write, such as {example}")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{option} {target}: cannot write in {path.parent} ({os_reason(error)})") from None
+
+
+@contextmanager
+def judged(
+    args: argparse.Namespace, job: Job, model: Model, files: Sequence[str], refused: Sequence[FileNote]
+) -> Iterator[tuple[Table, list[FileNote]]]:
+    """The working table in which all files are judged, and all that were refused, each named on stderr."""
+    folder = (cache_dir() if args.pretrained else Path(args.paths[0])) / "judged"
+    with open_table(folder, job, args.paths, files, model.columns) as table:
+        judge_all(job, model, table, scheduler=args.scheduler)
+        notes = [*refused, *(FileNote(path, why) for path, why, _ in table.rows() if why)]
+        for note in notes:
+            print_stderr(f"refused: {printable(note.path)}: {note.reason}")
+        yield table, notes
+
+
+def check_judged(table: Table, refused: Sequence[FileNote]) -> None:
+    """Raise UserError when no image at all was judged."""
+    if all(why for _, why, _ in table.rows()):
+        raise UserError(f"no image could be judged; {len(refused)} refused")
+
+
+def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashreplace") -> None:
+    """A result's file, whole or not at all. errors: what becomes of names that are no text.
+
+    Raises UserError when it cannot be written.
+    """
+    try:
+        with atomic(Path(target)) as temporary:
+            with open(temporary, "w", encoding="utf-8", errors=errors, newline="") as file:
+                file.writelines(texts)
+    except OSError as error:
+        raise UserError(f"{target}: {os_reason(error)}; nothing was written there") from error
+    print_stderr(f"written: {target}")
+
+
 # --- the predictor -----------------------------------------------------------------------------------------
 
 
-def find_best(folder: Path, *, log: Log, kinds: Sequence[str] = ()) -> tuple[Path, Predictor]:
+def find_best(folder: Path, *, kinds: Sequence[str] = ()) -> tuple[Path, Predictor]:
     """The predictor in a folder with the best recorded accuracy, of those that load; and its file.
 
-    log: is given a line for each that does not load; kinds: only these, by default all. Raises UserError when none
-    loads.
+    Each that does not load is named on stderr. kinds: only these, by default all. Raises UserError when none loads.
     """
     records = {}
     for path in sorted(folder.glob(PREDICTORS)):
         try:
             record = read_predictor_record(path)
         except UserError as error:
-            log(f"not usable: {error}")
+            print_stderr(f"not usable: {error}")
             continue
         if not kinds or record["kind"] in kinds:
             records[path] = record
@@ -180,7 +171,7 @@ def find_best(folder: Path, *, log: Log, kinds: Sequence[str] = ()) -> tuple[Pat
         try:
             return path, load_predictor(path)
         except UserError as error:
-            log(f"not usable: {error}")
+            print_stderr(f"not usable: {error}")
     raise UserError(
         f"{folder} holds no usable predictor; `clockodile run` trains one, then give its run folder"
     )
@@ -198,14 +189,14 @@ def describe(predictor: Predictor) -> str:
 # --- the images --------------------------------------------------------------------------------------------
 
 
-def find_images(given: Sequence[str]) -> tuple[list[str], list[FileNote]]:
+def find_images(args: argparse.Namespace) -> tuple[list[str], list[FileNote]]:
     """Image files named or found in folders, in natural order inside each; and those refused by their names.
 
     A file that is reached twice counts once; what is no image by its name is passed over in a folder, in one line.
     Raises UserError for a path that does not exist or a folder without any image.
     """
     files, notes = {}, {}
-    for text in given:
+    for text in args.paths if args.pretrained else args.paths[1:]:
         try:
             os.lstat(text)
         except OSError as error:

@@ -6,36 +6,43 @@ table and the page are written whole at the end.
 
 from __future__ import annotations
 
+import argparse
+import html
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
+from PIL import Image
 
 from clockodile.ambiguous.describe import describe_evidence, quadrant_name
-from clockodile.ambiguous.evidence import Judge, percentile
+from clockodile.ambiguous.evidence import LENIENT, Judge, percentile
 from clockodile.ambiguous.judge import NAME, features_of, judge_from
 from clockodile.ambiguous.scores import both
-from clockodile.app.batch import Log, Table, judge_all, make_job, open_table
+from clockodile.app.batch import Table, make_job
+from clockodile.app.output import print_stderr, write_stdout
 from clockodile.app.predict import (
     check_judged,
-    check_run,
+    check_paths,
     check_target,
     find_best,
     find_images,
-    is_run,
-    log_refused,
-    working_folder,
+    judged,
     write_file,
 )
-from clockodile.app.progress import print_stderr, write_stdout
-from clockodile.app.rank_page import RankedImage, corner, page
 from clockodile.classify.predictions import csv_line
 from clockodile.classify.predictor import Predictor, load_predictor
 from clockodile.core.errors import UserError
+from clockodile.core.results import data_uri
 from clockodile.core.store import read_checkpoint, shipped_weights
+from clockodile.data.files import InvalidImage, read_image
 from clockodile.data.scan import printable
+
+SIDE = 96  # pixels of a picture in the page
 
 
 @dataclass(frozen=True)
@@ -75,61 +82,35 @@ class Ranker:
         ]
 
 
-def rank_command(
-    given: Sequence[str],
-    *,
-    pretrained: bool,
-    count: int,
-    csv_file: str | None,
-    html_file: str | None,
-    scheduler: str = "",
-) -> int:
-    """Do what the command line asks. given: RUN (unless `pretrained`), then folders or images, as written.
+def rank_command(args: argparse.Namespace) -> int:
+    """Do what the command line asks. Returns 0, or 1 when images were refused.
 
-    Returns 0, or 1 when images were refused. Raises UserError for a wrong argument or when no image could be judged,
-    KeyboardInterrupt after Ctrl-C.
+    Raises UserError for a wrong argument or when no image could be judged, KeyboardInterrupt after Ctrl-C.
     """
-    check_ranking(given, pretrained=pretrained, csv_file=csv_file, html_file=html_file)
-    paths = find_weights(None if pretrained else Path(given[0]), log=print_stderr)
+    check_paths(args)
+    if args.csv not in (None, "-"):
+        check_target(args.csv)
+    if args.html is not None:
+        check_target(args.html, option="--html", example="page.html")
+        if args.csv is not None and os.path.realpath(args.csv) == os.path.realpath(args.html):
+            raise UserError(f"--csv and --html both want {args.html}; give two names")
+    paths = find_weights(None if args.pretrained else Path(args.paths[0]))
     ranker = load_ranker(*paths)
-    files, refused = find_images(given if pretrained else given[1:])
+    files, refused = find_images(args)
     if ranker.note:
         print_stderr(f"NOTE: {ranker.note}")
-    job = make_job(load_ranker, *paths)
-    with open_table(
-        working_folder(given, pretrained), job, given, files, ranker.columns, print_stderr
-    ) as table:
-        judge_all(job, ranker, table, scheduler=scheduler, log=print_stderr)
-        refused = log_refused(table, refused)
+    with judged(args, make_job(load_ranker, *paths), ranker, files, refused) as (table, refused):
         check_judged(table, refused)
         order = ranking(table)
-        write(ranker, table, order, count, csv_file, html_file)
+        write(ranker, table, order, args)
     print_stderr(f"{len(order)} ranked" + (f"; {len(refused)} refused" if refused else ""))
     return 1 if refused else 0
-
-
-def check_ranking(
-    given: Sequence[str], *, pretrained: bool, csv_file: str | None, html_file: str | None
-) -> None:
-    """Raise UserError for a mistake that can be seen before anything is loaded."""
-    if not pretrained:
-        check_run(given[0])
-    if len(given) < (1 if pretrained else 2):
-        raise UserError("name the folder to rank after the run folder")
-    if pretrained and is_run(given[0]):
-        raise UserError(f"{given[0]} is a run folder; give it or --pretrained, not both")
-    if csv_file is not None and csv_file != "-":
-        check_target(csv_file)
-    if html_file is not None:
-        check_target(html_file, option="--html", example="page.html")
-        if csv_file is not None and os.path.realpath(csv_file) == os.path.realpath(html_file):
-            raise UserError(f"--csv and --html both want {html_file}; give two names")
 
 
 # --- what judges -----------------------------------------------------------------------------------------------
 
 
-def find_weights(run_dir: Path | None, *, log: Log) -> tuple[Path, Path]:
+def find_weights(run_dir: Path | None) -> tuple[Path, Path]:
     """The judge and the best small classifier of a run, or those that come with the package for None.
 
     Raises UserError when the run has no judge: notebook 03 makes it.
@@ -141,7 +122,7 @@ def find_weights(run_dir: Path | None, *, log: Log) -> tuple[Path, Path]:
             f"{path} is missing; `clockodile run --only 03 --out {folder}` makes it, with that run's options"
         )
     classifiers = folder if run_dir is None else folder / "classifier"
-    return path, find_best(classifiers, log=log, kinds=("compact",))[0]
+    return path, find_best(classifiers, kinds=("compact",))[0]
 
 
 def load_ranker(path: Path, classifier: Path) -> Ranker:
@@ -173,36 +154,26 @@ def sound(judge: Judge, classes: int) -> bool:
 # --- what is written -------------------------------------------------------------------------------------------
 
 
-def ranking(table: Table) -> np.ndarray:
+def ranking(table: Table) -> list[int]:
     """Numbers of the judged files, the highest score first; equal ones by their log-odds, then as they were given."""
-    keys = np.full((2, len(table.files)), -np.inf)
-    judged = np.flatnonzero(table.place >= 0)
-    for number, (_, why, values) in zip(judged, table.rows(), strict=True):
-        if not why:
-            keys[:, number] = float(values[0]), float(values[1])
-    order = np.lexsort((-keys[1], -keys[0]))  # stable
-    return order[: np.isfinite(keys[0]).sum()]
+    places = enumerate(table.rows())
+    keys = {place: (float(values[0]), float(values[1])) for place, (_, why, values) in places if not why}
+    return sorted(keys, key=keys.get, reverse=True)  # stable
 
 
-def write(
-    ranker: Ranker,
-    table: Table,
-    order: np.ndarray,
-    count: int,
-    csv_file: str | None,
-    html_file: str | None,
-) -> None:
+def write(ranker: Ranker, table: Table, order: Sequence[int], args: argparse.Namespace) -> None:
     """The table, the page, and the first lines on stdout when no table is asked for there."""
-    if csv_file == "-":
+    if args.csv == "-":
         write_stdout(csv_lines(ranker, table, order))
-    elif csv_file:
-        write_file(csv_file, csv_lines(ranker, table, order))
-    top = [RankedImage(path, float(values[0]), *values[2:4]) for path, _, values in table.rows(order[:count])]
-    if html_file:
+    elif args.csv:
+        write_file(args.csv, csv_lines(ranker, table, order))
+    shown = table.rows(order[: args.top])
+    top = [RankedImage(path, float(values[0]), *values[2:4]) for path, _, values in shown]
+    if args.html:
         both_count = sum(values[2] == "both" for _, _, values in table.rows(order))
-        text = page(ranker, top, total=len(order), both=both_count, folder=Path(html_file).parent)
-        write_file(html_file, [text], errors="xmlcharrefreplace")
-    if not csv_file and not html_file:
+        text = page(ranker, top, total=len(order), both=both_count, folder=Path(args.html).parent)
+        write_file(args.html, [text], errors="xmlcharrefreplace")
+    if not args.csv and not args.html:
         wide = max(len(printable(row.path)) for row in top)
         write_stdout(
             f"{rank:>4}  {row.score:.3f}  {corner(row.quadrant):<15}  {printable(row.path):<{wide}}  {row.reason}\n"
@@ -210,9 +181,70 @@ def write(
         )
 
 
-def csv_lines(ranker: Ranker, table: Table, order: np.ndarray) -> Iterator[str]:
+def csv_lines(ranker: Ranker, table: Table, order: Sequence[int]) -> Iterator[str]:
     """The table, line by line: path,rank,score,quadrant,reason, then p_ and evidence_ of every class."""
     score, _, *others = ranker.columns
     yield csv_line(["path", "rank", score, *others])
     for rank, (path, _, (score, _, *others)) in enumerate(table.rows(order), 1):
         yield csv_line([path, str(rank), f"{float(score):.4f}", *others])
+
+
+# --- the page --------------------------------------------------------------------------------------------------
+
+
+class RankedImage(NamedTuple):
+    """One image of the ranking."""
+
+    path: str
+    score: float  # 0 to 1, higher = more of both
+    quadrant: str  # "both", "neither" or a class's name
+    reason: str
+
+
+def corner(quadrant: str) -> str:
+    """The corner in words that cannot be mistaken: "clock" alone might mean what the picture shows."""
+    return quadrant if quadrant in ("both", "neither") or quadrant.startswith("only ") else f"only {quadrant}"
+
+
+def page(ranker: Ranker, top: Sequence[RankedImage], *, total: int, both: int, folder: Path) -> str:
+    """One HTML file with the first images inside, linked to their files.
+
+    total: images ranked; both: those with evidence for both classes; folder: where the page will lie.
+    """
+    first, second = (html.escape(printable(ranker.predictor.classes[label])) for label in ranker.pair)
+    cards = "\n".join(card(row, rank, ranker.image_size, folder) for rank, row in enumerate(top, 1))
+    note = f"<p><b>Note:</b> {html.escape(ranker.note)}</p>" if ranker.note else ""
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{first} and {second}</title><style>
+:root {{ color-scheme: light dark }} body {{ font: 15px/1.4 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto;
+padding: 0 1rem }} main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: 1rem }}
+figure {{ margin: 0 }} img {{ width: {SIDE}px; height: {SIDE}px; image-rendering: pixelated; border-radius: 4px }}
+figcaption {{ overflow-wrap: anywhere; font-size: 13px }}</style>
+<h1>Most like {first} and {second} at once</h1>
+<p>The first {len(top)} of {total} images; {both} of {total} are "both": evidence of {LENIENT:.2f} or more for each of
+the two classes. Score: the smaller of the two evidences. Evidence for a class: the share of pictures of other things
+that look less like it to the judge, probes on the frozen network {html.escape(ranker.network)}.</p>{note}
+<main>{cards}</main></html>
+"""
+
+
+def card(row: RankedImage, rank: int, size: int, folder: Path) -> str:
+    """One picture with its number, score, corner, file and reason."""
+    name, said = html.escape(printable(row.path)), html.escape(f"{row.score:.3f} {corner(row.quadrant)}")
+    target = quote(os.fsencode(os.path.relpath(row.path, folder)))
+    return (
+        f'<figure><a href="./{target}"><img src="{thumbnail(row.path, size)}" alt="{name}, number {rank}: {said}"></a>'
+        f'<figcaption><b>{rank}. {said}</b><br><a href="./{target}">{name}</a><br>{html.escape(row.reason)}'
+        "</figcaption></figure>"
+    )
+
+
+def thumbnail(path: str, size: int) -> str:
+    """An image as the nets saw it, as a data URL; a blank one when the file has gone since it was judged."""
+    try:
+        pixels = read_image(path, size)[0]
+    except InvalidImage:
+        pixels = np.full((size, size, 3), 200, np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return data_uri(buffer.getvalue(), "image/png")

@@ -8,6 +8,7 @@ Everything new is first made below the run folder and checked; only then is anyt
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from pathlib import Path
 
 import nbformat
 
-from clockodile.app.progress import ProgressPrinter, write_stdout
+from clockodile.app.execute import NotebookFailed
+from clockodile.app.output import print_stderr, write_stdout
 from clockodile.app.report import measured_on, results_markdown
 from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
 from clockodile.core.atomic_files import atomic, file_digest, read_json
@@ -32,13 +34,14 @@ SHIPPED = (
 )  # weights of a full run that come with the package
 
 
-class Watch(ProgressPrinter):
-    """Ends the run as soon as the images turn out to be the stand-in."""
-
-    def finished(self, number: int, total: int, name: str, seconds: float) -> None:
-        """Raises UserError when the images are not photographs."""
-        super().finished(number, total, name, seconds)
-        refuse_stand_in(self.run.dir)
+def refresh_command(args: argparse.Namespace) -> int:
+    """Do what the command line asks. Returns 0, or 1 when a notebook failed."""
+    try:
+        refresh_project(args.profile)
+    except NotebookFailed as failure:
+        print_stderr(f"clockodile: {failure}\n  nothing was replaced")
+        return 1
+    return 0
 
 
 def refresh_project(profile: str = "quick") -> None:
@@ -53,12 +56,9 @@ def refresh_project(profile: str = "quick") -> None:
     staged = run.dir / "publish"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    env = {
-        "CLOCKODILE_PROFILE": profile,
-        "CLOCKODILE_RUNS": str(run.dir.parent),
-        "CLOCKODILE_PUBLISH": str(staged),
-    }
-    run_notebooks(run, progress=Watch(run), env=env, inject=False)
+    env = {"CLOCKODILE_PROFILE": profile, "CLOCKODILE_RUNS": str(run.dir.parent)}
+    env["CLOCKODILE_PUBLISH"] = str(staged)
+    run_notebooks(run, env=env, inject=False, after_each=lambda: refuse_stand_in(run.dir))
     new = new_weights(run.dir) if profile == "full" else made_new(run.dir, notebooks)
     refuse_edited(notebooks, before)
     for path, content in new.items():
@@ -137,7 +137,13 @@ def publishable(copy: Path) -> nbformat.NotebookNode:
         raise UserError(
             f"{copy.name} has an injected-parameters cell; nothing was replaced, delete that cell"
         )
-    drop_stderr(nb, copy.name)
+    for index, cell in enumerate(nb.cells, 1):
+        for output in cell.get("outputs", ()):
+            if output.get("name") == "stderr":  # is left out, but a warning must not be lost unseen
+                first = output.text.strip().partition("\n")[0][:90]
+                write_stdout(f"{copy.name}, cell {index} wrote to stderr: {first}\n")
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     refuse_paths(nb, copy.name)
     code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
@@ -146,15 +152,3 @@ def publishable(copy: Path) -> nbformat.NotebookNode:
     nb.metadata.get("language_info", {}).pop("version", None)  # would change with every Python patch release
     nb.metadata.pop("widgets", None)  # live state; a static figure stands beside each widget
     return nb
-
-
-def drop_stderr(nb: nbformat.NotebookNode, name: str) -> None:
-    """Remove what cells wrote to stderr, telling the first line of each so that a warning is not lost unseen."""
-    for index, cell in enumerate(nb.cells, 1):
-        if cell.cell_type != "code":
-            continue
-        noise = [output for output in cell.outputs if output.get("name") == "stderr"]
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-        for output in noise:
-            first = output.text.strip().partition("\n")[0][:90]
-            write_stdout(f"{name}, cell {index} wrote to stderr: {first}\n")

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -18,9 +18,7 @@ from PIL import Image
 import clockodile
 from clockodile.ambiguous.background import ENOUGH
 from clockodile.app.notebook_html import read_notebook, replace_figures
-from clockodile.app.parameters import COMMON, read_parameters
 from clockodile.core.atomic_files import atomic, read_json
-from clockodile.core.errors import UserError
 from clockodile.core.recipes import RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
 
@@ -70,11 +68,11 @@ class Section:
     number: str  # "01"
     name: str  # "01_data"
     title: str
-    rows: list[dict] = field(default_factory=list)  # of the results table, each with `value` as text
-    figures: list[Figure] = field(default_factory=list)
-    page: Markup = Markup("")  # the executed notebook
-    summary: Markup = Markup("")  # its own
-    warnings: list[str] = field(default_factory=list)  # sentences: not finished, other settings
+    rows: list[dict]  # of the results table, each with `value` as text
+    figures: list[Figure]
+    page: Markup  # the executed notebook
+    summary: Markup  # its own
+    warnings: list[str]  # sentences: not finished, other settings
 
 
 def write_report(run_dir: Path) -> Path:
@@ -83,17 +81,15 @@ def write_report(run_dir: Path) -> Path:
     Missing parts are left out. Raises UserError when the results there are another program's.
     """
     run_dir = Path(run_dir)
-    page = template().render(**gather(run_dir))
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )  # names are never markup
+    text = (resources.files("clockodile.app") / "report.html.j2").read_text("utf-8")
+    page = environment.from_string(text).render(**gather(run_dir))
     path = run_dir / "report.html"
     with atomic(path) as temporary:
         temporary.write_text(page, "utf-8")
     return path
-
-
-def template() -> jinja2.Template:
-    """The page, with automatic escaping: names of a user's files and classes are never markup."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((resources.files("clockodile.app") / "report.html.j2").read_text("utf-8"))
 
 
 def gather(run_dir: Path) -> dict:
@@ -102,7 +98,7 @@ def gather(run_dir: Path) -> dict:
     card = read_json(run_dir / "data_card.json") or {}
     settings = run.get("settings", {})
     recipe = RECIPES.get(settings.get("recipe", ""))
-    parameters = changed_parameters(run_dir)
+    parameters = changed_parameters(run.get("notebooks", {}))
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
     return {
@@ -160,9 +156,8 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     for sentence in SENTENCES:
         with suppress(*absent):
             found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
-    return [
-        sentence for sentence in found if "nan\N{NO-BREAK SPACE}%" not in sentence
-    ]  # could not be measured
+    unmeasured = "nan\N{NO-BREAK SPACE}%"
+    return [sentence for sentence in found if unmeasured not in sentence]
 
 
 def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
@@ -220,18 +215,14 @@ def counts_table(counts: Mapping, classes: Sequence[str] = ()) -> tuple[list[str
 
     classes: their order.
     """
-    order = [
-        *(split for split in SPLITS if split in counts),
-        *(split for split in counts if split not in SPLITS),
-    ]
-    parts = [value for value in counts.values() if isinstance(value, Mapping)]
-    found = dict.fromkeys(name for value in parts for name in value)
-    classes = list(dict.fromkeys([*(name for name in classes if name in found), *found]))
+    splits = sorted(counts, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
+    parts = {split: counts[split] if isinstance(counts[split], Mapping) else {} for split in splits}
+    found = dict.fromkeys(name for split in counts for name in parts[split])
+    classes = [*(name for name in classes if name in found), *(name for name in found if name not in classes)]
     rows = []
-    for split in order:
-        value = counts[split] if isinstance(counts[split], Mapping) else {}
-        total = sum(value.values()) if value else counts[split]
-        rows.append([split, *(value.get(name, "") for name in classes), total])
+    for split, part in parts.items():
+        total = sum(part.values()) if part else counts[split]
+        rows.append([split, *(part.get(name, "") for name in classes), total])
     return ["", *classes, "together" if classes else "images"], rows
 
 
@@ -256,42 +247,33 @@ def doubts(entry: Mapping, settings: Mapping) -> list[str]:
     return found
 
 
-def changed_parameters(run_dir: Path) -> dict[str, dict[str, object]]:
-    """Parameter -> notebook number -> its value, for parameters that some notebook got with another value than usual.
-
-    All notebooks that have the parameter are in it; None stands for the usual value, the notebook's default.
+def changed_parameters(notebooks: Mapping) -> dict[str, dict[str, str]]:
+    """Parameter -> notebook number -> its value in words, for parameters that some notebook got with another value
+    than usual. notebooks: of run.json. All notebooks that have the parameter are in it.
     """
-    found: dict[str, dict[str, object]] = {}
-    executed = copies(run_dir)
-    for number, entry in sorted(notebooks_of(run_dir).items()):
-        given, declared = entry.get("parameters", {}), {}
-        if number in executed:
-            with suppress(UserError):
-                declared = read_parameters(executed[number])
-        for name in {*given, *declared} - set(COMMON):
-            usual = declared[name].default if name in declared else None
-            found.setdefault(name, {})[number] = None if given.get(name, usual) == usual else given[name]
-    return {
-        name: found[name]
-        for name in sorted(found)
-        if any(value is not None for value in found[name].values())
-    }
+    found: dict[str, dict[str, str]] = {}
+    for number, entry in sorted(notebooks.items()):
+        for name, value in entry.get("parameters", {}).items():
+            found.setdefault(name, {})[number] = str(value)
+    for number, entry in notebooks.items():
+        for name in found.keys() & set(entry.get("usual", ())):
+            found[name][number] = "as usual"
+    return {name: dict(sorted(found[name].items())) for name in sorted(found)}
 
 
-def in_words(values: Mapping[str, object]) -> str:
+def in_words(values: Mapping[str, str]) -> str:
     """The values of one parameter: "0.05", or "0.05 (02), as usual (04)" where notebooks differ."""
-    shown = {number: "as usual" if value is None else str(value) for number, value in values.items()}
-    if len(set(shown.values())) == 1:
-        return next(iter(shown.values()))
-    return ", ".join(f"{value} ({number})" for number, value in shown.items())
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return ", ".join(f"{value} ({number})" for number, value in values.items())
 
 
-def mixed(parameters: Mapping[str, Mapping[str, object]]) -> list[str]:
+def mixed(parameters: Mapping[str, Mapping[str, str]]) -> list[str]:
     """A sentence for each parameter that notebooks of this folder did not have in common."""
     return [
         f"Notebooks in this folder ran with different values of {name}: {in_words(values)}."
         for name, values in parameters.items()
-        if len({str(value) for value in values.values()}) > 1
+        if len(set(values.values())) > 1
     ]
 
 
@@ -300,8 +282,8 @@ def mixed(parameters: Mapping[str, Mapping[str, object]]) -> list[str]:
 
 def results_text(run_dir: Path) -> str:
     """The results table for a terminal: aligned columns, a heading for each notebook; "" when there are no results."""
-    rows, noted = results(run_dir), notebooks_of(run_dir)
-    current = (read_json(Path(run_dir) / "run.json") or {}).get("settings", {})
+    rows, run = results(run_dir), read_json(Path(run_dir) / "run.json") or {}
+    noted, current = run.get("notebooks", {}), run.get("settings", {})
     flat = [row for group in rows.values() for row in group]
     wide, value = (max((len(row[part]) for row in flat), default=0) for part in ("name", "value"))
     lines = []
@@ -313,7 +295,7 @@ def results_text(run_dir: Path) -> str:
             repeats = f"n={row['n']}" if row["n"] > 1 else ""
             line = f"  {row['name']:<{wide}}  {row['value']:<{value}}  {repeats:<5} {row['note']}"
             lines.append(line.rstrip())
-    return "\n".join(lines + (mixed(changed_parameters(run_dir)) if lines else []))
+    return "\n".join(lines + (mixed(changed_parameters(noted)) if lines else []))
 
 
 def results_markdown(run_dir: Path) -> str:
@@ -325,8 +307,3 @@ def results_markdown(run_dir: Path) -> str:
             cells = (number, name, row["value"].replace("+/-", "±"), row["n"])
             lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
-
-
-def notebooks_of(run_dir: Path) -> dict:
-    """What run.json says of each notebook that ran in this folder."""
-    return (read_json(Path(run_dir) / "run.json") or {}).get("notebooks", {})

@@ -1,24 +1,54 @@
-"""The headless run: the notebooks in order, in one run folder that one run at a time may write to."""
+"""`clockodile run`: the notebooks in order, in one run folder that one run at a time may write to."""
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 
 import clockodile
 from clockodile.app.execute import CELL_TIMEOUT, NotebookFailed, execute
 from clockodile.app.memory import environment
-from clockodile.app.out_folder import make_writable, only_writer
-from clockodile.app.parameters import COMMON, check_parameters, check_text, read_parameters
-from clockodile.app.progress import Progress
-from clockodile.app.report import write_report
+from clockodile.app.output import make_writable, only_writer, print_stderr, write_stdout
+from clockodile.app.parameters import (
+    COMMON,
+    Parameter,
+    check_parameters,
+    check_text,
+    convert,
+    parse_assignments,
+    read_parameters,
+)
+from clockodile.app.report import results_text, write_report
 from clockodile.core.atomic_files import read_json, sweep, write_json
 from clockodile.core.errors import UserError, os_reason
-from clockodile.core.workspace import Run, project_root
+from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
+from clockodile.core.workspace import Run, open_run, project_root
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Do what the command line asks. Returns 0, or 1 when a notebook failed. Raises UserError for a wrong argument."""
+    settings, own = split_parameters(args)
+    recipe_why = ""
+    if "recipe" not in settings:
+        settings["recipe"], recipe_why = guess_recipe(settings.get("data_dir", ""))
+    run = open_run(**settings, background=args.background)
+    env = {}
+    if args.background:
+        env["CLOCKODILE_BACKGROUND"] = str(Path(args.background).expanduser().resolve())
+    options = {"recipe_why": recipe_why, "cell_timeout": args.cell_timeout, "env": env}
+    try:
+        report = run_notebooks(run, args.only, own, **options)
+    except NotebookFailed as failure:
+        print_stderr(f"clockodile: {failure}")
+        return 1
+    table = results_text(run.dir) or "no notebook has recorded a number"
+    write_stdout(f"\n{table}\n\nreport: {report}\n")
+    return 0
 
 
 def run_notebooks(
@@ -27,20 +57,20 @@ def run_notebooks(
     parameters: Mapping[str, object] | None = None,
     *,
     notebooks_dir: Path | None = None,
-    progress: Progress | None = None,
+    recipe_why: str = "",
     cell_timeout: float = CELL_TIMEOUT,
     env: Mapping[str, str] | None = None,
     inject: bool = True,
+    after_each: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Run the notebooks for `run` and write the report; returns its path.
+    """Run the notebooks for `run` and write the report; returns its path. Tells on stdout how far it is.
 
-    only: names or numbers of notebooks ("02"), () = all.
-    parameters: name -> value, each for the notebooks that declare it.
-    cell_timeout: seconds a cell may take, 0 = no limit. env: added to the kernels' environment.
-    inject: False sets no parameter at all, so that the copies can be committed.
-    Raises UserError before anything starts when an argument is wrong, NotebookFailed when a notebook fails.
+    only: names or numbers of notebooks ("02"), () = all. parameters: name -> value, each for the notebooks that declare
+    it. recipe_why: why this recipe was taken when the user named none. cell_timeout: seconds a cell may take, 0 = no
+    limit. env: added to the kernels' environment. inject: False sets no parameter at all, so that the copies can be
+    committed. after_each: called when a notebook has ended well; may raise. Raises UserError before anything starts
+    when an argument is wrong, NotebookFailed when a notebook fails.
     """
-    progress = progress or Progress()
     found = find_notebooks(notebooks_dir)
     selected = select(found, only)
     values = plan_parameters(run, found, selected, parameters or {})
@@ -49,31 +79,97 @@ def run_notebooks(
     options = {"cell_timeout": cell_timeout, "env": environment() | dict(env or {})}
     with only_writer(run.dir):
         sweep(run.dir)
+        why, profile = f" ({recipe_why})" if recipe_why else "", f"{run.profile.name}, seed {run.seed}"
+        write_stdout(f"recipe   {run.recipe.name}{why}\nprofile  {profile}\nfolder   {run.dir}\n")
         for number, notebook in enumerate(selected, 1):
-            place = (number, len(selected), notebook.stem)
-            given = values[notebook.stem] if inject else {}
-            run_one(run, notebook, given, place, progress, **options)
+            label = f"[{number}/{len(selected)}] {notebook.stem:<18} "
+            try:
+                run_one(run, notebook, values[notebook.stem] if inject else {}, label, **options)
+            except (NotebookFailed, UserError):
+                if number > 1:
+                    with suppress(Exception):  # a report of what did finish; the failure itself matters more
+                        write_report(run.dir)
+                raise
+            if number == 1:
+                print_source(run.dir)
+            after_each()
         return write_report(run.dir)
 
 
-def run_one(
-    run: Run, notebook: Path, parameters: Mapping, place: tuple[int, int, str], progress: Progress, **options
-) -> None:
-    """Run one notebook, report to `progress`, and write to run.json what became of it. Raises as `execute` does."""
-    progress.started(*place)
-    start = time.time()
+def run_one(run: Run, notebook: Path, parameters: Mapping, label: str, **options) -> None:
+    """Run one notebook, print a line that begins with `label`, and write to run.json what became of it.
+
+    Raises as `execute` does.
+    """
+    start, status, at_once = time.time(), "failed", sys.stdout.isatty()
+    if at_once:  # elsewhere the line is printed whole at the end
+        write_stdout(label)
     write_run_json(run, notebook, parameters, "running", start)
     try:
         execute(notebook, executed_copy(run.dir, notebook), parameters=parameters, **options)
-    except BaseException as error:
-        write_run_json(run, notebook, parameters, "failed", start)
-        progress.failed(*place, time.time() - start)
-        if place[0] > 1 and isinstance(error, NotebookFailed | UserError):
-            with suppress(Exception):  # a report of what did finish; the failure itself matters more
-                write_report(run.dir)
-        raise
-    write_run_json(run, notebook, parameters, "done", start)
-    progress.finished(*place, time.time() - start)
+        status = "done"
+    finally:
+        write_run_json(run, notebook, parameters, status, start)
+        took = duration(time.time() - start)
+        text = took if status == "done" else f"stopped after {took.strip()}"
+        write_stdout(("" if at_once else label) + text + "\n")
+
+
+def print_source(run_dir: Path) -> None:
+    """The source of the images and why it was taken; loudly when they are not photographs."""
+    card = read_json(run_dir / "data_card.json") or {}
+    source = card.get("source")
+    if not source:
+        return
+    if stamp := source.get("stamp"):
+        text = f"images   {source['kind']}\nNOTE: {stamp} images, not photographs: {source['why']}\n"
+    else:
+        text = f"images   {source['kind']}: {source['why']}\n"
+    write_stdout(text + "".join(f"NOTE: {warning}\n" for warning in card.get("warnings", ())))
+
+
+def duration(seconds: float) -> str:
+    """ "38 s" or "12 min 05 s"."""
+    whole = round(seconds)
+    return f"{whole:3d} s" if whole < 60 else f"{whole // 60:3d} min {whole % 60:02d} s"
+
+
+# --- what was asked for ------------------------------------------------------------------------------------
+
+
+def split_parameters(args: argparse.Namespace) -> tuple[dict, dict[str, str]]:
+    """What open_run takes, from flags and -p together, and the notebooks' own parameters as texts.
+
+    Raises UserError when a flag and a -p contradict each other.
+    """
+    for name in args.pair or ():
+        if "," in name:
+            raise UserError(f"--pair: '{name}' has a comma, which ends a name; rename that class's folder")
+    given = parse_assignments(args.parameters)
+    flags = {name: getattr(args, name) for name in COMMON}
+    flags["pair"] = ",".join(args.pair) if args.pair else None
+    for name, flag in flags.items():
+        if flag is not None and given.setdefault(name, flag) != flag:
+            option = "--out" if name == "run_dir" else "--" + name.replace("_", "-")
+            raise UserError(f"'{name}' is given twice: {option} {flag} and -p {name}={given[name]}")
+    settings = {name: given.pop(name) for name in COMMON if name in given}
+    if "seed" in settings:
+        settings["seed"] = convert(Parameter("seed", "int", 0), settings["seed"])
+    return settings, given
+
+
+def guess_recipe(data_dir: str) -> tuple[str, str]:
+    """The recipe for a data folder when none was named, and why ("" when there was nothing to decide).
+
+    The default's class folders may also lie in a subfolder of its name.
+    """
+    folder, recipe = Path(data_dir).expanduser(), RECIPES[DEFAULT_RECIPE]
+    if not data_dir or not folder.is_dir():
+        return recipe.name, ""
+    wanted, places = " and ".join(recipe.classes), (folder, folder / recipe.name)
+    if any(all((place / name).is_dir() for name in recipe.classes) for place in places):
+        return recipe.name, f"chosen because {data_dir} holds {wanted}"
+    return "folder", f"chosen because {data_dir} does not hold {wanted}; --recipe overrides"
 
 
 # --- before anything starts --------------------------------------------------------------------------------
@@ -110,21 +206,15 @@ def select(notebooks: Sequence[Path], only: Sequence[str]) -> list[Path]:
 def plan_parameters(
     run: Run, found: Sequence[Path], selected: Sequence[Path], parameters: Mapping[str, object]
 ) -> dict[str, dict[str, object]]:
-    """What each selected notebook receives. Raises UserError as `check_parameters` does, or for a contradiction."""
+    """What each selected notebook receives. parameters: the notebooks' own. Raises UserError as `check_parameters`."""
     common = common_parameters(run)
-    for name in set(parameters) & set(common):
-        if str(parameters[name]) != str(common[name]):
-            raise UserError(
-                f"parameter '{name}' contradicts the run, which has {common[name]!r}; give it once"
-            )
     for name, value in common.items():
         check_text(name, value)
     declared = {path.stem: read_parameters(path) for path in found}
     chosen = {path.stem: declared.pop(path.stem) for path in selected}
-    own = {name: value for name, value in parameters.items() if name not in common}
-    checked = check_parameters(chosen, own, left_out=declared)
+    checked = check_parameters(chosen, parameters, left_out=declared)
     return {
-        notebook: {name: common[name] for name in COMMON if name in chosen[notebook]} | values
+        notebook: values | {name: common[name] for name in COMMON if name in chosen[notebook]}
         for notebook, values in checked.items()
     }
 
@@ -159,8 +249,8 @@ def check_folder(run: Run) -> None:
 
 def holds_files(folder: Path) -> bool:
     """Whether there is any file below a folder; hidden entries of its own do not count."""
-    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    return any(not path.is_dir() for entry in entries for path in chain((entry,), entry.rglob("*")))
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    return any(not path.is_dir() for entry in entries for path in (entry, *entry.rglob("*")))
 
 
 def made_by_run(folder: Path) -> bool:
@@ -185,14 +275,18 @@ def write_run_json(
     """Write run.json: settings of this run, settings and status of each notebook that ever ran here."""
     settings = {name: value for name, value in common_parameters(run).items() if name != "run_dir"}
     earlier = (read_json(run.dir / "run.json") or {}).get("notebooks", {})
-    own = {name: value for name, value in parameters.items() if name not in COMMON}
+    declared = {name: own.default for name, own in read_parameters(notebook).items() if name not in COMMON}
+    changed = {
+        name: parameters[name] for name in declared if parameters.get(name, declared[name]) != declared[name]
+    }
     entry = {
         "name": notebook.stem,
         "status": status,  # running (or killed), done, failed
-        "started": start,  # seconds since 1970; figures older than this are another run's
+        "started": start,  # seconds since 1970
         "seconds": round(time.time() - start, 1),
         "settings": settings,
-        "parameters": own,
+        "parameters": changed,
+        "usual": sorted(declared.keys() - changed.keys()),  # its other parameters, which have their defaults
     }
     content = {
         "version": clockodile.__version__,

@@ -6,7 +6,7 @@ Everything else in the package takes its numbers from here; nothing else knows w
 from __future__ import annotations
 
 import difflib
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from clockodile.core.errors import UserError
 
@@ -28,30 +28,28 @@ class Recipe:
     study: str = ""  # module in classify.studies whose `show` says what else notebook 02 does with these data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """How much to compute. Quick is for reading along and for tests, full for the committed figures."""
 
     name: str  # what `--profile` calls it
-    folds: int  # cross-validation folds, each kept whole by near-duplicate group
+    folds: int = 5  # of cross-validation, each kept whole by near-duplicate group
     seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
     oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
     own_net_epochs: int  # how often our own net sees each image
-    small_net_epochs: int  # the same of the net that notebook 02 trains while one watches
+    small_net_epochs: int = 20  # the same of the net that notebook 02 trains while one watches
     slow_candidates: bool  # whether notebook 02 compares nets that take minutes too
-    classifier_epochs: int  # full-batch Adam steps of report 000's net; its author used 100
+    classifier_epochs: int = 100  # full-batch Adam steps of report 000's net; as many as its author used
     autoencoder_epochs: int  # full-batch Adam steps of report 000's autoencoder
-    judge_halvings: int  # ways to halve the images for two judges that should agree
+    judge_halvings: int = 3  # ways to halve the images for two judges that should agree
     label_plantings: int  # how often labels are exchanged to be found again
     n_hybrids: int  # pictures made and measured by each method of notebook 04
     n_candidates: int  # pictures the flow makes for each one it keeps
     n_per_class: int  # new pictures of each class alone
-    effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
-    _: KW_ONLY
-    # notebook 04
-    vae_steps: int  # batches of 32
+    vae_steps: int  # batches of 32 in notebook 04
     flow_batch: int  # pictures a step when the package's flow learns classes of its user
     finetune_steps: int  # batches of that
+    effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
 
     def scaled(self, usual: int) -> int:
         """So many epochs or steps as the effort allows, at least one."""
@@ -117,15 +115,11 @@ PROFILES = {
     for profile in (
         Profile(
             name="quick",
-            folds=5,
             seeds=2,
             oof_seeds=1,
             own_net_epochs=24,
-            small_net_epochs=20,
             slow_candidates=False,
-            classifier_epochs=100,
             autoencoder_epochs=200,
-            judge_halvings=3,
             label_plantings=2,
             n_hybrids=32,
             n_candidates=12,
@@ -136,15 +130,11 @@ PROFILES = {
         ),
         Profile(
             name="full",
-            folds=5,
             seeds=10,
             oof_seeds=3,
             own_net_epochs=80,
-            small_net_epochs=20,
             slow_candidates=True,
-            classifier_epochs=100,
             autoencoder_epochs=600,
-            judge_halvings=3,
             label_plantings=5,
             n_hybrids=64,
             n_candidates=16,

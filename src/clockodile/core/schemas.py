@@ -1,41 +1,34 @@
-"""What each file that a notebook hands on must hold."""
+"""What each file that a notebook hands on must hold.
+
+A schema names the parts a file must have, arrays or columns, each with its dtype kind and its number of dimensions.
+Kinds are numpy's: u unsigned, i integer, f float, U text, b boolean. OTHERS stands for all further columns.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-
-@dataclass(frozen=True)
-class Schema:
-    """The parts a file must have: arrays name -> (dtype kind, dimensions), or columns name -> dtype kind.
-
-    Kinds are numpy's: u unsigned, i integer, f float, U text, b boolean.
-    """
-
-    parts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    further: str = ""  # dtype kind that all other columns must have; "" = any
+Schema = Mapping[str, tuple[str, int]]
+OTHERS = ""
 
 
-def columns(further: str = "", **kinds: str) -> Schema:
+def columns(**kinds: str) -> Schema:
     """Schema of a table: one kind per column."""
-    return Schema({name: (kind, 1) for name, kind in kinds.items()}, further)
+    return {name: (kind, 1) for name, kind in kinds.items()}
 
 
 # S seeds, N training images in dataset order, C classes, D features
-OUT_OF_FOLD = Schema(
-    {
-        "ids": ("U", 1),  # (N,)
-        "labels": ("i", 1),  # (N,)
-        "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
-        "logits": ("f", 3),  # (S, N, C)
-        "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
-        "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
-    }
-)
+OUT_OF_FOLD = {
+    "ids": ("U", 1),  # (N,)
+    "labels": ("i", 1),  # (N,)
+    "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
+    "logits": ("f", 3),  # (S, N, C)
+    "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
+    "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
+}
 
 CLASSIFIER_RUNS = columns(
     **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
@@ -47,43 +40,36 @@ CLASSIFIER_RUNS = columns(
 
 SCHEMAS = {
     # notebook 01; split is train, test, background or hybrid; labels and folds are -1 where there is none
-    "dataset.npz": Schema({"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)}),
+    "dataset.npz": {"images": ("u", 4), "labels": ("i", 1), "ids": ("U", 1), "split": ("U", 1)},
     "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
     # notebook 02
     "oof_predictions.npz": OUT_OF_FOLD,  # our net's
     "three_block_predictions.npz": OUT_OF_FOLD,
-    "predictions/": Schema(  # one file for each candidate and seed; K folds
-        {
-            "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
-            "train_accuracy": ("f", 1),  # (K,) in [0, 1]
-            "seconds": ("f", 1),  # (K,) to fit
-            "parameters": ("i", 1),  # (1,)
-        }
-    ),
-    "features/": Schema({"rows": ("f", 2), "seconds": ("f", 1)}),  # (N, D) in dataset order; (1,) to compute
+    "predictions/": {  # one file for each candidate and seed; K folds
+        "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
+        "train_accuracy": ("f", 1),  # (K,) in [0, 1]
+        "seconds": ("f", 1),  # (K,) to fit
+        "parameters": ("i", 1),  # (1,)
+    },
+    "features/": {"rows": ("f", 2), "seconds": ("f", 1)},  # (N, D) in dataset order; (1,) to compute
     "classifier_runs.csv": CLASSIFIER_RUNS,
     "faces.csv": CLASSIFIER_RUNS,
-    "faces_epochs.npz": Schema(
-        {"accuracy": ("f", 3)}
-    ),  # (nets, epochs, 2) on what is learned from, and on unseen
+    "faces_epochs.npz": {"accuracy": ("f", 3)},  # (nets, epochs, 2) on what is learned from, and on unseen
     "animals_vehicles/results.csv": columns(  # a row for each net and run, measured on held-out training images
         **{"net": "U", "run": "i", "images": "i", "epochs": "i", "seconds": "f"},
         **dict.fromkeys(("accuracy", "precision_animal", "precision_vehicle", "loss"), "f"),
     ),
-    "tiny_imagenet.csv": columns(
-        name="U", mean="f", n="i", note="U"
-    ),  # headlines of the study of its 200 classes
+    # headlines of the study of its 200 classes
+    "tiny_imagenet.csv": columns(name="U", mean="f", n="i", note="U"),
     # notebook 03
     "ambiguous.csv": columns(  # and a column for each of ambiguous.score_table.SCORES, in [0, 1]
-        further="f",
-        **{"id": "U", "label": "i", "p": "f", "score": "f", "rank": "i", "quadrant": "U"},
+        **{OTHERS: "f", "id": "U", "label": "i", "p": "f", "score": "f", "rank": "i", "quadrant": "U"},
         **{"evidence_a": "f", "evidence_b": "f", "reason": "U"},
     ),
     "pairs.csv": columns(id="U", partner="U", similarity="f"),
     # notebook 04
-    "hybrids.npz": Schema(  # M pictures; seconds to make one, a number a generator in the order of the table
-        {"images": ("u", 4), "method": ("U", 1), "seconds": ("f", 1)}
-    ),
+    # M pictures; seconds to make one, a number a generator in the order of the table
+    "hybrids.npz": {"images": ("u", 4), "method": ("U", 1), "seconds": ("f", 1)},
     "hybrids.csv": columns(  # shares in [0, 1]; both_low and both_high are the ends of a 95 % interval
         **{"method": "U", "images": "i"},
         **dict.fromkeys(
@@ -102,9 +88,10 @@ def schema_of(name: str) -> Schema:
 
 def check_schema(name: str, content: pd.DataFrame | Mapping[str, np.ndarray]) -> None:
     """Raise ValueError when `content` lacks a part of its schema or has one of the wrong kind or dimensions."""
-    schema = schema_of(name)
-    others = {part: (schema.further, 1) for part in content if schema.further and part not in schema.parts}
-    for part, (kind, dimensions) in {**schema.parts, **others}.items():
+    schema = dict(schema_of(name))
+    others = schema.pop(OTHERS, None)
+    further = {part: others for part in content if part not in schema} if others else {}
+    for part, (kind, dimensions) in {**schema, **further}.items():
         if part not in content:
             raise ValueError(f"{name}: '{part}' is missing; there are {', '.join(content)}")
         values = content[part]

@@ -29,9 +29,8 @@ from clockodile.core.schemas import check_schema, schema_of
 from clockodile.core.source_code import source_key
 
 LOG = logging.getLogger(__name__)
-_made_anew: set[tuple[Path, str]] = (
-    set()
-)  # files, with their keys, that were made again although they were there
+# files, with their keys, that were made again although they were there
+_made_anew: set[tuple[Path, str]] = set()
 
 
 def key_of(config: Mapping) -> str:
@@ -93,15 +92,15 @@ def save(
 def load(run_dir: Path, name: str) -> pd.DataFrame | dict:
     """Read a file written by `save`. Raises UserError when it is missing, damaged or was edited by hand."""
     path = Path(run_dir) / name
-    record = read_json(Path(run_dir) / "provenance" / f"{name}.json")
-    if not path.is_file() or record is None:
+    record = provenance(run_dir, name)
+    if not path.is_file() or not record:
         raise UserError(f"{path} is missing; run the notebook that makes it, or `clockodile run`")
     if record.get("sha256") != file_digest(path):
         raise UserError(f"{path} is not what was written there (damaged or edited); delete it and run again")
     if path.suffix == ".json":
         return json.loads(path.read_text("utf-8"))
     if path.suffix == ".csv":
-        texts = {part: str for part, (kind, _) in schema_of(name).parts.items() if kind == "U"}
+        texts = {part: str for part, (kind, _) in schema_of(name).items() if kind == "U"}
         content = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
     else:
         with np.load(path, allow_pickle=False) as arrays:
@@ -119,11 +118,10 @@ def load_cached(
     what an earlier one made with parameters of its own. source: the key of the code that must have made it, None for
     any.
     """
-    record = read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}
     stored = recorded_config(run_dir, name, config)
     if stored is None or (len(stored) > len(config) and not subset):
         return None
-    if source not in (None, record.get("source")):
+    if source not in (None, provenance(run_dir, name).get("source")):
         return None
     try:
         return load(run_dir, name)
@@ -132,23 +130,20 @@ def load_cached(
         return None
 
 
+def provenance(run_dir: Path, name: str) -> dict:
+    """The record that `save` wrote beside a file; {} when it is missing or damaged."""
+    return read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}
+
+
 def recorded_config(run_dir: Path, name: str, config: Mapping) -> dict | None:
     """The whole configuration `name` was made from, if it agrees with every entry of `config`, else None."""
-    stored = (read_json(Path(run_dir) / "provenance" / f"{name}.json") or {}).get("config")
-    if stored is None:
-        return None
-    return stored if matches(stored, config) else None
+    stored = provenance(run_dir, name).get("config")
+    return stored if stored is not None and matches(stored, config) else None
 
 
 def matches(stored: Mapping, wanted: Mapping) -> bool:
     """Whether a stored configuration has every entry of `wanted`; both of JSON types."""
     return key_of({part: stored.get(part) for part in wanted}) == key_of(wanted)
-
-
-def invalidate(run_dir: Path, name: str) -> None:
-    """Remove what `save` wrote, if it is there."""
-    for path in (Path(run_dir) / name, Path(run_dir) / "provenance" / f"{name}.json"):
-        path.unlink(missing_ok=True)
 
 
 def begin_run() -> None:
@@ -284,20 +279,6 @@ def checkpoint_if(path: Path, fits: Callable[[dict], bool], origin: str) -> Chec
         return None
 
 
-def load_shipped(name: str, wanted: Mapping, data_fingerprint: str | None = None) -> Checkpoint | None:
-    """Weights that come with the package if their configuration agrees with every entry of `wanted`, else None.
-
-    data_fingerprint: of the images they must have been trained on; None for any. Which version of the code trained them
-    does not matter: better nets that are there need not be trained again.
-    """
-
-    def fits(record: dict) -> bool:
-        same_data = data_fingerprint is None or record.get("data") == data_fingerprint
-        return same_data and matches(record.get("config", {}), wanted)
-
-    return checkpoint_if(shipped_weights() / f"{Path(name).name}.safetensors", fits, "shipped")
-
-
 def fit_or_load(
     name: str,
     config: Mapping,
@@ -321,23 +302,25 @@ def fit_or_load(
     the command line. shipped: finds them in another file; they are not copied.
     """
     record = {"config": dict(config), "data": data_fingerprint, "source": source_key(fit, *depends)}
-    path, key = Path(run_dir) / f"{name}.safetensors", key_of(record)
+    path, key, stored = Path(run_dir) / f"{name}.safetensors", key_of(record), None
     if not retrain or (path, key) in _made_anew:
         stored = checkpoint_if(path, lambda found: found.get("key") == key, "run folder")
         if stored is not None:
             return stored
-    if not retrain:
-        if shipped is not None:
-            stored = shipped()
-        elif accept_shipped_if is not None:
-            stored = load_shipped(name, accept_shipped_if)
-        else:
-            stored = load_shipped(name, config, data_fingerprint)
+
+    def fits(found: dict) -> bool:  # whatever version of the code trained it
+        same_data = accept_shipped_if is not None or found.get("data") == data_fingerprint
+        return same_data and matches(found.get("config", {}), accept_shipped_if or config)
+
+    if not retrain and shipped is not None:
+        stored = shipped()
+    elif not retrain:
+        stored = checkpoint_if(shipped_weights() / path.name, fits, "shipped")
         if stored is not None:
-            if shipped is None:
-                with atomic(path) as temporary:
-                    shutil.copyfile(shipped_weights() / path.name, temporary)
-            return stored
+            with atomic(path) as temporary:
+                shutil.copyfile(shipped_weights() / path.name, temporary)
+    if stored is not None:
+        return stored
     start = time.perf_counter()
     state, metrics = fit()
     seconds = time.perf_counter() - start

@@ -105,17 +105,14 @@ def recipe_for(recipe: Recipe, classes: str) -> Recipe:
     return replace(recipe, classes=names, pair=(0, 1), title=title[0].upper() + title[1:])
 
 
-def find_data_dir(data_dir: str) -> Path | None:
-    """The folder given, else $CLOCKODILE_DATA, else None. Raises UserError when it is not a folder."""
-    given = data_dir or os.environ.get("CLOCKODILE_DATA", "")
-    if not given:
+def given_folder(name: str, given: str, variable: str, hint: str) -> Path | None:
+    """The folder given, else that of an environment variable, else None. Raises UserError when it is not a folder."""
+    text = given or os.environ.get(variable, "")
+    if not text:
         return None
-    path = Path(given).expanduser().resolve()
+    path = Path(text).expanduser().resolve()
     if not path.is_dir():
-        origin = "data_dir" if data_dir else "CLOCKODILE_DATA"
-        raise UserError(
-            f"{origin}: there is no folder {given}; give one that holds a folder of images for each class"
-        )
+        raise UserError(f"{name if given else variable}: there is no folder {text}; give one {hint}")
     return path
 
 
@@ -123,22 +120,18 @@ def find_background(background: str, recipe: Recipe, data_dir: Path | None) -> t
     """The folder of other things that was given, else $CLOCKODILE_BACKGROUND, else None; and the recipe.
 
     A folder beside the classes needs no reading of its own: the recipe then knows it by its name. Raises UserError when
-    it is no folder, is the data folder, or lies in a class.
+    it is no folder, holds the data folder, or lies in a class.
     """
-    given = background or os.environ.get("CLOCKODILE_BACKGROUND", "")
-    if not given:
+    hint = "of pictures that show none of the classes"
+    path = given_folder("background", background, "CLOCKODILE_BACKGROUND", hint)
+    if path is None:
         return recipe, None
-    path = Path(given).expanduser().resolve()
-    if not path.is_dir():
-        raise UserError(
-            f"background: there is no folder {given}; give one of pictures that show none of the classes"
-        )
     if data_dir is None or not path.is_relative_to(data_dir):
         if data_dir is not None and data_dir.is_relative_to(path):
-            raise UserError(f"background: {given} holds the data folder; give one of other things alone")
+            raise UserError(f"background: {path} holds the data folder; give one of other things alone")
         return recipe, path
     if path.parent not in (data_dir, data_dir / recipe.name) or path == data_dir / recipe.name:
-        raise UserError(f"background: {given} lies among the photographs of a class; move it out of there")
+        raise UserError(f"background: {path} lies among the photographs of a class; move it out of there")
     return replace(recipe, background=(*recipe.background, path.name)), None
 
 
@@ -171,14 +164,12 @@ def open_run(
     pair: str | tuple[int, int] = "",
     background: str = "",
 ) -> Run:
-    """Resolve a notebook's parameters; empty texts mean the environment's or the default value.
+    """Resolve a notebook's parameters; empty texts mean the environment's ($CLOCKODILE_PROFILE, _DATA, _BACKGROUND) or
+    the default value.
 
-    classes: names with commas in place of the recipe's own, or "". profile: "quick", "full" or "" for
-    $CLOCKODILE_PROFILE, else quick. data_dir: "" for $CLOCKODILE_DATA, else none. run_dir: "" for
-    runs/<recipe>-<profile>. effort: share of the usual training, 0.001 to 100. pair: two class names
-    with a comma, two labels, or "". background: "" for $CLOCKODILE_BACKGROUND, else none. Raises UserError for an
-    unknown name or a folder that is not there. From here on `retrain` trains again what an earlier run in this process
-    has trained.
+    classes: names with commas in place of the recipe's own. effort: share of the usual training, 0.001 to 100. pair:
+    two class names with a comma, or two labels. From here on `retrain` trains again what an earlier run in this process
+    has trained. Raises UserError for an unknown name or a folder that is not there.
     """
     picked = get_recipe(recipe)
     profile_picked = get_profile(profile or os.environ.get("CLOCKODILE_PROFILE", "") or "quick")
@@ -190,7 +181,8 @@ def open_run(
         raise UserError(f"seed is {seed!r}; give a whole number from 0 to {2**31 - 1}")
     check_range("effort", effort, 0.001, 100)
     profile_picked = profile_picked.with_effort(effort)
-    folder = find_data_dir(data_dir)
+    hint = "that holds a folder of images for each class"
+    folder = given_folder("data_dir", data_dir, "CLOCKODILE_DATA", hint)
     if folder is None and set(picked.sources) <= {"folder", "faces"}:
         raise UserError(
             f"recipe '{recipe}' needs your images; give --data-dir (or data_dir) with one folder a class"
