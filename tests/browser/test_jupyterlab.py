@@ -93,7 +93,7 @@ def test_a_notebook_runs_and_every_control_changes_its_picture(browser, lab, not
     moved = [move(page, control) for control in page.locator(CONTROLS).element_handles()]
     assert (
         len(moved)
-        == {"01_data": 6, "02_classification": 0, "03_ambiguous": 4, "04_hybrids": 4}[notebook.stem]
+        == {"01_data": 4, "02_classification": 0, "03_ambiguous": 4, "04_hybrids": 4}[notebook.stem]
     )
     page.close()
 

@@ -54,13 +54,10 @@ SCHEMAS = {
     "features/": {"rows": ("f", 2), "seconds": ("f", 1)},  # (N, D) in dataset order; (1,) to compute
     "classifier_runs.csv": CLASSIFIER_RUNS,
     "faces.csv": CLASSIFIER_RUNS,
-    "faces_epochs.npz": {"accuracy": ("f", 3)},  # (nets, epochs, 2) on what is learned from, and on unseen
     "animals_vehicles/results.csv": columns(  # a row for each net and run, measured on held-out training images
         **{"net": "U", "run": "i", "images": "i", "epochs": "i", "seconds": "f"},
         **dict.fromkeys(("accuracy", "precision_animal", "precision_vehicle", "loss"), "f"),
     ),
-    # headlines of the study of its 200 classes
-    "tiny_imagenet.csv": columns(name="U", mean="f", n="i", note="U"),
     # notebook 03
     "ambiguous.csv": columns(  # and a column for each of ambiguous.score_table.SCORES, in [0, 1]
         **{OTHERS: "f", "id": "U", "label": "i", "p": "f", "score": "f", "rank": "i", "quadrant": "U"},
