@@ -77,7 +77,7 @@ CONTROLS = ".widget-hslider .noUi-handle, .widget-toggle-button:not(.mod-active)
 def test_a_notebook_runs_and_every_control_changes_its_picture(browser, lab, notebook):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(600_000)
-    page.goto(f"{lab}lab/tree/{notebook.name}?token={TOKEN}")
+    page.goto(f"{lab}lab/workspaces/{notebook.stem}/tree/{notebook.name}?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_function(
         "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"

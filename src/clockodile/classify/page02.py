@@ -28,7 +28,7 @@ from clockodile.core.workspace import Run, someone_is_watching
 from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.learn.training import predict
 from clockodile.show import exercise, plots
-from clockodile.show.widgets import as_png
+from clockodile.show.widgets import as_img
 
 HARD = ("majority", "nearest_neighbour")  # candidates that give only a class: their log-loss says nothing
 
@@ -70,7 +70,7 @@ class LiveCurves:
 
     def __init__(self, title: str, epochs: int):
         self.title, self.epochs, self.rows = title, epochs, []
-        self.screen = ipywidgets.Image(format="png") if someone_is_watching() else None
+        self.screen = ipywidgets.HTML() if someone_is_watching() else None
         if self.screen is not None:
             display(self.screen)
 
@@ -78,7 +78,7 @@ class LiveCurves:
         """Add an epoch. learned, unseen: accuracies, 0..1."""
         self.rows.append((learned, unseen))
         if self.screen is not None:
-            self.screen.value = as_png(figures.accuracy_by_epoch({self.title: self.rows}, epochs=self.epochs))
+            self.screen.value = as_img(figures.accuracy_by_epoch({self.title: self.rows}, epochs=self.epochs))
 
 
 def show_learning(run: Run, *curves: LiveCurves) -> Image:

@@ -147,7 +147,7 @@ function partOne(about, examples) {
       `The judge of notebook 03 says that it ${where}: more looks like a ${about.classes[0]} here than in `,
       make("b", { "data-value": evidence[0] }, percent(evidence[0])), " of pictures of other things, more like a ",
       `${about.classes[1]} than in `, make("b", { "data-value": evidence[1] }, percent(evidence[1])),
-      ". Unlike the nets above it may say yes twice, or never. Small dots: what you asked before.");
+      ". It says so of one in ten pictures of anything else, too; but unlike the nets above it may say yes twice, or never. Small dots: what you asked before.");
     if (first) at("plane-figure").scrollIntoView({ block: "nearest" });
   });
 
@@ -250,7 +250,7 @@ function partOne(about, examples) {
     } else if (event.key === " ") { dab(...cursor); done(); } else return;
     event.preventDefault();
   };
-  at("blank").onclick = () => { paper.fillStyle = COLOURS.white; paper.fillRect(0, 0, SIZE, SIZE); at("said").textContent = ""; };
+  at("blank").onclick = () => { paper.fillStyle = COLOURS.white; paper.fillRect(0, 0, SIZE, SIZE); at("said").replaceChildren(make("p", { className: "hint" }, "An empty sheet. Choose a colour and draw.")); at("plane-figure").hidden = at("ask-judge").hidden = true; };
 
   show(examples[0].picture, easel);
   return { current, lay, onchange: (tell) => listeners.push(tell) };
@@ -301,11 +301,12 @@ function partTwo(about, easel) {
 // --- 3: the quiz ----------------------------------------------------------------------------------------------
 
 function partThree(about, pictures) {
-  const box = at("quiz"), words = [...about.classes, "both", "neither"], answers = [];
+  const box = at("quiz"), words = [...about.classes, "both", "neither"], kept = "answers-" + about.quiz[0].picture;
+  const answers = JSON.parse(sessionStorage.getItem(kept) ?? "[]").filter((word) => words.includes(word)); // of this tab, until it is closed
   const legend = () => make("p", { className: "legend" }, ...words.map((word, kind) => make("span", { className: KINDS[kind] }, word)));
 
   function start() {
-    box.replaceChildren(make("button", { type: "button", className: "main", onclick: () => { answers.length = 0; question(); } }, "show me the first"));
+    box.replaceChildren(make("button", { type: "button", className: "main", onclick: question }, answers.length ? "go on where I was" : "show me the first"));
   }
 
   function question() {
@@ -317,7 +318,7 @@ function partThree(about, pictures) {
     box.replaceChildren(make("div", { className: "quiz", tabIndex: -1 }, canvas, make("div", {},
       make("p", { role: "status" }, `Picture ${number} of ${pictures.length}: what do you see?`),
       make("div", { className: "answers" }, ...buttons),
-      make("p", { className: "buttons" }, make("button", { type: "button", disabled: !answers.length, onclick: () => { answers.pop(); question(); } }, "back")))));
+      make("p", { className: "buttons" }, make("button", { type: "button", disabled: !answers.length, onclick: () => { answers.pop(); keep(); } }, "back")))));
     box.onkeydown = ({ key, ctrlKey, altKey, metaKey }) => {
       if (words[key - 1] && !(ctrlKey || altKey || metaKey)) answer(words[key - 1]);
     };
@@ -325,7 +326,14 @@ function partThree(about, pictures) {
     return null;
   }
 
-  function answer(word) { answers.push(word); question(); }
+  function keep() { sessionStorage.setItem(kept, JSON.stringify(answers)); question(); }
+  function answer(word) { answers.push(word); keep(); }
+  function forget() {
+    if (!confirm("Forget all your answers and begin again?")) return;
+    answers.length = 0;
+    sessionStorage.removeItem(kept);
+    start();
+  }
 
   const shares = (counts) => {
     const sum = counts.reduce((a, b) => a + b, 0);
@@ -347,15 +355,16 @@ function partThree(about, pictures) {
     const same = about.quiz.filter(({ judge }, number) => judge === answers[number]).length;
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...["what it is", "you", "the judge", "viewers"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows));
     const review = about.quiz.map(({ picture, source, judge }, number) => make("div", {}, show(pictures[number]), `${picture.split("-")[0]}: ${source}`, make("br"), `you: ${answers[number]}`, make("br"), `judge: ${judge}`));
-    const again = make("button", { type: "button", onclick: start }, "start again");
+    const again = make("button", { type: "button", onclick: forget }, "start again"), name = `answers-${Math.random().toString(36).slice(2, 6)}.csv`; // so that a class's files differ
+    const download = make("a", { className: "button", download: name, href: file() }, "download my answers");
     box.replaceChildren(
       make("p", { role: "status" }, make("b", {}, `You and the judge gave the same answer to ${same} of ${pictures.length} pictures.`),
         " The judge is a net; where you differ, either may be right about the picture, but only you know what you saw."),
       legend(), make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Answers by kind of picture" }, table),
-      make("p", { className: "buttons" }, make("a", { className: "button", download: "answers.csv", href: file() }, "download my answers"), again),
-      make("p", { className: "hint" }, "The viewers are runs of a large vision-language model, not people; they were shown other pictures of each kind. A class that collects such files can count them together with ", make("code", {}, "clockodile pool"), "; the file names nobody."),
+      make("p", { className: "buttons" }, download, again),
+      make("p", { className: "hint" }, "The viewers are runs of a large vision-language model, not people; they were shown other pictures of each kind. The file names nobody. A class can count hands, or collect the files: ", make("a", { href: "teaching/quiz_of_a_class.html" }, "how to count them together"), "."),
       make("details", {}, make("summary", {}, "every picture"), make("div", { className: "review" }, ...review)));
-    again.focus({ preventScroll: true });
+    download.focus({ preventScroll: true });
   }
 
   function file() {
@@ -383,8 +392,8 @@ function partFour(about, examples, easel) {
     at("noise-times").textContent = times > 1 ? `${times} times enlarged` : "enlarged";
     at("before-said").replaceChildren(...bars(said[0], about.classes));
     at("after-said").replaceChildren(...bars(said[epsilon], about.classes));
-    const first = flips < 0 ? `Up to strength ${STRENGTHS.at(-1)} it does not flip.` : `It flips at strength ${flips} of 255.`;
     const other = said[epsilon][answer] < 0.5;
+    const first = flips < 0 && epsilon === STRENGTHS.at(-1) ? "This picture stands even the strongest attack here: the step was worked out at the unchanged picture, and further away it no longer leads downhill. Try another picture." : other ? "Is there a smaller strength that does it?" : "Make the attack stronger.";
     told.replaceChildren(`The net said ${about.classes[answer]}; ${other ? "now it says" : "it still says"} `,
       make("b", {}, about.classes[other ? 1 - answer : answer]), `. ${first}`);
     told.dataset.flips = flips;
