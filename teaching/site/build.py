@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import jinja2
@@ -39,6 +39,7 @@ GROUPS = (
 )
 PLAYGROUND = PurePosixPath("playground.html")  # its files stand in a folder of that name
 FOLDED = ".celltag_plumbing > .input, .celltag_parameters > .input"
+WIDGET = "(a widget: open this notebook in Jupyter to use it)"  # what stands for one in a saved notebook
 ON_A_PHONE = 32  # characters of a line or formula that need no scrolling there
 UNEXPLAINED = "code pre a button summary details math h1 h2 h3 h4 h5 h6".split()
 EVERYDAY = {"background", "blend", "candidate", "description", "score"}  # often do not mean the term
@@ -136,6 +137,8 @@ def make_page(path: PurePosixPath, text: str, out: Path, terms: list[tuple[str, 
         if (figure := FIGURES / code.string).is_file():
             code.wrap(soup.new_tag("a", href=store(figure.read_bytes(), path, out)))
     arrange(soup)
+    if path.stem == "questions":
+        fold_answers(soup)
     explain(soup, terms)
     return Page(path, title, [entry for entry in contents if entry[0] in ("part", "h2", "h3")], Markup(soup))
 
@@ -193,6 +196,14 @@ def arrange(soup: BeautifulSoup) -> None:
     for code in soup.select(FOLDED):
         summary = soup.new_tag("summary", string="code that prepares or records")
         code.wrap(soup.new_tag("details", attrs={"class": "plumbing"})).insert(0, summary)
+
+
+def fold_answers(soup: BeautifulSoup) -> None:
+    """What follows a question, which stands in italics, is unfolded by a tap."""
+    for question in soup.select("li em:first-child"):
+        answer = soup.new_tag("details")
+        answer.extend([soup.new_tag("summary", string="answer"), *list(question.next_siblings)])
+        question.insert_after(answer)
 
 
 def explain(soup: BeautifulSoup, terms: list[tuple[str, str]]) -> None:
@@ -263,6 +274,9 @@ def build(out: Path, slides: Path, playground: Path | None = None) -> list[Page]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((HERE / "page.html.j2").read_text("utf-8"))
     for page in pages:
+        if playground and page.path.parts[0] == "notebooks":
+            instead = f', or try <a href="{relative(PLAYGROUND, page.path)}">the playground</a>)'
+            page = replace(page, body=page.body.replace(WIDGET, Markup(WIDGET[:-1] + instead)))
         html = template.render(
             page=page, groups=groups, relative=relative, playground=playground and PLAYGROUND,
             repository=os.environ.get("GITHUB_REPOSITORY"),  # set where GitHub builds the site

@@ -208,6 +208,29 @@ def test_answers_are_counted_and_can_be_pooled(open_page, tmp_path):
     assert answers["answer"].value_counts().to_dict() == {"clock": 8, "crocodile": 8, "both": 7, "neither": 7}
     assert cli.main(["pool", str(file.parent), "--out", str(tmp_path / "pooled")]) == 0
     assert page.locator("#quiz tbody tr").count() == 5 and page.locator("#quiz .review canvas").count() == 30
+    other = file.with_name("other.csv")
+    other.write_text("picture,source,answer\n1-0000,drawings,clock\n")
+    page.set_input_files("#class-files", [file, file, other])
+    expect(page.locator("#class-said")).to_contain_text("2 of 3 files counted")
+    expect(page.locator("#class-said")).to_contain_text("other.csv")
+    assert page.locator("#class-said tbody tr").count() == 5
+
+
+def test_answers_survive_a_reload_and_are_forgotten_only_when_asked(open_page):
+    page = open_page("playground.html")
+    page.click("#quiz button")
+    for _ in range(30):
+        page.keyboard.press("4")
+    page.keyboard.press("Tab")  # from the download to the button that begins again
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.keyboard.press("Enter")
+    assert page.locator("#quiz a[download]").count() == 1
+    page.reload()
+    page.click("#quiz >> text=go on where I was")
+    assert page.locator("#quiz .review canvas").count() == 30
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("#quiz >> text=start again")
+    expect(page.locator("#quiz button")).to_have_text("show me the first")
 
 
 def test_one_can_go_back_in_the_quiz(open_page):

@@ -61,6 +61,11 @@ def test_a_notebook_can_be_opened_in_binder_where_github_builds_the_site(pages):
         assert (ROOT / ".binder" / name).is_file()
 
 
+def test_answers_of_the_question_bank_are_folded(pages):
+    answers = pages["teaching/questions.html"].select("li > details, li > p > details")
+    assert len(answers) >= 30 and all(answer.summary.string == "answer" for answer in answers)
+
+
 # --- the whole site -----------------------------------------------------------------------------------------
 
 

@@ -342,27 +342,45 @@ function partThree(about, pictures) {
       ...counts.map((count, kind) => make("i", { className: KINDS[kind], style: `--share: ${count / sum}` })));
   };
 
-  function results() {
-    box.onkeydown = null;
+  /** The answers of one or more people beside those of the judge and of viewers. everybody: a list of 30 words each. */
+  function compared(who, everybody) {
     const count = (said) => words.map((word) => said.filter((one) => one === word).length);
     const sources = [...new Set(about.quiz.map(({ source }) => source))].sort();
     const rows = sources.map((source) => {
       const of = about.quiz.map((one, number) => number).filter((number) => about.quiz[number].source === source);
-      const viewers = about.viewers[source];
-      return make("tr", {}, make("th", { scope: "row" }, source), make("td", {}, shares(count(of.map((number) => answers[number])))),
+      const viewers = about.viewers[source], said = everybody.flatMap((list) => of.map((number) => list[number]));
+      return make("tr", {}, make("th", { scope: "row" }, source), make("td", {}, shares(count(said))),
         make("td", {}, shares(count(of.map((number) => about.quiz[number].judge)))), make("td", {}, viewers ? shares(viewers) : "were not asked"));
     });
+    const heads = ["what it is", who, "the judge", "viewers"].map((name) => make("th", { scope: "col" }, name));
+    const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
+    return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Answers by kind of picture" }, table);
+  }
+
+  at("class-files").onchange = async ({ target }) => {
+    const everybody = [], leftOut = [];
+    for (const chosen of target.files) {
+      const lines = (await chosen.text()).trim().split(/\r?\n/).slice(1).map((line) => line.split(","));
+      const said = new Map(lines.map((fields) => [fields[0], fields.at(-1).replace(/^"|"$/g, "")]));
+      const list = about.quiz.map(({ picture }) => said.get(picture));
+      if (list.every((word) => words.includes(word))) everybody.push(list); else leftOut.push(chosen.name);
+    }
+    const text = `${everybody.length} of ${target.files.length} files counted.` + (leftOut.length ? ` Left out, since they do not answer these ${pictures.length} pictures: ${leftOut.join(", ")}.` : "");
+    at("class-said").replaceChildren(make("p", {}, text), ...(everybody.length ? [legend(), compared("the class", everybody)] : []));
+  };
+
+  function results() {
+    box.onkeydown = null;
     const same = about.quiz.filter(({ judge }, number) => judge === answers[number]).length;
-    const table = make("table", {}, make("thead", {}, make("tr", {}, ...["what it is", "you", "the judge", "viewers"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows));
     const review = about.quiz.map(({ picture, source, judge }, number) => make("div", {}, show(pictures[number]), `${picture.split("-")[0]}: ${source}`, make("br"), `you: ${answers[number]}`, make("br"), `judge: ${judge}`));
     const again = make("button", { type: "button", onclick: forget }, "start again"), name = `answers-${Math.random().toString(36).slice(2, 6)}.csv`; // so that a class's files differ
     const download = make("a", { className: "button", download: name, href: file() }, "download my answers");
     box.replaceChildren(
       make("p", { role: "status" }, make("b", {}, `You and the judge gave the same answer to ${same} of ${pictures.length} pictures.`),
         " The judge is a net; where you differ, either may be right about the picture, but only you know what you saw."),
-      legend(), make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Answers by kind of picture" }, table),
+      legend(), compared("you", [answers]),
       make("p", { className: "buttons" }, download, again),
-      make("p", { className: "hint" }, "The viewers are runs of a large vision-language model, not people; they were shown other pictures of each kind. The file names nobody. A class can count hands, or collect the files: ", make("a", { href: "teaching/quiz_of_a_class.html" }, "how to count them together"), "."),
+      make("p", { className: "hint" }, "The viewers are runs of a large vision-language model, not people; they were shown other pictures of each kind. The file names nobody. A class can count its files together below."),
       make("details", {}, make("summary", {}, "every picture"), make("div", { className: "review" }, ...review)));
     download.focus({ preventScroll: true });
   }
