@@ -145,7 +145,7 @@ function partOne(about, examples) {
     const where = { both: "holds both", neither: "holds neither" }[said] ?? `holds a ${said}`;
     at("plane-said").replaceChildren(
       `The judge of notebook 03 says that it ${where}: more looks like a ${about.classes[0]} here than in `,
-      make("b", { "data-value": evidence[0] }, percent(evidence[0])), " of pictures of other things, more like a ",
+      make("b", { "data-value": evidence[0] }, percent(evidence[0])), " of pictures of other things (from 90 % on it says that there is one), more like a ",
       `${about.classes[1]} than in `, make("b", { "data-value": evidence[1] }, percent(evidence[1])),
       ". It says so of one in ten pictures of anything else, too; but unlike the nets above it may say yes twice, or never. Small dots: what you asked before.");
     if (first) at("plane-figure").scrollIntoView({ block: "nearest" });
@@ -207,7 +207,7 @@ function partOne(about, examples) {
   }
   at("camera").onclick = () => busy(at("said"), async () => {
     if (!navigator.mediaDevices) throw new Error("browsers lend the camera to pages from https or this device only");
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }).catch(() => { throw new Error("this device has no camera, or does not lend it to the page"); });
     at("viewfinder").hidden = false;
     at("said").textContent = "";
     await video.play();
