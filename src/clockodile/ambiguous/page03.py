@@ -149,9 +149,7 @@ def noise_bars(page: Page, shares: dict[str, float], images: dict[str, np.ndarra
 
     shares: kind -> 0..1; images: kind -> uint8 (N, S, S, 3).
     """
-    title = "Entropy calls pictures of nothing 'ambiguous'"
-    if max(shares.values()) < 0.5:
-        title = "How ambiguous are pictures of nothing?"
+    title = "Pictures of neither class: how many seem 'ambiguous' by their entropy?"
     alt = "Bars: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     alt += ". Share that is more ambiguous by entropy than nine in ten real images; by chance 10 %."
     kinds, percent = list(shares), [100 * share for share in shares.values()]
@@ -203,7 +201,7 @@ def plane_idea(page: Page) -> Image:
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     ax.set_xlabel(f"more and more {names[0]} in the picture")
     ax.set_ylabel(f"more and more {names[1]} in the picture")
-    ax.set_title("The difference of two numbers: only side and distance to the diagonal")
+    ax.set_title("The difference of two numbers tells the side of the diagonal and the distance to it, no more")
     return show_figure(
         page, figure, "plane_idea", "The plane: four corners, and the diagonal that a comparing net looks along",
         "A drawing: a square whose corners are only the first class, only the second, both, and neither. The diagonal "
@@ -289,7 +287,7 @@ def doubles(page: Page) -> Image:
         np.stack([np.concatenate([images[one], gap, images[other]], 1) for one, other in pairs[:PAIRS]]),
         columns=3,
         captions=[f"{ids[one]} and {ids[other]}" for one, other in pairs[:PAIRS]],
-        title="Ambiguous (left), and its double in the other class (right)",
+        title="From the top 24 (left), and its double in the other class (right)",
         size=9,
     )
     return show_figure(

@@ -380,7 +380,12 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
 def quiz(page: Page) -> Quiz:
     """Forty pictures whose sources are hidden: photographs, other things, blends and hybrids of the flow."""
     known, background = page.known, page.known.judged.background
-    groups = {"photograph": known.train.images[known.held_out], "other things": background.images}
+    photos = known.train.rows(known.held_out)
+    groups = {
+        f"photograph, {name}": photos.images[photos.labels == label]
+        for label, name in zip(page.run.recipe.pair, page.names, strict=True)
+    }
+    groups["other things"] = background.images
     for name in ASKED:  # of seeds that the page has not shown with their names
         images = page.made[name][0]
         groups[GENERATORS[name].title] = images[SHOWN:] if len(images) > SHOWN else images
