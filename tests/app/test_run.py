@@ -141,7 +141,7 @@ def test_a_folder_of_ours_is_used_again(folder):
     shutil.rmtree(run.dir / "provenance")
     with pytest.raises(UserError):
         check_folder(run)
-    write_run_json(run, folder / "notebooks" / "01_data.ipynb", {}, "failed", 0)
+    write_run_json(run, "01_data", {}, {}, "failed", 0)
     check_folder(run)
 
 

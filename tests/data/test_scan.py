@@ -88,3 +88,20 @@ def test_links_are_followed_once_and_never_upwards(tmp_path):
     assert [path.name for path in found] == ["1.png", "4.png", "2.png"]
     assert {note.path for note in notes} == {"loop", "up", "more again", "more/back"}
     assert {note.reason for note in notes} == {"link to a folder that is read already"}
+
+
+def test_a_folder_that_cannot_be_entered_keeps_nobody_from_the_others(tmp_path, monkeypatch):
+    for name in ("gone", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    stat = os.stat
+
+    def failing(path, *words, **options):
+        if str(path).endswith("gone"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *words, **options)
+
+    monkeypatch.setattr(os, "stat", failing)
+    files, notes = scan_folder(tmp_path)
+    assert files == [tmp_path / "there" / "a.png"]
+    assert [(note.path, "permission denied" in note.reason) for note in notes] == [("gone", True)]

@@ -13,7 +13,7 @@ from clockodile.ambiguous.background import Background, background_pictures
 from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.core import store
 from clockodile.core.timing import timed
-from clockodile.core.workspace import Run
+from clockodile.core.workspace import Run, pick_device
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.learn.backbones import CHUNK, DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
 
@@ -51,8 +51,11 @@ def features_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> np.ndarr
 @torch.no_grad()
 def maps_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> list[np.ndarray]:
     """What `features_of` is the mean of: for each size the features at each place, float32 (N, 1280, H, W)."""
-    parts = as_tensor(images).split(CHUNK)
-    return [torch.cat([backbone.maps(part) for part in parts]).numpy() for backbone in backbones(network)]
+    parts, device = as_tensor(images).split(CHUNK), pick_device()
+    return [
+        torch.cat([backbone.to(device).maps(part.to(device)).cpu() for part in parts]).numpy()
+        for backbone in backbones(network)
+    ]
 
 
 def judge_name(data: Dataset) -> str:
@@ -95,7 +98,9 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
 
     kept_with = config | {"pair": list(run.recipe.pair)}
     fitted = store.fit_or_load(
-        *(name, kept_with, data.fingerprint, fit), run_dir=run.dir, retrain=retrain, accept_shipped_if=config
+        *(name, kept_with, data.fingerprint, fit),
+        **{"run_dir": run.dir, "retrain": retrain, "accept_shipped_if": config},
+        depends=(features_of,),  # `fit` only sees what it returned
     )
     judge = judge_from(fitted)
     scores, known = judge.scores(features, fold), labels >= 0

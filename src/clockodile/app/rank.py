@@ -156,9 +156,12 @@ def sound(judge: Judge, classes: int) -> bool:
 
 def ranking(table: Table) -> list[int]:
     """Numbers of the judged files, the highest score first; equal ones by their log-odds, then as they were given."""
-    places = enumerate(table.rows())
-    keys = {place: (float(values[0]), float(values[1])) for place, (_, why, values) in places if not why}
-    return sorted(keys, key=keys.get, reverse=True)  # stable
+    keys = np.full((2, len(table.files)), -np.inf)  # two numbers a file, however many there are
+    for place, (_, why, values) in enumerate(table.rows()):
+        if not why:
+            keys[:, place] = float(values[0]), float(values[1])
+    order = np.lexsort((-keys[1], -keys[0]))  # stable; the last key counts first
+    return order[np.isfinite(keys[0, order])].tolist()
 
 
 def write(ranker: Ranker, table: Table, order: Sequence[int], args: argparse.Namespace) -> None:

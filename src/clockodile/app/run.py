@@ -102,14 +102,16 @@ def run_one(run: Run, notebook: Path, parameters: Mapping, label: str, **options
     Raises as `execute` does.
     """
     start, status, at_once = time.time(), "failed", sys.stdout.isatty()
+    declared = {name: own.default for name, own in read_parameters(notebook).items() if name not in COMMON}
+    noted = run, notebook.stem, declared, parameters  # as they are now: somebody may have the notebook open
     if at_once:  # elsewhere the line is printed whole at the end
         write_stdout(label)
-    write_run_json(run, notebook, parameters, "running", start)
+    write_run_json(*noted, "running", start)
     try:
         execute(notebook, executed_copy(run.dir, notebook), parameters=parameters, **options)
         status = "done"
     finally:
-        write_run_json(run, notebook, parameters, status, start)
+        write_run_json(*noted, status, start)
         took = duration(time.time() - start)
         text = took if status == "done" else f"stopped after {took.strip()}"
         write_stdout(("" if at_once else label) + text + "\n")
@@ -270,17 +272,17 @@ def executed_copy(run_dir: Path, notebook: Path) -> Path:
 
 
 def write_run_json(
-    run: Run, notebook: Path, parameters: Mapping[str, object], status: str, start: float
+    run: Run, name: str, declared: Mapping, parameters: Mapping[str, object], status: str, start: float
 ) -> None:
-    """Write run.json: settings of this run, settings and status of each notebook that ever ran here."""
+    """Write run.json: settings of this run, settings and status of each notebook that ever ran here.
+
+    name: of the notebook; declared: the parameters of its own and their defaults.
+    """
     settings = {name: value for name, value in common_parameters(run).items() if name != "run_dir"}
     earlier = (read_json(run.dir / "run.json") or {}).get("notebooks", {})
-    declared = {name: own.default for name, own in read_parameters(notebook).items() if name not in COMMON}
-    changed = {
-        name: parameters[name] for name in declared if parameters.get(name, declared[name]) != declared[name]
-    }
+    changed = {own: parameters[own] for own, usual in declared.items() if parameters.get(own, usual) != usual}
     entry = {
-        "name": notebook.stem,
+        "name": name,
         "status": status,  # running (or killed), done, failed
         "started": start,  # seconds since 1970
         "seconds": round(time.time() - start, 1),
@@ -292,6 +294,6 @@ def write_run_json(
         "version": clockodile.__version__,
         "title": run.recipe.title,
         "settings": settings,
-        "notebooks": {**earlier, notebook.stem[:2]: entry},
+        "notebooks": {**earlier, name[:2]: entry},
     }
     write_json(run.dir / "run.json", content)

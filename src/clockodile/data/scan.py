@@ -104,11 +104,15 @@ def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], 
         folders.sort(key=natural_key)
         for name in list(folders):
             path = os.path.join(here, name)
-            if reason := _folder_refusal(path, seen):
+            try:
+                reason, identity = _folder_refusal(path, seen), _identity(path)
+            except OSError as error:  # one folder that cannot be entered keeps nobody from the others
+                reason = f"folder cannot be opened ({os_reason(error)})"
+            if reason:
                 note(path, reason)
                 folders.remove(name)
             else:
-                seen.add(_identity(path))
+                seen.add(identity)
         for name in names:
             path, suffix = os.path.join(here, name), os.path.splitext(name)[1].lower()
             if hidden(name) or suffix not in SUFFIXES:

@@ -74,7 +74,9 @@ def play_with_augmentation(data: Dataset) -> widgets.VBox:
 
 def drop_photo(draw: Callable[[np.ndarray], Figure], size: int) -> widgets.VBox:
     """Choose a photograph of one's own and see what `draw`, given uint8 (size, size, 3), makes of it."""
-    chosen = widgets.FileUpload(accept="image/*,.heic", description="your photo")
+    chosen = widgets.FileUpload(
+        accept="image/*,.heic", description="your photo", tooltip="at most 10 MB, which is what Jupyter takes"
+    )
 
     def shown(files: tuple) -> Figure:
         if not files:

@@ -62,7 +62,7 @@ class Quiz:
             return self.table({})
         found = read_answers(file, self.words)
         if not found["picture"].isin(self.pictures).all():
-            raise UserError(f"{file}: holds answers to other pictures; name another file")
+            raise UserError(f"{file}: holds answers to other pictures; move it away, or name another file")
         return found
 
 
