@@ -21,6 +21,8 @@ TOKEN = "of-the-tests"
 SETTINGS = {
     'source: str = "auto"': 'source: str = "stand_in"',
     "effort: float = 1.0": "effort: float = 0.01",
+    'models: str = ""': 'models: str = "hog_svm"',
+    "seeds: int = 0": "seeds: int = 1",
     "count: int = 0": "count: int = 16",
     "n_candidates: int = 0": "n_candidates: int = 2",
     "n_per_class: int = 0": "n_per_class: int = 16",
