@@ -13,9 +13,9 @@ from clockodile.ambiguous.background import Background, background_pictures
 from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
 from clockodile.core import store
 from clockodile.core.timing import timed
-from clockodile.core.workspace import Run, pick_device
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
-from clockodile.learn.backbones import CHUNK, DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
+from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
 
 SIDES = (96, 128)  # pixels the pictures are enlarged to; both together tell reptiles apart better than either
 NAME = "judge"
@@ -48,14 +48,10 @@ def features_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> np.ndarr
     return np.concatenate([extract_features(backbone, tensor).numpy() for backbone in backbones(network)], 1)
 
 
-@torch.no_grad()
 def maps_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> list[np.ndarray]:
     """What `features_of` is the mean of: for each size the features at each place, float32 (N, 1280, H, W)."""
-    parts, device = as_tensor(images).split(CHUNK), pick_device()
-    return [
-        torch.cat([backbone.to(device).maps(part.to(device)).cpu() for part in parts]).numpy()
-        for backbone in backbones(network)
-    ]
+    tensor = as_tensor(images)
+    return [extract_features(backbone, tensor, maps=True).numpy() for backbone in backbones(network)]
 
 
 def judge_name(data: Dataset) -> str:

@@ -121,14 +121,18 @@ class Backbone(nn.Module):
 
 
 @torch.no_grad()
-def extract_features(backbone: nn.Module, images: torch.Tensor, *, batch: int = CHUNK) -> torch.Tensor:
+def extract_features(
+    backbone: nn.Module, images: torch.Tensor, *, batch: int = CHUNK, maps: bool = False
+) -> torch.Tensor:
     """Features (N, D) on the CPU of images (N, 3, S, S) in [0, 1], in evaluation mode and on the fastest device.
 
-    There the backbone stays: moving it takes longer than looking at a few images.
+    There the backbone stays: moving it takes longer than looking at a few images. maps: features at each place instead,
+    (N, D, H, W), see Backbone.maps.
     """
     device = pick_device()
     backbone.eval().to(device, memory_format=torch.channels_last)
-    return torch.cat([backbone.features(part.to(device)).cpu() for part in images.split(batch)])
+    ask = backbone.maps if maps else backbone.features
+    return torch.cat([ask(part.to(device)).cpu() for part in images.split(batch)])
 
 
 # --- by name ------------------------------------------------------------------------------------------------
