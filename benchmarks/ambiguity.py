@@ -26,7 +26,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from clockodile.ambiguous.judge import features_of, judge_run
+from clockodile.ambiguous.judge import judge_run, maps_of
 from clockodile.ambiguous.label_errors import exchange_labels
 from clockodile.ambiguous.score_table import SCORES, OutOfFold
 from clockodile.ambiguous.scores import low_normalized_margin
@@ -53,7 +53,6 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
     labels = np.concatenate([train.labels, np.zeros(len(hybrids), np.int64)])
     fold = np.concatenate([train.fold, np.arange(len(hybrids)) % folds])
     tensor = torch.cat([train.tensor(), hybrids.tensor()])
-    features = np.concatenate([judged.features, features_of(hybrids.images)])
     ours, first, distance = (np.zeros((1, len(labels), 2)) for _ in range(3))
     make = half_quarter_quarter.three_block_net_for(train)
     for number, (net, _) in enumerate(own_net.fold_nets(run, train, 0, epochs=epochs)):
@@ -69,7 +68,8 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
         first[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
     hybrid = np.arange(len(labels)) >= len(train)
     labels = np.where(hybrid, ours[0].argmax(1), labels)
-    evidence = judged.judge.evidence(features, fold)
+    shown = judged.judge.evidence(maps_of(hybrids.images), fold[hybrid])
+    evidence = np.concatenate([judged.evidence, shown])
     opinions = OutOfFold(labels, fold, ours, first, distance, evidence, (0, 1))
     return opinions, hybrid
 

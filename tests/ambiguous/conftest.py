@@ -12,10 +12,10 @@ def plain_features(monkeypatch, tmp_path):
     """How rough the pictures are in each direction instead of features of a network; no shipped weights."""
     asked = []
 
-    def features_of(images):
+    def maps_of(images):
         asked.append(len(images))
-        return plain.plain_features(images)
+        return plain.plain_maps(images)
 
-    monkeypatch.setattr(judge, "features_of", features_of)
+    monkeypatch.setattr(judge, "maps_of", maps_of)
     monkeypatch.setattr(store, "shipped_weights", lambda: tmp_path / "none")
     return asked

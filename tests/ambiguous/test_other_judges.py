@@ -5,37 +5,37 @@ import pytest
 
 from clockodile.ambiguous.evidence import fit_judge
 from clockodile.ambiguous.judge import judge_run
-from clockodile.ambiguous.other_judges import all_known, halves_of_the_judge
+from clockodile.ambiguous.other_judges import halves, halves_of_the_judge, labels_and_folds
 
 pytestmark = pytest.mark.usefixtures("plain_features")
 
 
-def test_the_halves_share_no_picture(run, whole):
+def test_the_halves_share_no_picture_and_no_near_duplicates(run, whole):
     paired = replace(whole, group=np.arange(180) // 2)
     train = paired.part("train")
-    rng = np.random.default_rng(0)
-    near = rng.normal(size=(120, 6)) + train.labels[:, None]  # told from other things, but not with ease
-    judged = replace(judge_run(run, paired), features=near, features_background=rng.normal(size=(60, 6)))
-    one, other = halves_of_the_judge(judged, train, seed=0)
-    assert one.shape == other.shape == (120, 2) and not np.allclose(one, other)
-    for row in (0, 2, 4):
-        changed = halves_of_the_judge(replace(judged, features=moved(near, row)), train, seed=0)
-        rest = np.delete(np.arange(120), [row, row + 1])
-        told = [not np.array_equal(a[rest], b[rest]) for a, b in zip((one, other), changed, strict=True)]
-        assert sum(told) == 1, "two near-duplicates, known to one half only"
+    one, other = halves(judge_run(run, paired), train, seed=0)
+    assert len(one) == 180 and (one ^ other).all() and 40 < one.sum() < 140
+    assert (one[:120:2] == one[1:120:2]).all()
 
 
-def moved(features, row):
-    """The same, but for two pictures of one group."""
-    changed = features.copy()
-    changed[row : row + 2] += 5
-    return changed
+def test_each_half_is_a_judge_of_its_own_and_dealt_once(run, whole, plain_features):
+    train = whole.part("train")
+    judged = judge_run(run, whole)
+    found = halves_of_the_judge(run, judged, train, deals=2)
+    assert found.shape == (2, 2, 120, 2)
+    asked = len(plain_features)
+    again = halves_of_the_judge(run, judge_run(run, whole), train, deals=2)
+    assert np.array_equal(found, again) and len(plain_features) == asked, "kept, and nothing looked at again"
+    rows = halves(judged, train, seed=run.seed + 1)[0]
+    labels, fold = labels_and_folds(judged, train)
+    by_hand = fit_judge([seen[rows] for seen in judged.maps()], labels[rows], fold[rows], classes=2)
+    shown = [seen[:120] for seen in judged.maps()]
+    assert np.allclose(by_hand.evidence(shown, train.fold), found[1, 0])
 
 
 def test_all_that_a_judge_knows_has_a_label_and_a_fold(run, whole):
     judged, train = judge_run(run, whole), whole.part("train")
-    features, labels, fold = all_known(judged, train)
-    assert len(features) == len(labels) == len(fold)
+    labels, fold = labels_and_folds(judged, train)
     assert (labels[: len(train)] == train.labels).all() and (labels[len(train) :] == -1).all()
-    again = fit_judge(features, labels, fold, classes=2)
+    again = fit_judge(judged.maps(), labels, fold, classes=2)
     assert np.allclose(again.weight, judged.judge.weight), "it is what the judge was fitted on"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from clockodile.ambiguous import page03, scores
+from clockodile.ambiguous.evidence import mean_features, percentile
 from clockodile.ambiguous.judge import judge_run
 from clockodile.ambiguous.score_table import SCORES, collect_out_of_fold
 from clockodile.core import results, store
@@ -118,9 +119,11 @@ def test_every_corner_of_the_plane_can_be_browsed(page):
 
 
 def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatch):
-    monkeypatch.setattr(page03, "features_of", plain.plain_features)
+    monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     Image.fromarray(page.data.images[0]).save(tmp_path / "mine.png")
-    page = replace(page, judged=replace(page.judged, features=plain.plain_features(page.data.images)))
+    page = replace(
+        page, judged=replace(page.judged, features=mean_features(plain.plain_maps(page.data.images)))
+    )
     row, line, screen = page03.judge_your_photo(page).children
     content = (tmp_path / "mine.png").read_bytes()
     file = {
@@ -132,7 +135,7 @@ def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatc
     }
     row.children[0].value = (file,)
     assert line.value == ""
-    said = page.judged.judge.evidence(plain.plain_features(page.data.images[:1]))[0]
+    said = page.judged.judge.evidence(plain.plain_maps(page.data.images[:1]))[0]
     for label, name in zip(page.pair, page.names, strict=True):
         assert f"{name} {said[label]:.2f}" in screen.value
 
@@ -140,7 +143,7 @@ def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatc
 @pytest.mark.parametrize("number", range(1, 6))
 def test_an_exercise_tells_right_from_wrong(page, number, capsys):
     evidence = page.judged.evidence
-    others = page.judged.judge.evidence(page.judged.features_background, page.judged.fold_background)
+    others = percentile(page.judged.scores_background, page.judged.judge.background)
     balance = SCORES["centre_balance"].score(page.known)
     truth = {
         1: (page.data.labels[np.argsort(-page.headline, kind="stable")[:24]] == 0).sum(),
@@ -156,8 +159,11 @@ def test_an_exercise_tells_right_from_wrong(page, number, capsys):
 
 
 def test_pictures_of_each_kind_are_counted_in_the_corners(page, monkeypatch):
-    monkeypatch.setattr(page03, "features_of", lambda images: np.zeros((len(images), 6)))
-    judge = SimpleNamespace(evidence=lambda features, fold=None: np.full((len(features), 2), 0.95))
+    monkeypatch.setattr(page03, "maps_of", lambda images: [np.zeros((len(images), 6, 1, 1))])
+    judge = SimpleNamespace(
+        evidence=lambda maps, fold=None: np.full((len(maps[0]), 2), 0.95),
+        background=page.judged.judge.background,
+    )
     changed = replace(page, judged=replace(page.judged, judge=judge))
     table = page03.corner_table(changed, {"noise": np.zeros((3, 8, 8, 3), np.uint8)})
     assert table.loc["noise", "both, %"] == 100

@@ -35,11 +35,11 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(batch, "PART", 2)  # fewer files than that are not kept
     asked.clear()
 
-    def features_of(images, network):
+    def maps_of(images, network):
         asked.append(len(images))
-        return images.mean((1, 2)) / 255
+        return [images.mean((1, 2))[:, :, None, None] / 255]
 
-    monkeypatch.setattr(module, "features_of", features_of)
+    monkeypatch.setattr(module, "maps_of", maps_of)
 
     def judge():
         weight = torch.tensor([[[1.0, 0, 0], [0, 0, 1.0]]])
@@ -132,17 +132,17 @@ def test_an_interrupted_ranking_goes_on(capsys, monkeypatch):
     for path in Path("run/judged").iterdir():
         path.unlink()
     asked.clear()
-    real = module.features_of
+    real = module.maps_of
 
     def interrupted(images, network):
         if asked:
             raise KeyboardInterrupt
         return real(images, network)
 
-    monkeypatch.setattr(module, "features_of", interrupted)
+    monkeypatch.setattr(module, "maps_of", interrupted)
     code, out, err = rank(capsys, "run", "photos", "--csv", "-")
     assert code == 130 and not out and err.splitlines()[-1].startswith("clockodile: stopped")
-    monkeypatch.setattr(module, "features_of", real)
+    monkeypatch.setattr(module, "maps_of", real)
     asked.clear()
     assert rank(capsys, "run", "photos", "--csv", "-")[1] == whole and sum(asked) == 2
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from clockodile.ambiguous.judge import features_of, judge_from
+from clockodile.ambiguous.judge import judge_from, maps_of
 from clockodile.app import cli
 from clockodile.classify.predictor import load_predictor
 from clockodile.core.store import read_checkpoint, shipped_weights
@@ -107,7 +107,7 @@ def test_a_photograph_is_judged_as_by_predict_and_rank(open_page, photograph, pr
     assert said == pytest.approx(predictor.probabilities(on_easel(page))[0], abs=AS_PYTHON)
     page.click("#ask-judge")
     judge = judge_from(read_checkpoint(shipped_weights() / "judge.safetensors"))
-    evidence = judge.evidence(features_of(on_easel(page)))[0]
+    evidence = judge.evidence(maps_of(on_easel(page)))[0]
     assert shown(page, "#plane-said") == pytest.approx(evidence, abs=AS_PYTHON)
     expect(page.locator("#plane circle")).to_have_count(1)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plain_features import plain_features
+from plain_features import plain_maps
 
 from clockodile.ambiguous import judge
 from clockodile.core import store
@@ -26,7 +26,7 @@ from clockodile.hybrids.generators.flow_of_run import HELD_OUT
 @pytest.fixture(autouse=True)
 def plain_judge(monkeypatch, tmp_path):
     """No network and no shipped weights."""
-    monkeypatch.setattr(judge, "features_of", plain_features)
+    monkeypatch.setattr(judge, "maps_of", plain_maps)
     monkeypatch.setattr(store, "shipped_weights", lambda: tmp_path / "none")
 
 

@@ -13,3 +13,8 @@ def plain_features(images: np.ndarray, network: str = "") -> np.ndarray:
     colours = images.astype(np.float32).mean((1, 2)).T
     once = np.stack([grey.mean((1, 2)), grey.std((1, 2)), *steps, *colours], 1)
     return np.concatenate([once, once], 1) / 64
+
+
+def plain_maps(images: np.ndarray, network: str = "") -> list[np.ndarray]:
+    """The same as feature maps of a single place: (N, 9, 1, 1) for each of two sizes."""
+    return np.split(plain_features(images)[:, :, None, None], 2, axis=1)

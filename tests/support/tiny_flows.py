@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from plain_features import plain_features
+from plain_features import plain_maps
 
 from clockodile.ambiguous import judge
 from clockodile.core import store
@@ -43,7 +43,7 @@ def tiny_package(classes: tuple[str, ...] = KNOWS, **config) -> store.Checkpoint
 
 def use_tiny_plans(monkeypatch) -> None:
     """Both profiles train a small flow for two steps; networks see what is plain to see."""
-    monkeypatch.setattr(judge, "features_of", plain_features)
+    monkeypatch.setattr(judge, "maps_of", plain_maps)
     monkeypatch.setattr(flow_of_run, "UNet", small_unet)
     monkeypatch.setattr(flow_of_run, "package_flow", tiny_package)
     monkeypatch.setattr(flow_of_run, "config_of", lambda profile: TINY_FLOW)

@@ -1,11 +1,13 @@
 """The judge: how much speaks for each class, measured apart, on features of a network that knew the world before.
 
-A classifier compares classes: of an empty square it says "in the middle". The judge asks for each class alone whether a
-picture holds more of it than pictures of *other things* do. Both answers may be yes, and both may be no.
+A classifier compares classes: of an empty square it says "in the middle". The judge asks for each class alone whether
+one place of a picture holds more of it than the best places of pictures of *other things* do. Both answers may be yes,
+and both may be no.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 STRENGTH = 1000.0  # of the L2 penalty: features are many, pictures few; notebook 03 shows what it changes
 STRICT, LENIENT = 0.95, 0.90  # evidence that only 5 % or 10 % of other things reach
+CHUNK = 256  # pictures judged at once: maps are large
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,51 @@ class Judge:
 
     Evidence for a class is the share of unseen pictures of other things that score lower: 0.97 means that three in a
     hundred of them look more like it. It is no probability, and the evidence for several classes need not sum to 1.
+
+    What it judges are feature maps: for each size at which a picture was looked at, features at each place, float
+    (N, D, H, W). The probes learned from their means over all places (`mean_features`), and judge each place apart, as
+    class activation maps do (Zhou et al., 2016); the strongest place counts, as in learning from bags of instances
+    (Maron and Lozano-Perez, 1998).
     """
 
-    weight: np.ndarray  # float (K, C, D), on features as they come: standardisation is folded in
+    weight: np.ndarray  # float (K, C, sizes * D), on features as they come: standardisation is folded in
     bias: np.ndarray  # float (K, C)
     # float (M, C) sorted by column: scores of M background pictures, each by the probe that did not see it
     background: np.ndarray
 
-    def scores(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
+    def scores(self, maps: Sequence[np.ndarray], fold: np.ndarray | None = None) -> np.ndarray:
         """Log-odds of each class against its counter-examples, float (N, C), any size, higher = more of it.
 
-        features: (N, D). fold: int (N,) the fold whose probe, fitted without it, is to judge each picture; pictures the
-        probes were fitted on MUST have one. None for pictures that no probe saw: the mean over all of them.
+        maps: (N, D, H, W) for each size. fold: int (N,) the fold whose probe, fitted without it, is to judge each
+        picture; pictures the probes were fitted on MUST have one. None for pictures that no probe saw: the mean over
+        all of them.
         """
-        every = np.einsum("nd,kcd->nkc", np.asarray(features, np.float64), self.weight) + self.bias
-        return every.mean(1) if fold is None else every[np.arange(len(every)), fold]
+        by_size = np.split(self.weight, len(maps), axis=2)
+        found = []
+        for start in range(0, len(maps[0]), CHUNK):
+            rows = slice(start, start + CHUNK)
+            every = self.bias + sum(
+                strongest_place(seen[rows], weight) for seen, weight in zip(maps, by_size, strict=True)
+            )
+            found.append(
+                every.mean(1) if fold is None else np.take_along_axis(every, fold[rows, None, None], 1)[:, 0]
+            )
+        return np.concatenate(found)
 
-    def evidence(self, features: np.ndarray, fold: np.ndarray | None = None) -> np.ndarray:
+    def evidence(self, maps: Sequence[np.ndarray], fold: np.ndarray | None = None) -> np.ndarray:
         """Evidence (N, C) in [0, 1]; arguments as of `scores`."""
-        return percentile(self.scores(features, fold), self.background)
+        return percentile(self.scores(maps, fold), self.background)
+
+
+def strongest_place(maps: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The highest weighted sum of features over all places, (N, K, C). maps: (N, D, H, W); weight: (K, C, D)."""
+    places = maps.reshape(*maps.shape[:2], -1).astype(np.float64)
+    return np.einsum("kcd,ndp->nkcp", weight, places, optimize=True).max(3)
+
+
+def mean_features(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean over all places, one size after the other: (N, sizes * D) of maps (N, D, H, W)."""
+    return np.concatenate([seen.mean((2, 3), dtype=np.float32) for seen in maps], 1)
 
 
 def percentile(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -53,7 +82,7 @@ def percentile(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def fit_judge(
-    features: np.ndarray,
+    maps: Sequence[np.ndarray],
     labels: np.ndarray,
     fold: np.ndarray,
     *,
@@ -62,17 +91,21 @@ def fit_judge(
 ) -> Judge:
     """Fit a logistic regression for each class against the pictures of neither.
 
-    features: (N, D); labels: int (N,), 0..C-1, -1 for neither; fold: int (N,) 0..K-1 for every picture, neither too.
+    maps: (N, D, H, W) for each size; labels: int (N,), 0..C-1, -1 for neither; fold: int (N,) 0..K-1 for every picture,
+    neither too.
     one_vs_rest: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a
     crocodile, and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else
     looks real.
     """
+    features = mean_features(maps)
     known = [fold != held for held in range(fold.max() + 1)]
     probes = [fit_probes(features[rows], labels[rows], classes, one_vs_rest) for rows in known]
     # as they are stored: a loaded judge must find the same as a fresh one
     weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
     others = labels < 0
-    reference = Judge(weight, bias, np.zeros((1, classes))).scores(features[others], fold[others])
+    reference = Judge(weight, bias, np.zeros((1, classes))).scores(
+        [seen[others] for seen in maps], fold[others]
+    )
     return Judge(weight, bias, np.sort(reference, axis=0))
 
 
@@ -90,7 +123,7 @@ def fit_probes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weight (C, D) and bias (C,) on raw features; a class and its counter-examples count alike, however many they are.
 
-    Arguments as of `fit_judge`.
+    features: (N, D); others as of `fit_judge`.
     """
     scaler = StandardScaler().fit(np.asarray(features, np.float64))
     scaled = scaler.transform(np.asarray(features, np.float64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,14 +11,15 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from clockodile.ambiguous.background import Background, background_pictures
-from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, percentile
+from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, mean_features, percentile
 from clockodile.core import store
-from clockodile.core.timing import timed
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
 from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, extract_features, load_backbone
 
-SIDES = (96, 128)  # pixels the pictures are enlarged to; both together tell reptiles apart better than either
+# pixels the pictures are enlarged to: at the larger size a place is a small part of the picture, at the smaller one
+# half of it; both together tell photographs apart better than either
+SIDES = (96, 192)
 NAME = "judge"
 
 
@@ -26,7 +28,9 @@ class JudgeResult:
     """What the judge says of the images of a run, each image by the probes that were fitted without its fold."""
 
     judge: Judge
-    features: np.ndarray  # float32 (N, D) of the labelled images, comparable with each other
+    features: (
+        np.ndarray
+    )  # float32 (N, D) mean over all places of the labelled images, comparable with each other
     scores: np.ndarray  # float (N, C) log-odds of the labelled images
     evidence: np.ndarray  # float (N, C) in [0, 1] of the labelled images
     background: Background
@@ -34,24 +38,21 @@ class JudgeResult:
     features_background: np.ndarray  # float32 (M, D)
     scores_background: np.ndarray  # float (M, C)
     auroc: np.ndarray  # float (C,) each class's unseen images against unseen pictures of neither
+    # feature maps of the N labelled images and then the M others, as of `maps_of`: looked at again when a kept judge is
+    # asked for them, for they would fill 100 kB an image
+    maps: Callable[[], list[np.ndarray]]
 
 
 @cache
 def backbones(network: str) -> list[Backbone]:
-    """A frozen network at each size, loaded once. network: of classify.backbones.PACKAGED."""
-    return [load_backbone(network, side=side, mirror=True).freeze() for side in SIDES]
-
-
-def features_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> np.ndarray:
-    """What a frozen network sees of uint8 images (N, S, S, 3) and their mirror images: (N, 2 * 1280)."""
-    tensor = as_tensor(images)
-    return np.concatenate([extract_features(backbone, tensor).numpy() for backbone in backbones(network)], 1)
+    """A frozen network at each size, loaded once. network: of learn.backbones.PACKAGED."""
+    return [load_backbone(network, side=side).freeze() for side in SIDES]
 
 
 def maps_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> list[np.ndarray]:
-    """What `features_of` is the mean of: for each size the features at each place, float32 (N, 1280, H, W)."""
+    """What a frozen network sees at each place of uint8 images (N, S, S, 3): float16 (N, 1280, H, W) for each size."""
     tensor = as_tensor(images)
-    return [extract_features(backbone, tensor, maps=True).numpy() for backbone in backbones(network)]
+    return [extract_features(backbone, tensor, maps=True).half().numpy() for backbone in backbones(network)]
 
 
 def judge_name(data: Dataset) -> str:
@@ -75,19 +76,20 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
         "kinds": store.key_of({"": background.kinds.tolist()}),
     }
 
-    def look() -> dict[str, np.ndarray]:
-        parts = [timed(features_of, images) for images in (train.images, background.images)]
-        rows, seconds = zip(*parts, strict=True)
-        return {"rows": np.concatenate(rows), "seconds": np.array([sum(seconds)])}
+    @cache
+    def maps() -> list[np.ndarray]:
+        return maps_of(np.concatenate([train.images, background.images]))
 
-    features = store.cached(run.dir, f"features/{name}.npz", seen, look)["rows"]
+    def kept(what: str, asked: dict, make: Callable[[], np.ndarray]) -> np.ndarray:
+        file = f"judge/{name}-{what}.npz"
+        return store.cached(run.dir, file, asked, lambda: {"rows": make()}, depends=(make, maps_of))["rows"]
+
+    features = kept("features", seen, lambda: mean_features(maps()))
     # of makeshift pictures alone a judge would learn what a drawing is
     config = seen | {"one_vs_rest": bool(background.note)}
 
     def fit() -> tuple[dict, dict]:
-        judge = fit_judge(
-            features, labels, fold, classes=len(data.classes), one_vs_rest=config["one_vs_rest"]
-        )
+        judge = fit_judge(maps(), labels, fold, classes=len(data.classes), one_vs_rest=config["one_vs_rest"])
         state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
         about = {"classes": list(data.classes), "pair": list(run.recipe.pair), "note": background.note}
         return state, about | {"image_size": int(train.images.shape[1])}
@@ -96,10 +98,11 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     fitted = store.fit_or_load(
         *(name, kept_with, data.fingerprint, fit),
         **{"run_dir": run.dir, "retrain": retrain, "accept_shipped_if": config},
-        depends=(features_of,),  # `fit` only sees what it returned
+        depends=(maps_of,),  # `fit` only sees what it returned
     )
-    judge = judge_from(fitted)
-    scores, known = judge.scores(features, fold), labels >= 0
+    judge, known = judge_from(fitted), labels >= 0
+    probes = {"probes": store.key_of({"": [judge.weight.tolist(), judge.bias.tolist()]})}
+    scores = kept("scores", seen | probes, lambda: judge.scores(maps(), fold))
     return JudgeResult(
         judge,
         features[known],
@@ -110,6 +113,7 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
         features[~known],
         scores[~known],
         auroc_against_background(scores, labels, len(data.classes)),
+        maps,
     )
 
 

@@ -6,31 +6,46 @@ import numpy as np
 
 from clockodile.ambiguous.evidence import fit_judge
 from clockodile.ambiguous.judge import JudgeResult
+from clockodile.core import store
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 
 
-def halves_of_the_judge(judged: JudgeResult, train: Dataset, *, seed: int) -> list[np.ndarray]:
-    """Two judges that share no picture: the evidence of each for all images, (N, C).
+def halves_of_the_judge(run: Run, judged: JudgeResult, train: Dataset, *, deals: int) -> np.ndarray:
+    """Two judges that share no picture, dealt several times: evidence of each for all images, (deals, 2, N, C).
 
     train: the images that were judged. Near-duplicates are in one half. As always, an image is judged by a probe that
     did not see its fold.
     """
+
+    def make() -> dict[str, np.ndarray]:
+        maps, found = judged.maps(), []
+        labels, fold = labels_and_folds(judged, train)
+        for deal in range(deals):
+            for rows in halves(judged, train, seed=run.seed + deal):
+                some = [seen[rows] for seen in maps]
+                options = {"classes": len(train.classes), "one_vs_rest": bool(judged.background.note)}
+                judge = fit_judge(some, labels[rows], fold[rows], **options)
+                found.append(judge.evidence([seen[: len(train)] for seen in maps], train.fold))
+        return {"rows": np.concatenate(found)}
+
+    config = {"scores": store.key_of({"": judged.scores.tolist()}), "deals": deals, "seed": run.seed}
+    rows = store.cached(run.dir, "judge/halves.npz", config, make, depends=(halves, fit_judge))["rows"]
+    return rows.reshape(deals, 2, *judged.evidence.shape)
+
+
+def halves(judged: JudgeResult, train: Dataset, *, seed: int) -> list[np.ndarray]:
+    """All that a judge is fitted on, dealt into two halves, bool (N + M,) each: a group of near-duplicates in one."""
     rng = np.random.default_rng(seed)
     half = (rng.permutation(train.group.max() + 1) % 2 == 0)[train.group]
     others, origin = rng.random(len(judged.fold_background)) < 0.5, judged.background.origin
     first = np.concatenate([half, np.where(origin >= 0, half[origin], others)])
-    found = []
-    for rows in (first, ~first):
-        known = (part[rows] for part in all_known(judged, train))
-        judge = fit_judge(*known, classes=len(train.classes), one_vs_rest=bool(judged.background.note))
-        found.append(judge.evidence(judged.features, train.fold))
-    return found
+    return [first, ~first]
 
 
-def all_known(judged: JudgeResult, train: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels (-1 for neither) and folds of all that a judge is fitted on."""
+def labels_and_folds(judged: JudgeResult, train: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (-1 for neither) and folds of all that a judge is fitted on, int (N + M,) each."""
     return (
-        np.concatenate([judged.features, judged.features_background]),
         np.concatenate([train.labels, np.full(len(judged.fold_background), -1)]),
         np.concatenate([train.fold, judged.fold_background]),
     )

@@ -13,13 +13,14 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.patches import Rectangle
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.preprocessing import normalize
 
 from clockodile.ambiguous import scores
 from clockodile.ambiguous.describe import describe_evidence, quadrant_name
-from clockodile.ambiguous.evidence import LENIENT, quadrants
-from clockodile.ambiguous.judge import JudgeResult, features_of, judge_run
+from clockodile.ambiguous.evidence import LENIENT, mean_features, percentile, quadrants
+from clockodile.ambiguous.judge import JudgeResult, judge_run, maps_of
 from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, collect_out_of_fold
 from clockodile.classify import half_quarter_quarter, own_net
 from clockodile.core import results, store
@@ -262,16 +263,54 @@ def number_places(points: np.ndarray) -> np.ndarray:
     return np.array(taken[len(points) :])
 
 
-def show_exposures(page: Page, exposures: np.ndarray) -> Image:
-    """Double exposures, uint8 (N, S, S, 3), each with the corner of the plane in which the judge puts it."""
+def evidence_of_made(page: Page, images: np.ndarray) -> np.ndarray:
+    """The judge's evidence (N, C) for uint8 images made of photographs of fold 0, or of none: by who saw none of it."""
+    return page.judged.judge.evidence(maps_of(images), np.zeros(len(images), int))
+
+
+def show_made(page: Page, made: dict[str, np.ndarray]) -> Image:
+    """Pictures that are both by making, a row a kind, each with the corner of the plane where the judge puts it.
+
+    made: kind -> uint8 (N, S, S, 3), as many of each, of photographs of fold 0.
+    """
     words = {corner: f"only {name}" for corner, name in zip(("first", "second"), page.names, strict=True)}
-    found = quadrants(page.judged.judge.evidence(features_of(exposures)), page.pair)
-    captions = [words.get(corner, corner) for corner in found]
-    title = "Both by making: what does the judge say?"
-    figure = tile_figure(exposures, columns=len(exposures), captions=captions, title=title, size=9)
+    images = np.concatenate([*made.values()])
+    captions = [words.get(corner, corner) for corner in quadrants(evidence_of_made(page, images), page.pair)]
+    title = f"Both by making ({', '.join(made)}): what does the judge say?"
+    figure = tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=9)
     return show_figure(
         page, figure, "exposures", title,
-        f"Double exposures of both classes, and what the judge says: {', '.join(captions)}.",
+        f"Rows: {', '.join(made)} of both classes, and what the judge says: {', '.join(captions)}.",
+    )  # fmt: skip
+
+
+def place_maps(page: Page, images: np.ndarray, fold: np.ndarray, name: str, title: str) -> Image:
+    """Pictures, and below each how much every place of the larger enlargement looks like each class of the pair.
+
+    images: uint8 (N, S, S, 3); fold: int (N,) whose probes, fitted without it, are asked about each.
+    """
+    maps = maps_of(images)[-1].astype(np.float64)
+    weight = page.judged.judge.weight[fold][:, list(page.pair), -maps.shape[1] :]
+    places = np.einsum("ncd,ndyx->cnyx", weight, maps)
+    side = images.shape[1] / places.shape[-1]  # pixels of a place in the picture
+    figure, axes = new_figure(3, len(images), height=4.4)
+    for column, image in enumerate(images):
+        axes[0, column].imshow(image, interpolation="nearest")
+        for row, (label, found) in enumerate(zip(page.pair, places, strict=True), start=1):
+            axes[row, column].imshow(found[column], cmap="Greys_r", vmin=found.min(), vmax=found.max())
+            y, x = np.unravel_index(found[column].argmax(), found[column].shape)
+            frame = {"fill": False, "edgecolor": class_colour(label), "linewidth": 2.5}
+            axes[row, column].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **frame))
+            axes[0, column].add_patch(Rectangle((x * side - 0.5, y * side - 0.5), side, side, **frame))
+    for row, class_name in enumerate(page.names, start=1):
+        axes[row, 0].set_ylabel(f"score for\n{class_name}")
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+    figure.suptitle(title, x=0.01, ha="left")
+    return show_figure(
+        page, figure, name, title,
+        f"Pictures, and below each two grids of {places.shape[2]} times {places.shape[3]} grey squares, one for each "
+        "class: the brighter, the more the place looks like the class. The brightest square is framed.",
     )  # fmt: skip
 
 
@@ -324,8 +363,8 @@ def judge_your_photo(page: Page) -> ipywidgets.VBox:
     """A photograph of one's own: the judge's evidence for both classes, and the picture of each most like it."""
 
     def draw(photo: np.ndarray) -> Figure:
-        described, mean = features_of(photo[None]), page.judged.features.mean(0)
-        evidence = page.judged.judge.evidence(described)[0]
+        maps, mean = maps_of(photo[None]), page.judged.features.mean(0)
+        evidence, described = page.judged.judge.evidence(maps)[0], mean_features(maps)
         near = []
         for label in page.pair:
             rows = np.flatnonzero(page.data.labels == label)
@@ -345,15 +384,16 @@ def judge_your_photo(page: Page) -> ipywidgets.VBox:
 
 
 def corner_table(page: Page, pictures: dict[str, np.ndarray]) -> pd.DataFrame:
-    """How many pictures of each kind the judge puts into each corner, in percent. pictures: kind -> uint8 images."""
-    judge, labels = page.judged.judge, page.data.labels
+    """How many pictures of each kind the judge puts into each corner, in percent.
+
+    pictures: kind -> uint8 images, made of photographs of fold 0 or of none.
+    """
+    labels = page.data.labels
     kinds = {
         name: page.judged.evidence[labels == label] for label, name in zip(page.pair, page.names, strict=True)
     }
     kinds["other things"] = percentiles_of_others(page)
-    kinds |= {
-        name: judge.evidence(features_of(images)) for name, images in pictures.items() if name not in kinds
-    }
+    kinds |= {name: evidence_of_made(page, images) for name, images in pictures.items() if name not in kinds}
     shares = {
         name: pd.Series(quadrants(found, page.pair)).value_counts(normalize=True)
         for name, found in kinds.items()
@@ -419,4 +459,4 @@ def check_exercise(number: int, answer, page: Page) -> None:
 
 def percentiles_of_others(page: Page) -> np.ndarray:
     """Evidence (M, C) of the pictures of other things, each by the regressions that did not see it."""
-    return page.judged.judge.evidence(page.judged.features_background, page.judged.fold_background)
+    return percentile(page.judged.scores_background, page.judged.judge.background)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import LENIENT, Judge, percentile
-from clockodile.ambiguous.judge import NAME, features_of, judge_from
+from clockodile.ambiguous.judge import NAME, judge_from, maps_of
 from clockodile.ambiguous.scores import both
 from clockodile.app.batch import Table, make_job
 from clockodile.app.output import print_stderr, write_stdout
@@ -68,7 +68,7 @@ class Ranker:
 
     def rows(self, images: np.ndarray) -> list[list[str]]:
         """The columns of uint8 images (N, S, S, 3)."""
-        odds = self.judge.scores(features_of(images, self.network))
+        odds = self.judge.scores(maps_of(images, self.network))
         evidence = percentile(odds, self.judge.background)
         probability = self.predictor.probabilities(images)
         scores, finer, names = both(evidence, self.pair), both(odds, self.pair), self.predictor.classes

@@ -59,6 +59,7 @@ SCHEMAS = {
         **dict.fromkeys(("accuracy", "precision_animal", "precision_vehicle", "loss"), "f"),
     ),
     # notebook 03
+    "judge/": {"rows": ("f", 2)},  # features, scores or evidence of all images, in dataset order
     "ambiguous.csv": columns(  # and a column for each of ambiguous.score_table.SCORES, in [0, 1]
         **{OTHERS: "f", "id": "U", "label": "i", "p": "f", "score": "f", "rank": "i", "quadrant": "U"},
         **{"evidence_a": "f", "evidence_b": "f", "reason": "U"},

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from clockodile.ambiguous import judge
-from clockodile.ambiguous.evidence import LENIENT
+from clockodile.ambiguous.evidence import LENIENT, mean_features
 from clockodile.ambiguous.judge import SIDES, JudgeResult, judge_run
 from clockodile.core.errors import UserError
 from clockodile.core.stats import wilson_interval
@@ -84,10 +84,10 @@ def measure(images: torch.Tensor | np.ndarray, known: Reference) -> dict[str, fl
     memorised: share of pictures that are a learned one come back, pixel by pixel.
     """
     images = as_images(images) if torch.is_tensor(images) else images
-    features = judge.features_of(images)
-    evidence = known.judged.judge.evidence(features, np.full(len(images), HELD_OUT))[:, list(known.pair)]
+    maps = judge.maps_of(images)
+    evidence = known.judged.judge.evidence(maps, np.full(len(images), HELD_OUT))[:, list(known.pair)]
     real, copies = known.judged.features[known.held_out], memorised(images, known.learned, known.group)
-    found = measured(evidence, perceptual(features), perceptual(real))
+    found = measured(evidence, mean_features(maps[:1]), perceptual(real))
     return found | {"memorised": float(copies.mean())}
 
 

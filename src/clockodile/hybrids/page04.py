@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from clockodile.ambiguous.evidence import quadrants
-from clockodile.ambiguous.judge import features_of
+from clockodile.ambiguous.judge import maps_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.recipes import DEFAULT_RECIPE
@@ -438,7 +438,7 @@ def evidence_for(page: Page, images: np.ndarray | torch.Tensor) -> np.ndarray:
     images: uint8 (N, S, S, 3), or float (N, 3, S, S) in [0, 1].
     """
     images = as_images(images) if torch.is_tensor(images) else images
-    found = page.known.judged.judge.evidence(features_of(images), np.full(len(images), HELD_OUT))
+    found = page.known.judged.judge.evidence(maps_of(images), np.full(len(images), HELD_OUT))
     return found[:, list(page.run.recipe.pair)]
 
 

@@ -23,7 +23,7 @@ from torch import nn
 
 from clockodile.ambiguous.describe import quadrant_name
 from clockodile.ambiguous.judge import NAME as JUDGE
-from clockodile.ambiguous.judge import backbones, features_of, judge_from
+from clockodile.ambiguous.judge import backbones, judge_from, maps_of
 from clockodile.classify.predictor import Predictor, load_predictor
 from clockodile.core.recipes import DEFAULT_RECIPE, get_recipe
 from clockodile.core.source_code import source_key
@@ -141,15 +141,16 @@ class Asked(nn.Module):
         self.eyes = nn.ModuleList(backbones(fitted.config["judge"]))
         for eye in self.eyes:  # the same network at several sizes: one copy of its weights in the file
             eye.body = self.eyes[0].body
-        self.register_buffer("weight", torch.from_numpy(judge.weight.mean(0)).float())
-        self.register_buffer("bias", torch.from_numpy(judge.bias.mean(0)).float())
+        self.register_buffer("weight", torch.from_numpy(judge.weight).float())  # (K, C, sizes * D)
+        self.register_buffer("bias", torch.from_numpy(judge.bias).float())
         self.register_buffer("others", torch.from_numpy(judge.background).float())
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        views = torch.cat([images, images.flip(3)])
-        seen = torch.cat([eye.body(eye.prepare(views)).flatten(1) for eye in self.eyes], 1)
-        seen = (seen[: len(images)] + seen[len(images) :]) / 2
-        odds = seen @ self.weight.T + self.bias
+        odds = self.bias
+        for eye, weight in zip(self.eyes, self.weight.chunk(len(self.eyes), 2), strict=True):
+            places = F.conv2d(eye.maps(images), weight.flatten(0, 1)[:, :, None, None])  # (N, K * C, H, W)
+            odds = odds + places.amax((2, 3)).unflatten(1, self.bias.shape)
+        odds = odds.mean(1)
         below = (odds[:, None] > self.others).float() + (odds[:, None] >= self.others).float()
         return below.mean(1) / 2, odds
 
@@ -265,7 +266,7 @@ def save_pictures(folder: Path, flow: Flow, words: Sequence[str]) -> None:
     shown = np.concatenate([asked.images, *examples.values()])
     Image.fromarray(np.concatenate(list(shown))).save(folder / "pictures.png", optimize=True)
     judge = judge_from(read_checkpoint(shipped_weights() / f"{JUDGE}.safetensors"))
-    evidence = judge.evidence(features_of(asked.images))
+    evidence = judge.evidence(maps_of(asked.images))
     said = [quadrant_name(row, tuple(words), (0, 1)) for row in evidence]
     about = {
         "classes": list(words),
@@ -289,7 +290,7 @@ def viewers() -> dict[str, list[float]]:
 
 def key(runtime: Path) -> str:
     """Changes with the weights, with the code that they are read and asked by, with this file and with the runtime."""
-    code = source_key(Flow, Predictor, CompactResNet, judge_from, features_of, draw, make_quiz)
+    code = source_key(Flow, Predictor, CompactResNet, judge_from, maps_of, draw, make_quiz)
     files = [
         *sorted(shipped_weights().iterdir()),
         Path(str(page04.VIEWERS)),
