@@ -268,7 +268,7 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         monkeypatch.setattr(Table, "append", kill_one_then_append)
         judge_all(job, None, together, scheduler=cluster.scheduler_address)  # no model: workers load theirs
         after = client.run(os.getpid)
-        elsewhere = Job(load_rows, ("/nowhere/nets.safetensors",), job.key)
+        elsewhere = Job(load_rows, "/nowhere/nets.safetensors", job.key)
         with pytest.raises(UserError, match="/nowhere/nets.safetensors: no such file.*every worker needs"):
             judge_all(elsewhere, None, empty, scheduler=cluster.scheduler_address)
     assert len(set(pids.values())) == 2 and killed and killed[0] not in after.values()

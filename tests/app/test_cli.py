@@ -59,7 +59,17 @@ def test_version_and_recipes(capsys):
         (["rum"], "did you mean 'run'"),
         (["run", "--profil", "quick"], "did you mean '--profile'"),
         (["run", "--out"], "expected one argument"),
-        (["run", "--cell-timeout", "-3"], "--cell-timeout"),
+        (["run", "--cell-timeout", "-3"], "--cell-timeout: give a number from 0 to 1000000, not '-3'"),
+        (["run", "--cell-timeout", "nan"], "--cell-timeout: give a number"),
+        (["demo", "--port", "65536"], "--port: give a whole number from 0 to 65535"),
+        (
+            ["collect", "a", "--class", "b", "--out", "c", "--max", "501"],
+            "--max: give a whole number from 1 to 500",
+        ),
+        (
+            ["rank", "--pretrained", "a", "--top", "few"],
+            "--top: give a whole number from 1 to 1000000, not 'few'",
+        ),
         (["run", "--recipe", "clock_crocodiles"], "did you mean 'clocks_crocodiles'"),
         (["run", "--profile", "fast"], "unknown profile 'fast'"),
         (["run", "--source", "web"], "unknown source 'web'"),
@@ -88,7 +98,9 @@ def test_version_and_recipes(capsys):
     ],
 )
 def test_mistakes_are_one_line(project, capsys, words, told):
-    assert told in mistake(capsys, *words, *(["-p", f"run_dir={project / 'run'}"] if words[1:] else []))
+    assert told in mistake(
+        capsys, *words, *(["-p", f"run_dir={project / 'run'}"] if words[:1] == ["run"] else [])
+    )
     assert not (project / "run").exists()
 
 

@@ -40,6 +40,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setitem(predictors.ARCHITECTURES, "brightness", Brightness)
     monkeypatch.setattr(module, "shipped_weights", lambda: tmp_path / "weights")
     store("run/classifier/predictor-brightness.safetensors")
+    Path("run/run.json").write_text('{"notebooks": {}}')
     for name, value in {"10": 0, "9": 255, "in side/1": 128, "in side/.hidden": 9, ".secret/1": 9}.items():
         paint(f"photos/{name}.png", value)
     return tmp_path
@@ -122,7 +123,7 @@ def test_what_is_no_image_by_its_name_is_no_failure_in_a_folder_but_is_when_name
 
 def test_a_run_folder_among_the_photos_is_passed_over_aloud(capsys):
     paint("photos/results/figures/chart.png", 255)
-    Path("photos/results/run.json").write_text("{}")
+    Path("photos/results/run.json").write_text('{"notebooks": {}}')
     code, out, err = predict(capsys, "run", "photos")
     assert code == 0 and "chart" not in out and "passed over" in err and "photos/results" in err
     Path("photos/9.heic").write_text("x")
@@ -249,7 +250,6 @@ def test_a_note_is_always_told(capsys):
 
 
 def test_predictors_missing_or_damaged(capsys):
-    Path("run/run.json").write_text("{}")
     path = Path("run/classifier/predictor-brightness.safetensors")
     path.write_bytes(path.read_bytes()[:-3])
     code, out, err = predict(capsys, "run", "photos")

@@ -7,13 +7,10 @@ from urllib.parse import unquote
 import pytest
 import torch
 from PIL import Image
-from tiny_nets import Brightness
 
 from clockodile.app import batch, cli
 from clockodile.app import rank as module
-from clockodile.classify import predictor as predictors
-from clockodile.classify.predictor import Predictor, save_predictor
-from clockodile.core import store
+from clockodile.core import atomic_files, store
 from clockodile.data.files import InvalidImage
 
 RED, BLUE, PURPLE, BLACK = (255, 0, 0), (0, 0, 255), (200, 0, 200), (0, 0, 0)
@@ -31,7 +28,6 @@ def place(tmp_path, monkeypatch):
     """A run folder whose judge finds evidence for "red" and "blue" in these colours, and photographs of both."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setitem(predictors.ARCHITECTURES, "compact", Brightness)
     monkeypatch.setattr(batch, "PART", 2)  # fewer files than that are not kept
     asked.clear()
 
@@ -48,8 +44,7 @@ def place(tmp_path, monkeypatch):
         return state, {"classes": ["red", "blue"], "pair": [0, 1], "image_size": 8, "note": "made for a test"}
 
     store.fit_or_load("judge", {"judge": "colours"}, "f", judge, run_dir=tmp_path / "run")
-    nets = Predictor("brightness", ("red", "blue"), 8, [Brightness()], kind="compact")
-    save_predictor(tmp_path / "run/classifier/predictor-compact.safetensors", nets)
+    atomic_files.write_json(tmp_path / "run/run.json", {"notebooks": {}})
     for name, colour in PHOTOS.items():
         paint(f"photos/{name}.png", colour)
     return tmp_path
@@ -78,14 +73,13 @@ def test_the_table_has_every_image_and_every_class(capsys):
     table = rows("out.csv")
     assert list(table[0]) == [
         *("path", "rank", "score", "quadrant", "reason"),
-        *("p_red", "p_blue", "evidence_red", "evidence_blue"),
+        *("evidence_red", "evidence_blue"),
     ]
     assert [line["rank"] for line in table] == ["1", "2", "3", "4"]
     by_name = {Path(line["path"]).stem: line for line in table}
     assert by_name["r"]["quadrant"] == "red" and by_name["b"]["quadrant"] == "blue"
     assert float(by_name["p"]["score"]) == pytest.approx(200 / 255, abs=0.01)
     assert float(by_name["p"]["evidence_red"]) == float(by_name["p"]["score"])
-    assert float(by_name["r"]["p_red"]) + float(by_name["r"]["p_blue"]) == pytest.approx(1, abs=1e-3)
 
 
 def test_the_table_on_stdout_is_that_of_the_file(capsys):
@@ -195,8 +189,7 @@ def test_a_name_that_is_no_text(capsys):
 
 def test_what_came_with_the_package_ranks_without_a_run(capsys, place, monkeypatch):
     (place / "weights").mkdir()
-    for name in ("judge.safetensors", "classifier/predictor-compact.safetensors"):
-        (place / "run" / name).rename(place / "weights" / Path(name).name)
+    (place / "run/judge.safetensors").rename(place / "weights/judge.safetensors")
     monkeypatch.setattr(module, "shipped_weights", lambda: place / "weights")
     code, out, err = rank(capsys, "--pretrained", "photos")
     assert code == 0 and "sub/p.png" in out.splitlines()[0]
@@ -249,7 +242,7 @@ def test_a_judge_that_cannot_be_right_is_refused(capsys, changes, about):
     )
     code, out, err = rank(capsys, "run", "photos")
     assert (
-        code == 2 and not out and err.count("\n") == 1 and "judge.safetensors" in err and "02 and 03" in err
+        code == 2 and not out and err.count("\n") == 1 and "judge.safetensors" in err and "notebook 03" in err
     )
 
 
@@ -279,11 +272,9 @@ def test_where_nothing_can_be_kept_the_images_are_ranked_all_the_same(capsys):
     assert code == 0 and "NOTE: run/judged" in err and "begins again" in err and "sub/p.png" in out
 
 
-def test_a_judge_of_other_classes_is_refused(capsys):
-    nets = Predictor("other", ("cat", "dog"), 8, [Brightness()], kind="compact")
-    save_predictor(Path("run/classifier/predictor-compact.safetensors"), nets)
-    code, _, err = rank(capsys, "run", "photos")
-    assert code == 2 and "different classes" in err
+def test_who_ranks_by_a_judge_of_drawn_images_is_told(capsys):
+    atomic_files.write_json(Path("run/data_card.json"), {"source": {"stamp": "drawn stand-in"}})
+    assert "the judge learned from drawn stand-in images, not photographs" in rank(capsys, "run", "photos")[2]
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(capsys, monkeypatch):

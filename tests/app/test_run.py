@@ -133,7 +133,7 @@ def test_somebody_elses_folder_is_refused_and_left_as_it_is(folder, name):
 
 def test_a_folder_of_ours_is_used_again(folder):
     run = open_run(run_dir=str(folder / "run"))
-    (run.dir / "publish").mkdir(parents=True)
+    (run.dir / "figures").mkdir(parents=True)
     (run.dir / ".lock").touch()
     check_folder(run)  # nothing in it that anybody could miss
     store.save(run.dir, "one.json", {}, {"from": "a notebook opened in a browser"})
@@ -141,7 +141,7 @@ def test_a_folder_of_ours_is_used_again(folder):
     shutil.rmtree(run.dir / "provenance")
     with pytest.raises(UserError):
         check_folder(run)
-    write_run_json(run, "01_data", {}, {}, "failed", 0)
+    write_run_json(run, "01_data", {}, "failed", 0)
     check_folder(run)
 
 
@@ -223,7 +223,7 @@ def test_a_run_leaves_copies_a_record_and_a_report(folder, monkeypatch):
     assert record["settings"]["seed"] == 3
     assert record["notebooks"]["02"]["status"] == "done"
     assert record["notebooks"]["02"]["parameters"] == {"epochs": 3}
-    assert record["notebooks"]["01"]["usual"] == ["image_size"]
+    assert record["notebooks"]["01"]["parameters"] == {}
 
 
 @pytest.mark.slow

@@ -517,12 +517,18 @@ def test_a_folder_in_a_class_that_cannot_be_opened_is_said_aloud_and_counted(tmp
     )
 
 
-@pytest.mark.parametrize("mark", ["run.json", "data_card.json"])
+@pytest.mark.parametrize(
+    ("mark", "content"),
+    [
+        ("run.json", b'{"notebooks": {}}'),
+        ("provenance/splits.csv.json", b'{"config": {}, "key": "", "sha256": ""}'),
+    ],
+)
 @pytest.mark.parametrize("place", ["results", "cat/results", "."])
-def test_what_this_program_made_is_no_photograph(tmp_path, mark, place):
+def test_what_this_program_made_is_no_photograph(tmp_path, mark, content, place):
     pets(tmp_path)
     pets(tmp_path / place, classes=("figures",))
-    put_bytes(tmp_path / place / mark, b"{}")
+    put_bytes(tmp_path / place / mark, content)
     collection = folder_collection(ANY, tmp_path, SIZE)
     assert collection.classes == ("cat", "dog") and len(collection.images) == 8
     made = [note.path for note in collection.notes if note.reason.startswith("made by this program")]

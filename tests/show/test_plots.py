@@ -108,14 +108,6 @@ def test_figures_of_drawn_images_carry_their_stamp(run):
     assert count[0] == 0 and count[1] > 200
 
 
-def test_published_figures_are_photographs_only(run, tmp_path, monkeypatch):
-    monkeypatch.setenv("CLOCKODILE_PUBLISH", str(tmp_path))
-    save(run, "photo")
-    atomic_files.write_json(run.dir / "data_card.json", {"source": {"stamp": "drawn stand-in"}})
-    save(run, "drawn")
-    assert (tmp_path / "photo.png").exists() and not (tmp_path / "drawn.png").exists()
-
-
 def test_an_alt_text_must_be_short(run):
     with pytest.raises(ValueError, match="alt text of 'test' has 301"):
         save(run, alt="x" * 301)

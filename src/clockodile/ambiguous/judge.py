@@ -82,7 +82,7 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
 
     def kept(what: str, asked: dict, make: Callable[[], np.ndarray]) -> np.ndarray:
         file = f"judge/{name}-{what}.npz"
-        return store.cached(run.dir, file, asked, lambda: {"rows": make()}, depends=(make, maps_of))["rows"]
+        return store.cached(run.dir, file, asked, lambda: {"rows": make()})["rows"]
 
     features = kept("features", seen, lambda: mean_features(maps()))
     # of makeshift pictures alone a judge would learn what a drawing is
@@ -98,7 +98,6 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     fitted = store.fit_or_load(
         *(name, kept_with, data.fingerprint, fit),
         **{"run_dir": run.dir, "retrain": retrain, "accept_shipped_if": config},
-        depends=(maps_of,),  # `fit` only sees what it returned
     )
     judge, known = judge_from(fitted), labels >= 0
     probes = {"probes": store.key_of({"": [judge.weight.tolist(), judge.bias.tolist()]})}

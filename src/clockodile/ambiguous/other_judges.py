@@ -30,7 +30,7 @@ def halves_of_the_judge(run: Run, judged: JudgeResult, train: Dataset, *, deals:
         return {"rows": np.concatenate(found)}
 
     config = {"scores": store.key_of({"": judged.scores.tolist()}), "deals": deals, "seed": run.seed}
-    rows = store.cached(run.dir, "judge/halves.npz", config, make, depends=(halves, fit_judge))["rows"]
+    rows = store.cached(run.dir, "judge/halves.npz", config, make)["rows"]
     return rows.reshape(deals, 2, *judged.evidence.shape)
 
 

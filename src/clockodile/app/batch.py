@@ -30,6 +30,7 @@ from typing import Protocol
 import numpy as np
 
 import clockodile
+from clockodile.app.memory import keep_freed_memory
 from clockodile.app.output import print_stderr
 from clockodile.classify.predictions import quoted
 from clockodile.core.atomic_files import file_digest
@@ -66,20 +67,15 @@ class Model(Protocol):
 class Job:
     """What is to judge the images, in a few words: they travel with every part, the weights do not."""
 
-    load: Callable[..., Model]  # a function of an installed module, called with the paths of the weights
-    weights: tuple[str, ...]  # absolute paths, or names of files that come with the package
-    key: str  # digest of their bytes
+    load: Callable[[Path], Model]  # a function of an installed module, called with the path of the weights
+    weights: str  # absolute path, or name of a file that comes with the package
+    key: str  # digest of its bytes
 
 
-def make_job(load: Callable[..., Model], *paths: Path) -> Job:
+def make_job(load: Callable[[Path], Model], path: Path) -> Job:
     """The job that loads these weights."""
-    names = (path.name if path.parent == shipped_weights() else os.path.abspath(path) for path in paths)
-    return Job(load, tuple(names), digest_of(paths))
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """One digest of some files."""
-    return hashlib.sha256("".join(map(file_digest, paths)).encode()).hexdigest()
+    name = path.name if path.parent == shipped_weights() else os.path.abspath(path)
+    return Job(load, name, file_digest(path))
 
 
 _loading = threading.Lock()
@@ -87,14 +83,15 @@ _loading = threading.Lock()
 
 @lru_cache(maxsize=2)
 def _loaded(job: Job) -> Model:
-    paths = [Path(name) if os.path.isabs(name) else shipped_weights() / name for name in job.weights]
+    keep_freed_memory()
+    path = Path(job.weights) if os.path.isabs(job.weights) else shipped_weights() / job.weights
     try:
-        same = digest_of(paths) == job.key
+        same = file_digest(path) == job.key
     except OSError as error:
         raise UserError(f"{error.filename}: {os_reason(error)}; every worker needs the run folder") from error
     if not same:
-        raise UserError(f"{paths[0]}: other weights than where the work began; start again")
-    return job.load(*paths)
+        raise UserError(f"{path}: other weights than where the work began; start again")
+    return job.load(path)
 
 
 def judge_on_worker(job: Job, paths: Sequence[str]) -> list[list[str]]:

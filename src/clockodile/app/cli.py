@@ -11,15 +11,15 @@ import difflib
 import importlib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import clockodile
 from clockodile.app.memory import keep_freed_memory
 from clockodile.app.output import prepare_streams, print_stderr, write_stdout
 from clockodile.core.errors import UserError, os_reason
-from clockodile.core.recipes import DEFAULT_RECIPE, PROFILES, RECIPES
+from clockodile.core.recipes import CELL_TIMEOUT, DEFAULT_RECIPE, PROFILES, RECIPES
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,18 @@ def run_of(command: Command) -> Callable[[argparse.Namespace], int]:
 # --- the options of each command ---------------------------------------------------------------------------
 
 
-def at_least(low: float, kind: type = int) -> Callable[[str], float]:
-    """Reads a finite number from `low` on. ValueError otherwise, which argparse reports."""
+def number(kind: type, low: float, high: float) -> Callable[[str], float]:
+    """Reads an int or a float in a range. ArgumentTypeError otherwise, which argparse reports."""
 
-    def number(text: str) -> float:
-        value = kind(text)
-        if not low <= value < float("inf"):
-            raise ValueError
-        return value
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            value = kind(text)
+            if low <= value <= high:
+                return value
+        words = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"give {words} from {low} to {high}, not '{text}'")
 
-    return number
-
-
-def port(text: str) -> int:
-    """Reads the number of a port. ValueError otherwise, which argparse reports."""
-    if not 0 <= int(text) < 2**16:
-        raise ValueError
-    return int(text)
+    return read
 
 
 def run_options(parser: argparse.ArgumentParser) -> None:
@@ -87,24 +82,27 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
     assignment = {"metavar": "name=value", "dest": "parameters", "action": "append", "default": []}
     add("-p", **assignment, help="set a notebook's parameter")
-    limit = "longest time for one cell, 0 = no limit (default 7200)"
-    add("--cell-timeout", metavar="SECONDS", type=at_least(0, float), default=7200, help=limit)
+    limit = f"longest time for one cell, 0 = no limit (default {CELL_TIMEOUT})"
+    seconds = number(float, 0, 1_000_000)
+    add("--cell-timeout", metavar="SECONDS", type=seconds, default=CELL_TIMEOUT, help=limit)
 
 
-# of predict and rank
-SCHEDULER = (
-    "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
-)
-
-
-def run_or_pretrained(
-    parser: argparse.ArgumentParser, paths: str, paths_help: str, shipped: str, usage: str
+def judging_options(
+    parser: argparse.ArgumentParser, paths: str, paths_help: str, *, shipped: str, table: str, usage: str
 ) -> None:
-    """Paths that begin with a RUN folder, or --pretrained and no RUN; usage: what follows either of them."""
+    """What predict and rank have in common: paths that begin with a RUN folder, or --pretrained and no RUN.
+
+    shipped: what that uses; table: what --csv writes; usage: what follows RUN or --pretrained.
+    """
     parser.usage = "\n       ".join(f"{parser.prog} {first} {usage}" for first in ("RUN", "--pretrained"))
-    parser.add_argument("paths", metavar=paths, nargs="+", help=paths_help)
-    package = f"use {shipped} with the package; no RUN then"
-    parser.add_argument("--pretrained", action="store_true", help=package)
+    add = parser.add_argument
+    add("paths", metavar=paths, nargs="+", help=paths_help)
+    add("--pretrained", action="store_true", help=f"use {shipped} with the package; no RUN then")
+    add("--csv", metavar="FILE", help=f"write a table {table}; - for stdout")
+    workers = (
+        "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
+    )
+    add("--scheduler", metavar="ADDRESS", default="", help=workers)
 
 
 def predict_options(parser: argparse.ArgumentParser) -> None:
@@ -119,12 +117,15 @@ def predict_options(parser: argparse.ArgumentParser) -> None:
         "names are passed over."
     )
     run_or_image = "RUN, a folder that `clockodile run` made; then images or folders of images"
-    usage = "IMAGES... [--csv FILE] [--json] [--scheduler ADDRESS]"
-    run_or_pretrained(parser, "RUN IMAGES", run_or_image, "the best nets that come", usage)
-    add = parser.add_argument
-    add("--csv", metavar="FILE", help="write a table with every class's probability instead; - for stdout")
-    add("--json", action="store_true", help="print one JSON object instead, refused files included")
-    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
+    judging_options(
+        *(parser, "RUN IMAGES", run_or_image),
+        shipped="the best nets that come",
+        table="with every class's probability instead",
+        usage="IMAGES... [--csv FILE] [--json] [--scheduler ADDRESS]",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead, refused files included"
+    )
 
 
 def rank_options(parser: argparse.ArgumentParser) -> None:
@@ -134,14 +135,16 @@ def rank_options(parser: argparse.ArgumentParser) -> None:
         "could be judged or an argument is wrong. After an interruption the same command goes on where it was."
     )
     run_or_folder = "RUN, a run folder; then the folder of images to rank"
-    usage = "FOLDER [--top K] [--csv FILE] [--html FILE] [--scheduler ADDRESS]"
-    run_or_pretrained(parser, "RUN FOLDER", run_or_folder, "the judge that comes", usage)
+    judging_options(
+        *(parser, "RUN FOLDER", run_or_folder),
+        shipped="the judge that comes",
+        table="of all images, the most ambiguous first",
+        usage="FOLDER [--top K] [--csv FILE] [--html FILE] [--scheduler ADDRESS]",
+    )
     add = parser.add_argument
     shown = "how many to show (default 24); the table holds all"
-    add("--top", metavar="K", type=at_least(1), default=24, help=shown)
-    add("--csv", metavar="FILE", help="write a table of all images, the most ambiguous first; - for stdout")
+    add("--top", metavar="K", type=number(int, 1, 1_000_000), default=24, help=shown)
     add("--html", metavar="FILE", help="write a page with the first K images in it")
-    add("--scheduler", metavar="ADDRESS", default="", help=SCHEDULER)
 
 
 def sample_options(parser: argparse.ArgumentParser) -> None:
@@ -151,17 +154,26 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Writes 0000.png, 0001.png, ... as they are made, then contact_sheet.png with the first 512. Picture i depends "
-        "on the seed plus i alone, never on how many are made. Ends with 0, or 2 when an argument is wrong."
+        "on the seed plus i alone, never on how many are made. Nothing is overwritten: the same call again goes on "
+        "where an interrupted one was, another call wants another DIR. Ends with 0, or 2 when an argument is wrong."
     )
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="a folder that `clockodile run` made")
     add("--pretrained", action="store_true", help="use the flow that comes with the package; no RUN then")
-    add("--n", metavar="N", type=at_least(1), default=24, help="how many pictures (default 24, most 100000)")
-    add("--mix", metavar="W", type=float, default=0.5, help="0 first class, 1 second, 0.5 (default) a hybrid")
-    methods = "flow_best (default), flow_placed, flow_both; with a RUN also vae, pixel_blend and its like"
+    count = number(int, 1, 100_000)
+    add("--n", metavar="N", type=count, default=24, help="how many pictures (default 24, most 100000)")
+    mix = "0 first class, 1 second, 0.5 (default) a hybrid"
+    add("--mix", metavar="W", type=number(float, 0, 1), default=0.5, help=mix)
+    methods = "flow_best (default), flow_placed, flow_both"
     add("--method", metavar="M", default="flow_best", help=methods)
-    add("--seed", metavar="S", type=int, default=0, help="of the first picture (default 0)")
-    add("--out", metavar="DIR", required=True, help="folder for the pictures; made when it is not there")
+    first = "of the first picture (default 0)"
+    add("--seed", metavar="S", type=number(int, 0, 2**31 - 1), default=0, help=first)
+    add(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="folder for the pictures, one for each call; made when it is not there",
+    )
     add("--grid", action="store_true", help="also grid.png: rows are seeds, columns go from class to class")
 
 
@@ -185,14 +197,15 @@ def collect_options(parser: argparse.ArgumentParser) -> None:
     add("--class", metavar="NAME", dest="name", required=True, help="the class, a folder in DIR")
     folder = "the folder that holds the classes; nothing in it is overwritten"
     add("--out", metavar="DIR", required=True, help=folder)
-    most = "photographs to keep (default 100)"
-    add("--max", metavar="N", dest="most", type=at_least(1), default=100, help=most)
+    most = "photographs to keep (default 100, most 500)"
+    add("--max", metavar="N", dest="most", type=number(int, 1, 500), default=100, help=most)
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
     """Open the playground: our nets in the browser, on photographs and drawings of yours. `make site` builds it."""
     add = parser.add_argument
     add("folder", metavar="DIR", nargs="?", help="a built site (default build/site of this checkout)")
+    port = number(int, 0, 2**16 - 1)
     add("--port", metavar="N", type=port, default=8000, help="default 8000; 0 for any that is free")
     add("--no-browser", action="store_true", help="only print the address")
 
@@ -290,28 +303,15 @@ def nearest_word(word: str, known: Sequence[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else "see clockodile --help"
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Let SIGTERM (`timeout`, a closing session) unwind like Ctrl-C, so that the kernel is shut down too."""
-
-    def stop(*_):
-        raise SystemExit(143)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line. Returns 0, 1 when a notebook failed, 2 for the user's mistake, 130 after Ctrl-C."""
     prepare_streams()
     keep_freed_memory()
+    # SIGTERM (`timeout`, a closing session) unwinds like Ctrl-C, so that the kernel is shut down too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         args = parse(argv)
-        with stoppable():
-            return run_of(args.command)(args)
+        return run_of(args.command)(args)
     except SystemExit as end:  # --help, --version, SIGTERM
         return int(end.code or 0)
     except UserError as error:

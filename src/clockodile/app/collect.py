@@ -35,7 +35,6 @@ from clockodile.data.scan import SUFFIXES, hidden, scan_folder
 
 ENGINE = "https://api.openverse.org/v1/images/"
 AGENT = f"clockodile/{clockodile.__version__}"
-MOST = 500  # photographs a call
 PER_PAGE = 20  # results; more only with a key
 PAUSE = 1.0  # seconds between two pictures from one server, unless its robots.txt asks for more
 LONGEST_PAUSE = 30.0  # seconds; a server that asks for more is left alone
@@ -56,8 +55,6 @@ def collect_command(args: argparse.Namespace) -> int:
         raise UserError("the query is empty; give words to look for")
     if not name.strip() or hidden(name) or Path(name).name != name:
         raise UserError(f"--class '{name}' is no name for a folder; give one word, such as cats")
-    if args.most > MOST:
-        raise UserError(f"--max is {args.most}; give at most {MOST}")
     if importlib.util.find_spec("icrawler") is None:
         raise UserError(f"collect needs icrawler; install it: {sys.executable} -m pip install icrawler")
     make_writable(out / name)

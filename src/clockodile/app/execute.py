@@ -26,8 +26,8 @@ from papermill.execute import ERROR_MARKER_TAG
 
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError
+from clockodile.core.recipes import CELL_TIMEOUT
 
-CELL_TIMEOUT = 7200  # seconds; the longest cell of the full profile takes well under an hour on two cores
 HEADLESS = {
     "CLOCKODILE_HEADLESS": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # with a caller's Agg, no figures

@@ -7,9 +7,14 @@ import os
 SETTINGS = {"MALLOC_MMAP_THRESHOLD_": 2**25, "MALLOC_TRIM_THRESHOLD_": 2**31 - 1, "MALLOC_TOP_PAD_": 2**26}
 
 
+# what Dask sets for its workers: they would give all memory back after each batch, and take twice the time
+OF_DASK = {"MALLOC_TRIM_THRESHOLD_": "65536"}
+
+
 def environment() -> dict[str, str]:
     """Variables for a process yet to be started; none where the user has set such variables."""
-    chosen = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
+    given = {name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"}
+    chosen = any(os.environ[name] != OF_DASK.get(name) for name in given)
     return {} if chosen else {name: str(size) for name, size in SETTINGS.items()}
 
 

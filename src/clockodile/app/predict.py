@@ -19,7 +19,7 @@ from clockodile.core.errors import UserError, os_reason
 from clockodile.core.store import shipped_weights
 from clockodile.core.workspace import cache_dir
 from clockodile.data.collection import FileNote
-from clockodile.data.scan import MADE_HERE, SUFFIXES, printable, scan_folder
+from clockodile.data.scan import SUFFIXES, is_run, printable, scan_folder
 
 # in a run's folder classifier/, where notebook 02 writes them, and among the shipped weights
 PREDICTORS = "predictor-*.safetensors"
@@ -40,7 +40,7 @@ def predict_command(args: argparse.Namespace) -> int:
     if args.csv not in (None, "-"):
         check_target(args.csv)
     files, refused = find_images(args)
-    path, predictor = find_best(shipped_weights() if args.pretrained else Path(args.paths[0], "classifier"))
+    path, predictor = find_best(None if args.pretrained else Path(args.paths[0]))
     origin = path.name if args.pretrained else str(path)
     print_stderr(f"using {origin}: {describe(predictor)}")
     with judged(args, make_job(load_rows, path), RowPredictor(predictor), files, refused) as (table, refused):
@@ -77,27 +77,18 @@ def check_paths(args: argparse.Namespace) -> None:
         check_run(args.paths[0])
         if len(args.paths) < 2:
             raise UserError("name the images, or folders of images, after the run folder")
-    elif is_run(args.paths[0]):
+    elif is_run(Path(args.paths[0])):
         raise UserError(f"{args.paths[0]} is a run folder; give it or --pretrained, not both")
 
 
-def is_run(folder: str) -> bool:
-    """Whether a run or a notebook has written there."""
-    made = (Path(folder, name).is_file() for name in MADE_HERE)
-    return any(made) or any(Path(folder, "classifier").glob(PREDICTORS))
-
-
 def check_run(run: str) -> None:
-    """Raise UserError for what is no run folder, and for one without a predictor."""
+    """Raise UserError for what is no run folder."""
     if not os.path.isdir(run):
         raise UserError(
             f"RUN: there is no folder '{run}'; give one that `clockodile run` made, or --pretrained"
         )
-    if not is_run(run):
+    if not is_run(Path(run)):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
-    if not any(Path(run, "classifier").glob(PREDICTORS)):
-        again = f"`clockodile run --only 02 --out {shlex.quote(run)}`"
-        raise UserError(f"{run} holds no predictor; make one with {again} and that run's other options")
 
 
 def check_target(target: str, *, option: str = "--csv", example: str = "out.csv") -> None:
@@ -153,28 +144,29 @@ def write_file(target: str, texts: Iterable[str], *, errors: str = "backslashrep
 # --- the predictor -----------------------------------------------------------------------------------------
 
 
-def find_best(folder: Path, *, kinds: Sequence[str] = ()) -> tuple[Path, Predictor]:
-    """The predictor in a folder with the best recorded accuracy, of those that load; and its file.
+def find_best(run_dir: Path | None) -> tuple[Path, Predictor]:
+    """The predictor with the best recorded accuracy, of those of a run that load, or of the package for None.
 
-    Each that does not load is named on stderr. kinds: only these, by default all. Raises UserError when none loads.
+    And its file. Each that does not load is named on stderr. Raises UserError when none loads.
     """
-    records = {}
+    folder = shipped_weights() if run_dir is None else run_dir / "classifier"
+    accuracies = {}
     for path in sorted(folder.glob(PREDICTORS)):
         try:
-            record = read_predictor_record(path)
+            accuracies[path] = read_predictor_record(path).get("accuracy") or 0
         except UserError as error:
             print_stderr(f"not usable: {error}")
-            continue
-        if not kinds or record["kind"] in kinds:
-            records[path] = record
-    for path in sorted(records, key=lambda path: -(records[path].get("accuracy") or 0)):
+    for path in sorted(accuracies, key=accuracies.get, reverse=True):
         try:
             return path, load_predictor(path)
         except UserError as error:
             print_stderr(f"not usable: {error}")
-    raise UserError(
-        f"{folder} holds no usable predictor; `clockodile run` trains one, then give its run folder"
-    )
+    again = "`clockodile run` trains one, then give its run folder"
+    if run_dir is not None:
+        again = (
+            f"`clockodile run --only 02 --out {shlex.quote(str(run_dir))}` makes one, with that run's options"
+        )
+    raise UserError(f"{folder} holds no usable predictor; {again}")
 
 
 def describe(predictor: Predictor) -> str:

@@ -29,13 +29,12 @@ from clockodile.app.predict import (
     check_judged,
     check_paths,
     check_target,
-    find_best,
     find_images,
     judged,
     write_file,
 )
 from clockodile.classify.predictions import csv_line
-from clockodile.classify.predictor import Predictor, load_predictor
+from clockodile.core.atomic_files import read_json
 from clockodile.core.errors import UserError
 from clockodile.core.results import data_uri
 from clockodile.core.store import read_checkpoint, shipped_weights
@@ -47,38 +46,32 @@ SIDE = 96  # pixels of a picture in the page
 
 @dataclass(frozen=True)
 class Ranker:
-    """Everything that judges an image: the frozen network with its probes, and the classifier."""
+    """Everything that judges an image: the frozen network with its probes."""
 
     judge: Judge
-    predictor: Predictor
     network: str  # the frozen network's name
+    classes: tuple[str, ...]
     pair: tuple[int, int]  # class numbers
+    image_size: int  # pixels a side
     note: str  # what users must be told
-
-    @property
-    def image_size(self) -> int:
-        """Pixels a side."""
-        return self.predictor.image_size
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of what `rows` returns; log_odds, the smaller ones of the pair, tell equal scores apart."""
-        numbers = (f"{kind}_{name}" for kind in ("p", "evidence") for name in self.predictor.classes)
-        return ("score", "log_odds", "quadrant", "reason", *numbers)
+        return ("score", "log_odds", "quadrant", "reason", *(f"evidence_{name}" for name in self.classes))
 
     def rows(self, images: np.ndarray) -> list[list[str]]:
         """The columns of uint8 images (N, S, S, 3)."""
         odds = self.judge.scores(maps_of(images, self.network))
         evidence = percentile(odds, self.judge.background)
-        probability = self.predictor.probabilities(images)
-        scores, finer, names = both(evidence, self.pair), both(odds, self.pair), self.predictor.classes
+        scores, finer, names = both(evidence, self.pair), both(odds, self.pair), self.classes
         return [
             [
                 *(repr(float(score)), repr(float(fine))),
                 *(quadrant_name(part, names, self.pair), describe_evidence(part, names, self.pair)),
-                *(f"{value:.4f}" for value in (*p, *part)),
+                *(f"{value:.4f}" for value in part),
             ]
-            for score, fine, part, p in zip(scores, finer, evidence, probability, strict=True)
+            for score, fine, part in zip(scores, finer, evidence, strict=True)
         ]
 
 
@@ -94,12 +87,12 @@ def rank_command(args: argparse.Namespace) -> int:
         check_target(args.html, option="--html", example="page.html")
         if args.csv is not None and os.path.realpath(args.csv) == os.path.realpath(args.html):
             raise UserError(f"--csv and --html both want {args.html}; give two names")
-    paths = find_weights(None if args.pretrained else Path(args.paths[0]))
-    ranker = load_ranker(*paths)
+    path = find_judge(None if args.pretrained else Path(args.paths[0]))
+    ranker = load_ranker(path)
     files, refused = find_images(args)
     if ranker.note:
         print_stderr(f"NOTE: {ranker.note}")
-    with judged(args, make_job(load_ranker, *paths), ranker, files, refused) as (table, refused):
+    with judged(args, make_job(load_ranker, path), ranker, files, refused) as (table, refused):
         check_judged(table, refused)
         order = ranking(table)
         write(ranker, table, order, args)
@@ -110,8 +103,8 @@ def rank_command(args: argparse.Namespace) -> int:
 # --- what judges -----------------------------------------------------------------------------------------------
 
 
-def find_weights(run_dir: Path | None) -> tuple[Path, Path]:
-    """The judge and the best small classifier of a run, or those that come with the package for None.
+def find_judge(run_dir: Path | None) -> Path:
+    """The file of the judge of a run, or of the one that comes with the package for None.
 
     Raises UserError when the run has no judge: notebook 03 makes it.
     """
@@ -121,25 +114,26 @@ def find_weights(run_dir: Path | None) -> tuple[Path, Path]:
         raise UserError(
             f"{path} is missing; `clockodile run --only 03 --out {folder}` makes it, with that run's options"
         )
-    classifiers = folder if run_dir is None else folder / "classifier"
-    return path, find_best(classifiers, kinds=("compact",))[0]
+    return path
 
 
-def load_ranker(path: Path, classifier: Path) -> Ranker:
-    """The judge and the classifier in two files. Raises UserError for damaged ones and for two that do not fit."""
-    again = "run notebooks 02 and 03 again"
-    fitted, predictor = read_checkpoint(path), load_predictor(classifier)
+def load_ranker(path: Path) -> Ranker:
+    """The judge in a file. Raises UserError for a damaged one."""
+    again = "run notebook 03 again"
+    fitted = read_checkpoint(path)
     try:
-        about, judge = fitted.metrics, judge_from(fitted)
-        classes, size, pair = tuple(about["classes"]), about["image_size"], tuple(about["pair"])
-        notes, network = (predictor.note, about["note"]), fitted.config["judge"]
+        about, judge, network = fitted.metrics, judge_from(fitted), fitted.config["judge"]
+        classes, pair, size = tuple(about["classes"]), tuple(about["pair"]), int(about["image_size"])
+        notes = [about["note"]]
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} is of another version of clockodile ({error}); {again}") from error
-    if classes != predictor.classes or size != predictor.image_size:
-        raise UserError(f"{path} and {classifier} are of different classes or image sizes; {again}")
-    if len(pair) != 2 or not set(pair) <= set(range(len(classes))) or not sound(judge, len(classes)):
+    paired = len(pair) == 2 and set(pair) <= set(range(len(classes)))
+    if not (paired and size > 0 and sound(judge, len(classes))):
         raise UserError(f"{path} is damaged: its numbers make no judge; delete it and {again}")
-    return Ranker(judge, predictor, network, pair, "; ".join(note for note in notes if note))
+    card = read_json(path.parent / "data_card.json") or {}  # the package has none
+    if stamp := card.get("source", {}).get("stamp"):
+        notes.append(f"the judge learned from {stamp} images, not photographs")
+    return Ranker(judge, network, classes, pair, size, "; ".join(note for note in notes if note))
 
 
 def sound(judge: Judge, classes: int) -> bool:
@@ -185,7 +179,7 @@ def write(ranker: Ranker, table: Table, order: Sequence[int], args: argparse.Nam
 
 
 def csv_lines(ranker: Ranker, table: Table, order: Sequence[int]) -> Iterator[str]:
-    """The table, line by line: path,rank,score,quadrant,reason, then p_ and evidence_ of every class."""
+    """The table, line by line: path,rank,score,quadrant,reason, then the evidence for every class."""
     score, _, *others = ranker.columns
     yield csv_line(["path", "rank", score, *others])
     for rank, (path, _, (score, _, *others)) in enumerate(table.rows(order), 1):
@@ -214,7 +208,7 @@ def page(ranker: Ranker, top: Sequence[RankedImage], *, total: int, both: int, f
 
     total: images ranked; both: those with evidence for both classes; folder: where the page will lie.
     """
-    first, second = (html.escape(printable(ranker.predictor.classes[label])) for label in ranker.pair)
+    first, second = (html.escape(printable(ranker.classes[label])) for label in ranker.pair)
     cards = "\n".join(card(row, rank, ranker.image_size, folder) for rank, row in enumerate(top, 1))
     note = f"<p><b>Note:</b> {html.escape(ranker.note)}</p>" if ranker.note else ""
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -28,7 +28,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
     "{near-duplicate groups:,.0f}.",
     "Our own net is right on {compact residual net (ours):.1%} of the pictures that it has not seen; naming the most "
-    "frequent class each time, on {majority class:.1%}.",
+    "frequent class each time, on {majority class, accuracy:.1%}.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.1%}, for {pair[1]} "
     "{top[evidence_b]:.1%}).",
@@ -98,14 +98,16 @@ def gather(run_dir: Path) -> dict:
     card = read_json(run_dir / "data_card.json") or {}
     settings = run.get("settings", {})
     recipe = RECIPES.get(settings.get("recipe", ""))
-    parameters = changed_parameters(run.get("notebooks", {}))
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
         "settings": settings,
-        "parameters": [(name, in_words(values)) for name, values in parameters.items()],
-        "warnings": mixed(parameters),
+        "parameters": [
+            (f"{name} ({number})", value)
+            for number, entry in sorted(run.get("notebooks", {}).items())
+            for name, value in entry.get("parameters", {}).items()
+        ],
         "version": run.get("version", clockodile.__version__),
         "card": card,
         "counts": counts_table(card.get("counts", {}), card.get("classes", ())),
@@ -247,36 +249,6 @@ def doubts(entry: Mapping, settings: Mapping) -> list[str]:
     return found
 
 
-def changed_parameters(notebooks: Mapping) -> dict[str, dict[str, str]]:
-    """Parameter -> notebook number -> its value in words, for parameters that some notebook got with another value
-    than usual. notebooks: of run.json. All notebooks that have the parameter are in it.
-    """
-    found: dict[str, dict[str, str]] = {}
-    for number, entry in sorted(notebooks.items()):
-        for name, value in entry.get("parameters", {}).items():
-            found.setdefault(name, {})[number] = str(value)
-    for number, entry in notebooks.items():
-        for name in found.keys() & set(entry.get("usual", ())):
-            found[name][number] = "as usual"
-    return {name: dict(sorted(found[name].items())) for name in sorted(found)}
-
-
-def in_words(values: Mapping[str, str]) -> str:
-    """The values of one parameter: "0.05", or "0.05 (02), as usual (04)" where notebooks differ."""
-    if len(set(values.values())) == 1:
-        return next(iter(values.values()))
-    return ", ".join(f"{value} ({number})" for number, value in values.items())
-
-
-def mixed(parameters: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """A sentence for each parameter that notebooks of this folder did not have in common."""
-    return [
-        f"Notebooks in this folder ran with different values of {name}: {in_words(values)}."
-        for name, values in parameters.items()
-        if len(set(values.values())) > 1
-    ]
-
-
 # --- the same table as text --------------------------------------------------------------------------------
 
 
@@ -295,7 +267,7 @@ def results_text(run_dir: Path) -> str:
             repeats = f"n={row['n']}" if row["n"] > 1 else ""
             line = f"  {row['name']:<{wide}}  {row['value']:<{value}}  {repeats:<5} {row['note']}"
             lines.append(line.rstrip())
-    return "\n".join(lines + (mixed(changed_parameters(noted)) if lines else []))
+    return "\n".join(lines)
 
 
 def results_markdown(run_dir: Path) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import clockodile
-from clockodile.app.execute import CELL_TIMEOUT, NotebookFailed, execute
+from clockodile.app.execute import NotebookFailed, execute
 from clockodile.app.memory import environment
 from clockodile.app.output import make_writable, only_writer, print_stderr, write_stdout
 from clockodile.app.parameters import (
@@ -26,8 +26,9 @@ from clockodile.app.parameters import (
 from clockodile.app.report import results_text, write_report
 from clockodile.core.atomic_files import read_json, sweep, write_json
 from clockodile.core.errors import UserError, os_reason
-from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
+from clockodile.core.recipes import CELL_TIMEOUT, DEFAULT_RECIPE, RECIPES
 from clockodile.core.workspace import Run, open_run, project_root
+from clockodile.data.scan import is_run
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -102,16 +103,14 @@ def run_one(run: Run, notebook: Path, parameters: Mapping, label: str, **options
     Raises as `execute` does.
     """
     start, status, at_once = time.time(), "failed", sys.stdout.isatty()
-    declared = {name: own.default for name, own in read_parameters(notebook).items() if name not in COMMON}
-    noted = run, notebook.stem, declared, parameters  # as they are now: somebody may have the notebook open
     if at_once:  # elsewhere the line is printed whole at the end
         write_stdout(label)
-    write_run_json(*noted, "running", start)
+    write_run_json(run, notebook.stem, parameters, "running", start)
     try:
         execute(notebook, executed_copy(run.dir, notebook), parameters=parameters, **options)
         status = "done"
     finally:
-        write_run_json(*noted, status, start)
+        write_run_json(run, notebook.stem, parameters, status, start)
         took = duration(time.time() - start)
         text = took if status == "done" else f"stopped after {took.strip()}"
         write_stdout(("" if at_once else label) + text + "\n")
@@ -242,7 +241,7 @@ def check_folder(run: Run) -> None:
             "give an --out elsewhere"
         )
     try:
-        foreign = run.dir.is_dir() and holds_files(run.dir) and not made_by_run(run.dir)
+        foreign = run.dir.is_dir() and holds_files(run.dir) and not is_run(run.dir)
     except OSError as error:
         raise UserError(f"{run.dir}: {os_reason(error)}; give another --out") from None
     if foreign:
@@ -255,14 +254,6 @@ def holds_files(folder: Path) -> bool:
     return any(not path.is_dir() for entry in entries for path in (entry, *entry.rglob("*")))
 
 
-def made_by_run(folder: Path) -> bool:
-    """Whether a run, or a notebook by itself, has written into a folder: its record or its provenance says so."""
-    if isinstance((read_json(folder / "run.json") or {}).get("notebooks"), dict):
-        return True
-    records = (read_json(path) or {} for path in (folder / "provenance").rglob("*.json"))
-    return any({"config", "key", "sha256"} <= record.keys() for record in records)
-
-
 # --- what the run folder says about its run ----------------------------------------------------------------
 
 
@@ -271,24 +262,20 @@ def executed_copy(run_dir: Path, notebook: Path) -> Path:
     return run_dir / "executed" / notebook.name
 
 
-def write_run_json(
-    run: Run, name: str, declared: Mapping, parameters: Mapping[str, object], status: str, start: float
-) -> None:
+def write_run_json(run: Run, name: str, parameters: Mapping[str, object], status: str, start: float) -> None:
     """Write run.json: settings of this run, settings and status of each notebook that ever ran here.
 
-    name: of the notebook; declared: the parameters of its own and their defaults.
+    name: of the notebook; parameters: what it was given.
     """
     settings = {name: value for name, value in common_parameters(run).items() if name != "run_dir"}
     earlier = (read_json(run.dir / "run.json") or {}).get("notebooks", {})
-    changed = {own: parameters[own] for own, usual in declared.items() if parameters.get(own, usual) != usual}
     entry = {
         "name": name,
         "status": status,  # running (or killed), done, failed
         "started": start,  # seconds since 1970
         "seconds": round(time.time() - start, 1),
         "settings": settings,
-        "parameters": changed,
-        "usual": sorted(declared.keys() - changed.keys()),  # its other parameters, which have their defaults
+        "parameters": {own: value for own, value in parameters.items() if own not in COMMON},
     }
     content = {
         "version": clockodile.__version__,

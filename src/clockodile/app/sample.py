@@ -1,19 +1,13 @@
-"""`clockodile sample`: new pictures from a trained generator, each from its own seed."""
+"""`clockodile sample`: new pictures from a trained flow, each from its own seed."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
-import math
-import re
+import os
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,38 +15,31 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from clockodile.ambiguous.judge import NAME as JUDGE
 from clockodile.app.output import make_writable, only_writer, print_stderr
-from clockodile.app.predict import is_run
-from clockodile.classify.own_net import choose_pair
-from clockodile.core import atomic_files, store
+from clockodile.core.atomic_files import atomic, file_digest, read_json, sweep, write_json
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, get_profile, get_recipe
+from clockodile.core.store import read_checkpoint, read_record, shipped_weights
 from clockodile.core.workspace import Run
-from clockodile.data.dataset import Dataset, as_images, assemble
+from clockodile.data.dataset import as_images
+from clockodile.data.files import InvalidImage, read_image
+from clockodile.data.scan import is_run
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
-from clockodile.hybrids.generators.flow_of_run import (
-    as_generators_see,
-    fit_flow,
-    flow_from,
-    known_photographs,
-    package_flow,
-)
+from clockodile.hybrids.generators.flow_of_run import SIDE, Flow, fit_flow, flow_from
 from clockodile.hybrids.generators.table import GENERATORS
-from clockodile.hybrids.generators.trained import restore_net
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import DPI, tile_figure
 
-MOST = 100_000  # pictures a call
 SHEET, GRID = "contact_sheet.png", "grid.png"
-RECORD = "sample.json"  # beside the pictures: how they were made, and a checksum of each
-# whatever a record says, no other file is touched
-OURS = re.compile(r"\d{4,}\.png|contact_sheet\.png|grid\.png")
+RECORD = "sample.json"  # beside the pictures: how they were made
+METHODS = [name for name, generator in GENERATORS.items() if generator.fit is fit_flow]
 GRID_MIXES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 GRID_ROWS = 8
 COLUMNS = 8  # of the contact sheet
 ON_SHEET = 512  # of the first pictures on the contact sheet: with thousands it would fill the memory
 PART = 8  # pictures made at once
-EVERY = 2.0  # seconds after which finished pictures are written and counted aloud
+EVERY = 2.0  # seconds after which finished pictures are counted aloud
 
 Make = Callable[[range, Sequence[float]], torch.Tensor]  # of N seeds at M mixes: (M, N, 3, S, S) in [0, 1]
 
@@ -60,228 +47,140 @@ Make = Callable[[range, Sequence[float]], torch.Tensor]  # of N seeds at M mixes
 def sample_command(args: argparse.Namespace) -> int:
     """Do what the command line asks. Pictures are written as they are made, the sheets after all of them.
 
-    Returns 0, or 130 after Ctrl-C. Raises UserError for a wrong argument, and when a file would be replaced that is not
-    an unchanged one of an earlier call. A run folder is only read.
+    Nothing is ever overwritten; what an interrupted call has finished is not made again. Returns 0. Raises UserError
+    for a wrong argument, and when a file is there that the same call did not make. A run folder is only read.
     """
     if args.pretrained == (args.run is not None):
         raise UserError("give either a RUN folder or --pretrained")
-    if args.n > MOST:
-        raise UserError(f"--n is {args.n}; give at most {MOST}")
-    if not (math.isfinite(args.mix) and 0 <= args.mix <= 1):
-        raise UserError(
-            f"--mix is {args.mix}; give a number from 0 (all first class) to 1 (all second class)"
-        )
-    if not 0 <= args.seed < 2**31:
-        raise UserError(f"--seed is {args.seed}; give a whole number from 0 to {2**31 - 1}")
     if not args.out:
         raise UserError("--out is empty; give a folder for the pictures")
-    make, classes = maker(args.run, args.method)
+    make, settings = maker(args.run, args.method)
+    settings |= {"mix": args.mix, "seed": args.seed, "n": args.n}
     names, sheets = [f"{index:04d}.png" for index in range(args.n)], [SHEET, *([GRID] if args.grid else [])]
-    settings = {"method": args.method, "mix": args.mix, "seed": args.seed, "classes": classes}
     out = Path(args.out)
     make_writable(out)
     with only_writer(out):
-        atomic_files.sweep(out)
-        folder = PictureFolder(out, settings)
-        folder.check([*names, *sheets])
-        try:
-            first = write_pictures(folder, make, names, settings)
-            folder.write({SHEET: png(contact_sheet(first, settings))})
-            if args.grid:
-                print_stderr(f"drawing {GRID}")
-                seeds = range(args.seed, args.seed + min(args.n, GRID_ROWS))
-                folder.write({GRID: png(grid_of(make, seeds, settings))})
-        except KeyboardInterrupt:
-            kept = min(folder.stop(), args.n)  # a sheet may be there too
-            print_stderr(f"clockodile: stopped; {kept} of {args.n} pictures are finished and kept in {out}")
-            return 130
-        folder.finish([*names, *sheets])
-    print_stderr(f"{args.n} pictures between {classes[0]} (mix 0) and {classes[1]} (mix 1): {out}")
+        sweep(out)
+        claim(out, settings, [*names, *sheets])
+        write_pictures(out, make, names, settings)
+        if not os.path.lexists(out / SHEET):
+            pictures = read_back(out, names[:ON_SHEET], settings["image_size"])
+            write_new(out / SHEET, contact_sheet(pictures, settings))
+        if args.grid and not os.path.lexists(out / GRID):
+            print_stderr(f"drawing {GRID}")
+            seeds = range(args.seed, args.seed + min(args.n, GRID_ROWS))
+            write_new(out / GRID, grid_of(make, seeds, settings))
+    first, second = settings["classes"]
+    print_stderr(f"{args.n} pictures between {first} (mix 0) and {second} (mix 1): {out}")
     return 0
 
 
-class PictureFolder:
-    """Writes files into a folder, and replaces or removes there only what an earlier call made and nobody changed."""
-
-    def __init__(self, folder: Path, settings: Mapping):
-        """settings: goes into the record. Raises UserError when the folder holds a record of something else."""
-        self.folder, self.settings = folder, settings
-        record = atomic_files.read_json(folder / RECORD) or {}
-        parts = [record.get(part) for part in ("files", "unfinished")]  # name -> checksum
-        if (folder / RECORD).exists() and not all(isinstance(part, dict) for part in parts):
-            raise UserError(f"{folder / RECORD} is damaged or not of this command; give another --out")
-        checksums = [(name, made) for part in parts if part for name, made in part.items()]
-        self.known = {
-            (name, made) for name, made in checksums if OURS.fullmatch(name) and isinstance(made, str)
-        }
-        self.files, self.made = self.unchanged(), {}
-
-    def checksum(self, name: str) -> str:
-        """16 hexadecimal digits of a file's content; "" for what is no readable file."""
-        try:
-            return atomic_files.file_digest(self.folder / name)[:16]
-        except OSError:
-            return ""
-
-    def unchanged(self) -> dict[str, str]:
-        """Those of the known files that are there as they were made, with their checksums."""
-        return {name: made for name, made in self.known if self.checksum(name) == made}
-
-    def check(self, names: Iterable[str]) -> None:
-        """Raise UserError for the first of `names` that exists and is somebody else's, or was changed since."""
-        for name in names:
-            path = self.folder / name
-            if (path.exists() or path.is_symlink()) and (name, self.checksum(name)) not in self.known:
-                raise UserError(f"{path} was not made by this command, or changed since; give another --out")
-
-    def write(self, contents: Mapping[str, bytes]) -> None:
-        """Write files, each complete or not at all. Raises UserError as `check` does.
-
-        They are recorded beforehand, as unfinished: a process that is killed must not leave files it does not know.
-        """
-        made = {name: hashlib.sha256(content).hexdigest()[:16] for name, content in contents.items()}
-        self.known |= made.items()
-        self.made |= made
-        self.write_record(unfinished=made)
-        for name, content in contents.items():
-            self.check([name])  # somebody may have put a file there meanwhile
-            with atomic_files.atomic(self.folder / name) as temporary:
-                temporary.write_bytes(content)
-            self.files[name] = made[name]
-
-    def finish(self, names: Iterable[str]) -> None:
-        """Remove what earlier calls made beyond `names`, except for what was changed since."""
-        for name in self.files.keys() - set(names):
-            if self.checksum(name) == self.files.pop(name):
-                (self.folder / name).unlink()
-        self.write_record(finished=True)
-
-    def stop(self) -> int:
-        """Record what is there after an interruption; returns how many files of this call are."""
-        self.files = self.unchanged()
-        if self.made:
-            self.write_record()
-        return len(self.files.items() & self.made.items())
-
-    def write_record(self, *, unfinished: Mapping[str, str] | None = None, finished: bool = False) -> None:
-        """Write the record; finished: False while some of the files may be an earlier call's."""
-        state = {"files": self.files, "unfinished": unfinished or {}, "finished": finished}
-        atomic_files.write_json(self.folder / RECORD, {**self.settings, **state})
+# --- what draws ------------------------------------------------------------------------------------------------
 
 
-def write_pictures(folder: PictureFolder, make: Make, names: Sequence[str], settings: Mapping) -> np.ndarray:
-    """Make and write a picture for each of the names; returns the first ON_SHEET, uint8 (N, S, S, 3)."""
-    first, waiting, last = [], {}, time.monotonic()
+def maker(run: str | None, method: str) -> tuple[Make, dict]:
+    """What makes pictures from seeds and a mix; and all of the record that this decides.
+
+    The profile is that of run.json, which a notebook by itself does not write. Raises UserError for what is missing.
+    """
+    if method not in METHODS:
+        raise UserError(f"--method '{method}' is unknown; known: {', '.join(METHODS)}")
+    if run is not None and not is_run(Path(run)):
+        raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
+    folder = None if run is None else Path(run)
+    flow, path = load_flow(folder)
+    noted = (folder and read_json(folder / "run.json")) or {}
+    profile = get_profile(noted.get("settings", {}).get("profile") or "quick")
+    # a flow asks the run for nothing but its profile
+    opened = Run(Path(), get_recipe(DEFAULT_RECIPE), profile, 0, "", None)
+    draw = GENERATORS[method].draw
+
+    def make(seeds: range, mixes: Sequence[float]) -> torch.Tensor:
+        return torch.stack([draw(flow, opened, None, list(seeds), mix) for mix in mixes])
+
+    classes = [flow.classes[label] for label in flow.pair]
+    settings = {"method": method, "classes": classes, "run": run, "profile": profile.name}
+    return make, settings | {"image_size": flow.image_size, "net": file_digest(path)[:16]}
+
+
+def load_flow(folder: Path | None) -> tuple[Flow, Path]:
+    """The flow of a run for the pair that its judge compares, or the package's for None; and its file.
+
+    Raises UserError for what is missing, damaged or another net.
+    """
+    if folder is None:
+        path = shipped_weights() / "flow.safetensors"
+        return flow_from(read_checkpoint(path), get_recipe(DEFAULT_RECIPE).classes), path
+    again = f"`clockodile run --only 04 --out {shlex.quote(str(folder))}` makes it, with that run's options"
+    path, judge = folder / f"{FLOW}.safetensors", folder / f"{JUDGE}-{SIDE}-pixels.safetensors"
+    if not judge.is_file():  # it is there when the photographs were shrunk for the flow
+        judge = folder / f"{JUDGE}.safetensors"
+    reading = judge
+    try:
+        about = read_record(judge)["metrics"]
+        names = [about["classes"][label] for label in about["pair"]]
+        reading = path
+        return flow_from(read_checkpoint(path), names), path
+    except UserError as error:
+        raise UserError(f"{error}; {again}") from None
+    except (LookupError, TypeError, RuntimeError):
+        raise UserError(f"{reading} is of another version of clockodile; {again}") from None
+
+
+# --- what is written -------------------------------------------------------------------------------------------
+
+
+def claim(folder: Path, settings: Mapping, names: Sequence[str]) -> None:
+    """Note in a folder how its pictures are made.
+
+    Raises UserError when one of the names is taken there, but for the same settings.
+    """
+    if read_json(folder / RECORD) == settings:
+        return
+    for name in (RECORD, *names):
+        if os.path.lexists(folder / name):
+            raise UserError(f"{folder / name} is there already; give another --out")
+    write_json(folder / RECORD, settings)
+
+
+def write_pictures(folder: Path, make: Make, names: Sequence[str], settings: Mapping) -> None:
+    """Make and write the pictures of these names that are not there yet, a part at a time."""
+    last = time.monotonic()
     print_stderr(f"drawing {len(names)} pictures")
     for at in range(0, len(names), PART):
         some, seed = names[at : at + PART], settings["seed"] + at
+        if all(os.path.lexists(folder / name) for name in some):
+            continue
         pictures = as_images(make(range(seed, seed + len(some)), [settings["mix"]])[0])
-        waiting |= {name: png(picture) for name, picture in zip(some, pictures, strict=True)}
-        first += list(pictures[: ON_SHEET - len(first)])
+        for name, picture in zip(some, pictures, strict=True):
+            write_new(folder / name, picture)
         done = at + len(some)
         if done == len(names) or time.monotonic() - last >= EVERY:
-            folder.write(waiting)
             print_stderr(f"{done} of {len(names)}")
-            waiting, last = {}, time.monotonic()
-    return np.stack(first)
+            last = time.monotonic()
 
 
-def png(picture: np.ndarray | Figure) -> bytes:
-    """A picture, uint8 (H, W, 3), or a figure as the content of a PNG file; a figure is closed."""
-    buffer = io.BytesIO()
+def write_new(path: Path, picture: np.ndarray | Figure) -> None:
+    """A PNG file, whole, of a picture, uint8 (H, W, 3), or a figure, which is closed; what is there already stays."""
     if isinstance(picture, Figure):
-        picture.savefig(buffer, dpi=DPI, format="png")
         plt.close(picture)
-    else:
-        Image.fromarray(picture).save(buffer, format="PNG")
-    return buffer.getvalue()
+    if os.path.lexists(path):
+        return
+    with atomic(path) as temporary:
+        if isinstance(picture, Figure):
+            picture.savefig(temporary, dpi=DPI, format="png")
+        else:
+            Image.fromarray(picture).save(temporary, format="PNG")
 
 
-def maker(run: str | None, method: str) -> tuple[Make, list[str]]:
-    """What makes pictures from seeds and a mix, and the names of the pair's classes."""
-    if method not in GENERATORS:
-        raise UserError(f"--method '{method}' is unknown; known: {', '.join(GENERATORS)}")
-    if run is not None and not is_run(run):
-        raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
-    generator = GENERATORS[method]
-    if run is None:
-        if generator.fit is not fit_flow:
-            needs = "the net of a run" if generator.fit else "photographs of both classes"
-            raise UserError(f"--method {method} needs {needs}: give a run folder in place of --pretrained")
-        opened, data = Run(Path(), get_recipe(DEFAULT_RECIPE), get_profile("quick"), 0, "", None), None
-        classes = list(opened.recipe.classes)
-        net = flow_from(package_flow(), classes)
-    else:
-        opened, data = reopened(Path(run))
-        classes, net = [data.classes[label] for label in opened.recipe.pair], None
-        if generator.fit is fit_flow:
-            net = load_net(Path(run), FLOW, data, lambda fitted: flow_from(fitted, classes))
-        elif generator.fit:
-            restore = lambda fitted: restore_net(method, fitted, data)  # noqa: E731
-            net = load_net(Path(run), f"generators/{method}", data, restore)
-
-    def make(seeds: range, mixes: Sequence[float]) -> torch.Tensor:
-        return torch.stack([generator.draw(net, opened, data, list(seeds), mix) for mix in mixes])
-
-    return make, classes
-
-
-def reopened(folder: Path) -> tuple[Run, Dataset]:
-    """The run whose data set lies in a folder, and that data set as generators see it.
-
-    Both as the data card has them: run.json may be missing, for a notebook does not write it, or tell of a later run
-    that came to nothing. The photographs themselves may be gone. Raises UserError for what is missing or damaged.
-    """
-    card = atomic_files.read_json(folder / "data_card.json") or {}
-    asked = card.get("request")
-    if not asked:
-        raise UserError(f"{folder / 'data_card.json'} is missing or damaged; {mend(folder)}")
-    stored = []
-    for name in ("dataset.npz", "splits.csv"):
-        stored.append(store.load_cached(folder, name, card["config"]))
-        if stored[-1] is None:
-            raise UserError(f"{folder / name} is missing, damaged or of other data; {mend(folder)}")
-    recipe, data, classes = get_recipe(asked["recipe"]), assemble(*stored, card), list(card["classes"])
-    noted = atomic_files.read_json(folder / "run.json") or {}
-    profile = get_profile(noted.get("settings", {}).get("profile") or "quick")
-    run = Run(folder, recipe, profile, asked["seed"], asked["source"], None)
-    fourth = noted.get("notebooks", {}).get("04", {}).get("parameters", {})
-    names = [name.strip() for name in fourth.get("pair", "").split(",")]
-    if set(names) <= set(classes):  # notebook 04 was asked for these two
-        run = replace(run, recipe=replace(recipe, pair=tuple(map(classes.index, names))))
-    else:
-        run = choose_pair(run, data.part("train"))
-    return run, as_generators_see(data)
-
-
-def mend(folder: Path) -> str:
-    """What to do when a run folder lacks something, in words: notebook 04 again, with the options it had there."""
-    noted = atomic_files.read_json(folder / "run.json") or {}
-    fourth = noted.get("notebooks", {}).get("04", {})
-    asked = (atomic_files.read_json(folder / "data_card.json") or {}).get("request", {})
-    settings = (fourth.get("settings") or noted.get("settings", {})) | asked
-    words = ["clockodile", "run", "--only", "04", "--out", str(folder)]
-    for name in ("recipe", "classes", "profile", "seed", "source", "data_dir"):
-        if settings.get(name):  # 0 and "" are the defaults
-            words += [f"--{name.replace('_', '-')}", str(settings[name])]
-    for name, value in fourth.get("parameters", {}).items():
-        if name != "retrain":  # what is there need not be trained again
-            words += ["-p", f"{name}={value}"]
-    return f"run notebook 04 (`{shlex.join(words)}`)"
-
-
-def load_net(folder: Path, name: str, data: Dataset, restore: Callable[[store.Checkpoint], Any]) -> Any:
-    """A net of a run, as it is. Raises UserError for what is missing, damaged or learned from other photographs."""
-    path = folder / f"{name}.safetensors"
+def read_back(folder: Path, names: Sequence[str], size: int) -> np.ndarray:
+    """Pictures as they lie in a folder, uint8 (N, size, size, 3). Raises UserError for one that somebody damaged."""
     try:
-        fitted = store.read_checkpoint(path)
-    except UserError:
-        raise UserError(f"{path} is missing or damaged; {mend(folder)}") from None
-    known = known_photographs(data)
-    if fitted.config.get("known") == store.fingerprint(known.images, known.labels):
-        with suppress(KeyError, RuntimeError):  # the file of another net
-            return restore(fitted)
-    raise UserError(f"{path} is of another version or other data; {mend(folder)}")
+        return np.stack([read_image(folder / name, size)[0] for name in names])
+    except InvalidImage as error:
+        raise UserError(
+            f"{folder} holds a picture that cannot be read ({error}); give another --out"
+        ) from None
 
 
 def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:

@@ -146,6 +146,8 @@ PROFILES = {
     )
 }
 
+CELL_TIMEOUT = 7200  # seconds; the longest cell of the full profile takes well under an hour on two cores
+
 
 def pick(kind: str, name: str, choices: dict):
     """Look `name` up among `choices`; a UserError names the nearest known one. `kind` is the word for the message."""

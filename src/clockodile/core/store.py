@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -158,14 +158,13 @@ def cached(
     make: Callable[[], pd.DataFrame | Mapping],
     *,
     anew: bool = False,
-    depends: Sequence[Callable] = (),
 ):
     """What `make()` returns, made only once for each `config` and code: stored in the run folder and used again after.
 
     A missing, damaged or outdated file is made anew, so a run that was killed continues where it stopped; `anew` makes
-    it in any case, but only once in a run. depends: functions that `make` calls without naming them.
+    it in any case, but only once in a run. For the code that counts see source_code.source_key.
     """
-    source = source_key(make, *depends)
+    source = source_key(make)
     made = (Path(run_dir) / name, key_of(config))
     stored = None if anew and made not in _made_anew else load_cached(run_dir, name, config, source=source)
     if stored is None:
@@ -289,19 +288,18 @@ def fit_or_load(
     retrain: bool = False,
     accept_shipped_if: Mapping | None = None,
     shipped: Callable[[], Checkpoint | None] | None = None,
-    depends: Sequence[Callable] = (),
 ) -> Checkpoint:
     """Load the weights `name` trained with this configuration, code and data, or train and save them.
 
     name: path inside the run folder without suffix, such as "classifier/three_block_net-seed0".
     config: everything training depends on besides data and code (JSON types).
     fit: returns (state dict of tensors, metrics as JSON types); called only when nothing matches, or once in a run when
-    `retrain`. depends: functions that `fit` calls without naming them (see source_code.source_key).
+    `retrain`. For the code that counts see source_code.source_key.
     accept_shipped_if: what shipped weights must agree with if that is less than all of `config` and the data: they may
     have been trained longer than this profile would. They are looked for after the run folder, and copied into it for
     the command line. shipped: finds them in another file; they are not copied.
     """
-    record = {"config": dict(config), "data": data_fingerprint, "source": source_key(fit, *depends)}
+    record = {"config": dict(config), "data": data_fingerprint, "source": source_key(fit)}
     path, key, stored = Path(run_dir) / f"{name}.safetensors", key_of(record), None
     if not retrain or (path, key) in _made_anew:
         stored = checkpoint_if(path, lambda found: found.get("key") == key, "run folder")

@@ -72,9 +72,11 @@ def _quietly() -> Iterator[None]:
 
 @functools.cache
 def _register_heif() -> None:
-    """Have Pillow read HEIC, the format of iPhones, once a first such file turns up."""
-    import pillow_heif
-
+    """Have Pillow read HEIC, the format of iPhones, once a first such file turns up. Raises InvalidImage."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InvalidImage("HEIC needs the package pillow-heif, which is not installed") from None
     pillow_heif.register_heif_opener()
 
 

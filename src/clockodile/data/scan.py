@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from clockodile.core.atomic_files import read_json
 from clockodile.core.errors import os_reason
 from clockodile.data.collection import FileNote
 
@@ -56,15 +57,18 @@ def hidden(name: str) -> str:
     return "hidden" if name.startswith(".") else ""
 
 
-MADE_HERE = ("run.json", "data_card.json")  # a folder that holds one was written by a run or a notebook
+def is_run(folder: Path) -> bool:
+    """Whether a run, or a notebook by itself, has written into a folder: its record or its provenance says so."""
+    if isinstance((read_json(folder / "run.json") or {}).get("notebooks"), dict):
+        return True
+    records = (read_json(path) or {} for path in (folder / "provenance").rglob("*.json"))
+    return any({"config", "key", "sha256"} <= record.keys() for record in records)
 
 
 def made_here(folder: str | Path) -> bool:
-    """Whether this program wrote into a folder: its charts and copies are nobody's photographs."""
-    marks = MADE_HERE
-    if os.path.basename(folder) == "figures":
-        marks += tuple(os.path.join("..", mark) for mark in marks)
-    return any(os.path.isfile(os.path.join(folder, mark)) for mark in marks)
+    """Whether this program wrote what lies in a folder: its charts and copies are nobody's photographs."""
+    folder = Path(folder)
+    return is_run(folder) or (folder.name == "figures" and is_run(folder.parent))
 
 
 def _identity(path: str | Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import logging
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
 
@@ -22,14 +22,13 @@ from clockodile.ambiguous.judge import maps_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.recipes import DEFAULT_RECIPE
-from clockodile.core.timing import timed
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, as_images, load_dataset
 from clockodile.hybrids import evaluation
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT, SIDE, Flow, as_generators_see, fit_flow
-from clockodile.hybrids.generators.table import GENERATORS, Draw, parents, prepare
+from clockodile.hybrids.generators.table import GENERATORS, Draw, make_hybrids, parents, prepare
 from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_quiz, shares_in_words
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
@@ -65,7 +64,7 @@ class Page:
     @cached_property
     def made(self) -> dict[str, tuple[np.ndarray, float]]:
         """Generator -> its hybrids, uint8 (count, S, S, 3), and seconds a picture; kept in hybrids.npz."""
-        names, profile = list(self.draws), self.run.profile
+        profile = self.run.profile
         config = {
             "data": self.everything.fingerprint,
             "seed": self.run.seed,
@@ -77,17 +76,11 @@ class Page:
             "epochs": profile.autoencoder_epochs,
         }
 
-        def make() -> dict[str, np.ndarray]:
-            found = [timed(self.draws[name], range(self.count)) for name in names]
-            images = np.concatenate([as_images(pictures) for pictures, _ in found])
-            seconds = np.array([took / self.count for _, took in found])
-            return {"images": images, "method": np.repeat(names, self.count), "seconds": seconds}
-
-        draws = [generator.draw for generator in GENERATORS.values()] + [Flow]
-        kept = store.cached(self.run.dir, "hybrids.npz", config, make, depends=draws)
+        make = partial(make_hybrids, self.draws, self.count)
+        kept = store.cached(self.run.dir, "hybrids.npz", config, make)
         return {
             name: (kept["images"][kept["method"] == name], float(seconds))
-            for name, seconds in zip(names, kept["seconds"], strict=True)
+            for name, seconds in zip(self.draws, kept["seconds"], strict=True)
         }
 
 

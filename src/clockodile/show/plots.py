@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
-import shutil
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -225,8 +223,7 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
     """Write a figure into the run folder, close it, and return it for display with its alternative text.
 
     name: file name without suffix; title: the one message of the figure, its headline in the report; alt: what a reader
-    who cannot see it should know, up to 300 characters; notebook: "01".."04". While the committed notebooks are being
-    refreshed ($CLOCKODILE_PUBLISH names images4report) the picture is written there as well.
+    who cannot see it should know, up to 300 characters; notebook: "01".."04".
     """
     if len(alt) > ALT_LIMIT:
         raise ValueError(f"alt text of '{name}' has {len(alt)} characters; {ALT_LIMIT} at most")
@@ -250,9 +247,6 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
         "pictures": pictures,
     }  # again, it keeps its place
     atomic_files.write_json(record, {"figures": list(figures.values())})
-    publish = os.environ.get("CLOCKODILE_PUBLISH")
-    if publish and not stamp:
-        shutil.copyfile(path, Path(publish) / path.name)
     shown = for_the_page(path, 200 if pictures else 96)
     return Image(data=shown, format="png", alt=alt, width=int(figure.get_figwidth() * 96))
 

@@ -1,6 +1,7 @@
 """What notebook 02 does besides with the data of one recipe: a module each, whose `show(run)` displays it."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 
 from IPython.display import Markdown, display
 
@@ -23,9 +24,10 @@ def percent(share: float, count: int = 0) -> str:
 def kept(run: Run, config: Mapping, make: Callable, *given):
     """What `make(*given)` returns, an object of JSON types, made once for each `config` (JSON types) and code."""
 
+    @wraps(make)  # it is the study's code that counts
     def made():
         print(f"now: {make.__name__}", flush=True)
         return make(*given)
 
     config = {"seed": run.seed, "effort": run.profile.effort, **config}
-    return store.cached(run.dir, f"studies/{make.__name__}.json", config, made, depends=(make,))
+    return store.cached(run.dir, f"studies/{make.__name__}.json", config, made)

@@ -231,7 +231,6 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
         run_dir=run.dir,
         retrain=retrain,
         accept_shipped_if=learned,
-        depends=(Training,),
     )
     held_out = data.part("train")
     held_out = held_out.images[held_out.fold == HELD_OUT]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from clockodile.core.timing import timed
 from clockodile.core.workspace import Run
-from clockodile.data.dataset import Dataset, as_tensor
+from clockodile.data.dataset import Dataset, as_images, as_tensor
 from clockodile.hybrids.generators.blends import half_and_half, pixel_blend, pyramid_paste
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT, fit_flow
 from clockodile.hybrids.generators.trained import fit_autoencoder, fit_vae
@@ -21,7 +22,7 @@ from clockodile.hybrids.generators.vae import vae_hybrids
 class HybridGenerator:
     """One way to make hybrids."""
 
-    name: str  # in tables and files, and for `clockodile sample --method`
+    name: str  # in tables and files, and of a flow for `clockodile sample --method`
     title: str  # in figures and sentences
     draw: Callable[..., torch.Tensor]  # draw(nets, run, data, seeds, mix) -> float32 (N, 3, S, S) in [0, 1]
     fit: Callable[..., Any] | None = None  # fit(run, data, retrain=...) -> nets, trained now or loaded
@@ -101,3 +102,11 @@ def prepare(names: Sequence[str], run: Run, data: Dataset, *, retrain: bool = Fa
         return lambda seeds, *, mix=0.5: generator.draw(nets.get(generator.fit), run, data, seeds, mix)
 
     return {name: drawing(GENERATORS[name]) for name in names}
+
+
+def make_hybrids(draws: Mapping[str, Draw], count: int) -> dict[str, np.ndarray]:
+    """What each generator draws from the seeds below `count`, as schemas.SCHEMAS["hybrids.npz"] has it."""
+    found = [timed(draw, range(count)) for draw in draws.values()]
+    images = np.concatenate([as_images(pictures) for pictures, _ in found])
+    seconds = np.array([took / count for _, took in found])
+    return {"images": images, "method": np.repeat(list(draws), count), "seconds": seconds}

@@ -58,7 +58,6 @@ def fit_on_known(
         run_dir=run.dir,
         retrain=retrain,
         accept_shipped_if=wanted,
-        depends=(BUILD[name], train),
     )
     # from the rounded numbers of the file even when just trained: both must draw the same
     return restore_net(name, fitted, data)
