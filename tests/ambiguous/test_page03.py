@@ -168,8 +168,28 @@ def test_pictures_of_each_kind_are_counted_in_the_corners(page, monkeypatch):
     table = page03.corner_table(changed, {"noise": np.zeros((3, 8, 8, 3), np.uint8)})
     assert table.loc["noise", "both, %"] == 100
     assert np.allclose(table.sum(axis=1), 100, atol=0.2)
-    shown = page03.show_exposures(changed, np.zeros((3, 8, 8, 3), np.uint8))
-    assert (shown.metadata or {"alt": shown.alt})["alt"].endswith("both, both, both.")
+    blank = np.zeros((3, 8, 8, 3), np.uint8)
+    shown = page03.show_made(changed, {"double exposures": blank, "halves": blank})
+    alt = (shown.metadata or {"alt": shown.alt})["alt"]
+    assert alt.startswith("Rows: double exposures, halves") and alt.count(" both,") == 5
+
+
+def test_the_strongest_place_of_each_picture_is_framed(page, monkeypatch, figure_of):
+    """One feature; its place differs from picture to picture, and the probes of fold 1 look for little of it."""
+    maps = np.zeros((2, 1, 4, 4))
+    maps[0, 0, 2, 1] = maps[1, 0, 0, 3] = 1
+    monkeypatch.setattr(page03, "maps_of", lambda images: [maps, maps])
+    weight = np.array([[[0, 1.0], [0, 2.0]], [[0, 1.0], [0, -1.0]]])
+    judge = replace(page.judged.judge, weight=weight)
+    page = replace(page, judged=replace(page.judged, judge=judge))
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    figure = page03.place_maps(page, images, np.array([0, 1]), "places", "Where?")
+    frames = [[patch.get_xy() for patch in ax.patches] for ax in figure.axes]
+    assert frames[2] == [(0.5, 1.5)] and frames[4] == [(0.5, 1.5)], "the first picture, each class"
+    assert frames[3] == [(2.5, -0.5)] and frames[5] != [(2.5, -0.5)], (
+        "of the second, more is less for one class"
+    )
+    assert frames[0] == [(1.5, 3.5)] * 2, "the same in pixels of the picture"
 
 
 def directions(degrees):
