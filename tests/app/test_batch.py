@@ -12,9 +12,7 @@ from PIL import Image
 
 from clockodile.app import batch
 from clockodile.app.batch import Job, Table, check_seen, judge_all, judge_part, make_job, open_table
-from clockodile.app.predict import load_rows
-from clockodile.classify.predictions import RowPredictor
-from clockodile.classify.predictor import Predictor, save_predictor
+from clockodile.classify.predictor import Predictor, load_predictor, save_predictor
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import Recipe
@@ -199,7 +197,7 @@ def test_photos_are_prepared_as_those_of_a_data_folder_and_judged_alike_alone(tm
         Image.fromarray(rng.integers(0, 65536, (50, 20), dtype=np.uint16)).save(f"{name}/deep.png")
     data = folder_collection(Recipe("any", "", ("folder",), min_per_class=1), tmp_path, 16)
     files = [str(next(tmp_path.glob(f"{name}.*"))) for name in data.ids]
-    model, expected = RowPredictor(nets()), nets().probabilities(data.images)
+    model, expected = nets(), nets().probabilities(data.images)
     together = np.array([row[4:] for row in judge_part(model, files)], float)
     alone = np.array([judge_part(model, [path])[0][4:] for path in files], float)
     assert len(files) == 8 and np.ptp(expected[:, 0]) > 0.01
@@ -246,7 +244,10 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         Image.fromarray(image).save(files[-1])
     Path("photos/7.png").write_text("x")
     save_predictor(Path("nets.safetensors"), nets())
-    job, model = make_job(load_rows, tmp_path / "nets.safetensors"), load_rows(tmp_path / "nets.safetensors")
+    job, model = (
+        make_job(load_predictor, tmp_path / "nets.safetensors"),
+        load_predictor(tmp_path / "nets.safetensors"),
+    )
     alone = Table(Path("alone.csv"), files, model.columns)
     judge_all(job, model, alone)
     together = Table(Path("together.csv"), files, model.columns)
@@ -268,7 +269,7 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         monkeypatch.setattr(Table, "append", kill_one_then_append)
         judge_all(job, None, together, scheduler=cluster.scheduler_address)  # no model: workers load theirs
         after = client.run(os.getpid)
-        elsewhere = Job(load_rows, "/nowhere/nets.safetensors", job.key)
+        elsewhere = Job(load_predictor, "/nowhere/nets.safetensors", job.key)
         with pytest.raises(UserError, match="/nowhere/nets.safetensors: no such file.*every worker needs"):
             judge_all(elsewhere, None, empty, scheduler=cluster.scheduler_address)
     assert len(set(pids.values())) == 2 and killed and killed[0] not in after.values()

@@ -115,8 +115,9 @@ def test_refused_files_are_named_and_the_rest_is_judged(capsys):
 
 def test_what_is_no_image_by_its_name_is_no_failure_in_a_folder_but_is_when_named(capsys):
     Path("photos/out.csv").write_text("path\n")
+    os.symlink(".", "photos/loop")
     code, _, err = predict(capsys, "run", "photos")
-    assert code == 0 and "passed over" in err and "photos/out.csv" in err
+    assert code == 0 and "passed over" in err and "photos/out.csv" in err and "photos/loop" in err
     code, _, err = predict(capsys, "run", "photos/9.png", "photos/out.csv")
     assert code == 1 and "refused: photos/out.csv: not an image" in err
 

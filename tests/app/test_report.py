@@ -47,7 +47,7 @@ def run_dir(tmp_path):
     record_metrics(tmp_path, "01", [metric("images", 1000), metric(EVIL, [0.8, 0.9], unit="%", note=EVIL)])
     source = {"kind": "folder", "where": f"/home/{EVIL}", "why": EVIL, "licence": "yours", "stamp": ""}
     notes = [{"path": f"clock/{EVIL}{i}.png", "reason": "truncated image", "used": False} for i in range(12)]
-    notes.append({"path": "clock/1.jpg", "reason": "turned upright", "used": True})
+    notes.append({"path": "clock/1.jpg", "reason": "enlarged from 10x12", "used": True})
     counts = {"train": {EVIL: 3, "crocodile": 4}, "background": 7}
     card = {
         "source": source,
@@ -277,7 +277,8 @@ def test_what_the_opening_names_is_there():
     named = {field for field in fields if " " in field}
     recorded = {row.split(" | ")[1] for row in readme.splitlines() if row.count(" | ") == 3}
     assert len(named) == 4 and named - recorded == set()
-    pages = [*project_root().glob("src/clockodile/*/page*.py"), *project_root().glob("notebooks/0*.ipynb")]
+    places = ("src/clockodile/*/page*.py", "src/clockodile/*/figures.py", "notebooks/0*.ipynb")
+    pages = [path for place in places for path in project_root().glob(place)]
     source = "".join(path.read_text("utf-8") for path in pages).replace('\\"', '"')
     assert [name for name in LEADING if f'"{name}"' not in source] == []
 

@@ -12,8 +12,19 @@ from clockodile.learn.training import predict, train_full_batch
 NET = partial(ThreeBlockNet, channels=(4, 8, 8), hidden=16)
 
 
+def trained(net, data, epochs):
+    """Fits the net to all folds but one."""
+    images, labels = data.tensor(), torch.from_numpy(data.labels)
+
+    def fit(seed, fold):
+        known = torch.from_numpy(data.fold != fold)
+        return train_full_batch(net, images[known], labels[known], seed=seed, epochs=epochs)[0]
+
+    return fit
+
+
 def test_shapes_and_order(data):
-    found = predict_out_of_fold(NET, data, seeds=2, epochs=2)
+    found = predict_out_of_fold(trained(NET, data, 2), data, range(2))
     assert found["logits"].shape == (2, 120, 2)
     assert found["features"].shape == (2, 120, 16)
     assert found["centre_distance"].shape == (2, 120, 2) and found["centre_distance"].min() >= 0
@@ -21,12 +32,12 @@ def test_shapes_and_order(data):
 
 
 def test_each_image_is_judged_by_the_net_that_did_not_see_it(data):
-    found = predict_out_of_fold(NET, data, seeds=1, epochs=3, first_seed=7)
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-    for fold in (0, 3):
-        known = torch.from_numpy(data.fold != fold)
-        net, _ = train_full_batch(NET, images[known], labels[known], seed=7, epochs=3)
-        assert np.allclose(found["logits"][0, data.fold == fold], predict(net, images[~known]), atol=1e-5)
+    fit, images = trained(NET, data, 3), data.tensor()
+    for mirrored in (False, True):
+        found = predict_out_of_fold(fit, data, [7], mirrored=mirrored)
+        for fold in (0, 3):
+            said = predict(fit(7, fold), images[data.fold == fold], mirrored=mirrored)
+            assert np.allclose(found["logits"][0, data.fold == fold], said, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -34,7 +45,7 @@ def test_nothing_can_be_learned_from_shuffled_labels(data):
     """A leak of held-out images into training would show as accuracy above chance."""
     shuffled = np.random.default_rng(0).permutation(data.labels)
     cheat = type(data)(**{**vars(data), "labels": shuffled})
-    found = predict_out_of_fold(ThreeBlockNet, cheat, seeds=1, epochs=40)
+    found = predict_out_of_fold(trained(ThreeBlockNet, cheat, 40), cheat, [0])
     accuracy = (found["logits"].mean(0).argmax(1) == shuffled).mean()
     assert 0.3 < accuracy < 0.7
 

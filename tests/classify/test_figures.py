@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 from made_photos import striped_dataset
+from torch import nn
 
 from clockodile.classify import figures
 from clockodile.classify.metrics import reliability_bins
@@ -12,6 +13,12 @@ from clockodile.show.plots import class_colour
 
 pytestmark = pytest.mark.usefixtures("drawn_and_closed")
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def unsaved(monkeypatch):
+    """The figures themselves, neither written nor closed."""
+    monkeypatch.setattr(figures, "show_figure", lambda figure, *words: figure)
 
 
 def words(figure) -> list[str]:
@@ -30,15 +37,17 @@ def pictures(count=6):
 def test_the_filter_shows_its_numbers_and_their_sum():
     grey, kernel = torch.zeros(16, 16), torch.tensor([[-1.0, 0.0, 1.0]] * 3)
     grey[:, 5] = 0.5  # a bright line right of the place
-    figure = figures.filter_figure(grey, kernel, (8, 4), torch.rand(14, 14) - 0.5)
+    figure = figures.show_filter(None, grey, kernel, (8, 4), torch.rand(14, 14) - 0.5)
     said = words(figure)
     assert "products, sum +1.50" in said and said.count("0.50") == 6 and said.count("−1.00") == 3
 
 
 def test_every_step_downhill_is_marked():
-    weights = np.linspace(-2, 2, 9)
-    figure = figures.descent_figure(weights, weights**2, [(-2, 4), (-1, 1), (0, 0)])
-    assert figure.axes[1].lines[1].get_xdata().tolist() == [-2, -1, 0]
+    figure = figures.show_descent(None, lambda weight: weight**2, [(-2, 4), (-1, 1), (0, 0)])
+    curve, steps = figure.axes[1].lines
+    assert steps.get_xdata().tolist() == [-2, -1, 0] and np.allclose(
+        curve.get_ydata(), curve.get_xdata() ** 2
+    )
 
 
 def test_learning_is_drawn_from_its_first_epoch_on():
@@ -51,7 +60,7 @@ def test_learning_is_drawn_from_its_first_epoch_on():
 def test_results_are_written_beside_their_row():
     rows = [(f"model {mean}", np.clip(RNG.normal(mean, 0.02, (2, 5)), 0, 1)) for mean in (0.5, 0.99)]
     table = pd.DataFrame([{"title": t, "scores": scores, **summary(scores)} for t, scores in rows])
-    figure = figures.results_figure(table)
+    figure = figures.show_results(None, table)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["model 0.5", "model 0.99"]
     assert {f"{100 * mean:.1f}" for mean in table["mean"]} <= set(words(figure))
     assert max(max(line.get_xdata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2) <= 100
@@ -83,8 +92,9 @@ def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too():
 @pytest.mark.parametrize("count", [3, 200])
 def test_reliability_sets_the_promise_beside_what_was_kept(count):
     second = RNG.uniform(0.01, 0.99, count)
-    bins = reliability_bins(np.arange(count) % 2, np.stack([1 - second, second], 1))
-    for ax in figures.reliability_figure(bins, bins).axes:
+    labels, probability = np.arange(count) % 2, np.stack([1 - second, second], 1)
+    bins = reliability_bins(labels, probability)
+    for ax in figures.show_reliability(None, labels, probability, probability).axes:
         right, sure = (line.get_ydata() for line in ax.lines)
         assert np.array_equal(right, bins["accuracy"]) and np.array_equal(sure, bins["confidence"])
 
@@ -95,26 +105,41 @@ def test_a_curve_for_every_net_and_the_line_of_guessing():
     assert figure.axes[0].lines[0].get_ydata().tolist() == [90, 50]
 
 
+class FirstPixel(nn.Module):
+    """Says the first class with probability 0.75 where the first pixel is dark, else 0.25."""
+
+    def __init__(self):
+        super().__init__()
+        self.middle = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, images):
+        dark = images[:, 0, 0, 0] < self.middle
+        return torch.where(dark[:, None], torch.tensor([3.0, 1]), torch.tensor([1.0, 3])).log()
+
+
 def test_the_attack_grid_says_what_was_done_and_what_came_of_it():
-    images = pictures()
+    images, classes = pictures(), ("$5_a", "a class with a long name")
+    images[:, :, 0, 0] = 0.499
     attacked = (images + 4 / 255 * (pictures().flip(0) - 0.5).sign()).clamp(0, 1)
-    said = torch.tensor([[0.75, 0.25], [0.25, 0.75]])[:, None].expand(2, 6, 2)
-    told = words(figures.attack_grid(images, attacked, said, classes=("$5_a", "a class with a long name")))
+    attacked[:, :, 0, 0] = 0.499 + 4 / 255
+    told = words(figures.show_fooled(None, FirstPixel(), images, attacked, classes))
     assert {"original", "change\n× 32", "attacked", "$5_a 75 %", "a class wi… 75 %"} <= set(told)
     assert any("more than 4 of 255" in text for text in told)
 
 
 def test_an_attack_that_changed_nothing_can_be_shown():
-    figures.attack_grid(pictures(2), pictures(2), torch.full((2, 2, 2), 0.5), classes="xy")
+    figures.show_fooled(None, FirstPixel(), pictures(2), pictures(2), "xy")
 
 
 def test_maps_and_changed_pictures_have_a_row_each():
     assert {"picture", "net", "blank"} <= set(
         words(
-            figures.saliency_grid(pictures(), {"net": torch.rand(6, 16, 16), "blank": torch.zeros(6, 16, 16)})
+            figures.show_maps(
+                None, pictures(), {"net": torch.rand(6, 16, 16), "blank": torch.zeros(6, 16, 16)}
+            )
         )
     )
     assert {"as it is", "noisy"} <= set(
-        words(figures.changed_pictures({"as it is": pictures(), "noisy": pictures()}))
+        words(figures.show_grain(None, {"as it is": pictures(), "noisy": pictures()}))
     )
     assert plt.get_fignums()

@@ -7,7 +7,7 @@ import pytest
 from made_photos import striped_and_dotted
 from tiny_nets import Brightness
 
-from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary_line
+from clockodile.classify.predictions import Predictions, as_csv, as_json, as_table, summary_line
 from clockodile.classify.predictor import Predictor
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.data.collection import FileNote
@@ -45,12 +45,9 @@ def made(paths=ODD, refused=()) -> Predictions:
 
 def test_rows_hold_the_exact_probabilities(three):
     images = striped_and_dotted(4, size=16)[0]
-    rows = RowPredictor(three).rows(images)
+    rows = three.rows(images)
     p = three.probabilities(images)
-    assert (
-        RowPredictor(three).columns == ("predicted", "p_ant", "p_bee, wild", "p_cow")
-        and np.ptp(p[:, 0]) > 0.01
-    )
+    assert three.columns == ("predicted", "p_ant", "p_bee, wild", "p_cow") and np.ptp(p[:, 0]) > 0.01
     assert [row[0] for row in rows] == [three.classes[best] for best in p.argmax(1)]
     assert (np.array([row[1:] for row in rows], float) == p).all()
 

@@ -79,21 +79,6 @@ def test_no_images_give_no_rows():
     assert bright().probabilities(grey(0, count=0)).shape == (0, 2)
 
 
-@pytest.mark.parametrize("images", [np.zeros((1, 9, 9, 3), np.uint8), np.zeros((1, 8, 8, 3), np.float32)])
-def test_images_that_were_not_prepared_are_refused(images):
-    with pytest.raises(ValueError, match="uint8 of 8 pixels"):
-        bright().probabilities(images)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"classes": ("a", "a")}, {"classes": ("a",)}, {"models": ()}, {"image_size": 7}, {"temperature": 0.0}],
-)
-def test_a_predictor_that_makes_no_sense_cannot_be_made(changes):
-    with pytest.raises(ValueError):
-        bright(**changes)
-
-
 # --- the file ----------------------------------------------------------------------------------------------
 
 
@@ -160,18 +145,13 @@ def test_a_net_far_surer_than_numbers_can_say_stays_finite():
     assert np.isfinite(found).all() and np.isclose(found.sum(), 1) and found[0, 1] == 1
 
 
-def test_only_the_trained_part_is_stored_and_the_backbone_must_be_the_same(tmp_path, monkeypatch):
+def test_only_the_trained_part_is_stored(tmp_path):
     path = tmp_path / "p.safetensors"
     predictor = Predictor("probed", ("dark", "bright"), 8, [Probed(), Probed()], kind="probed")
     save_predictor(path, predictor)
     assert set(load_file(path)) == {f"{net}.probe.{name}" for net in (0, 1) for name in ("weight", "bias")}
     found = load_predictor(path).probabilities(grey(200))
     assert np.allclose(found, predictor.probabilities(grey(200)), atol=0.01)
-    monkeypatch.setattr(Probed, "installed", 3.0)
-    with pytest.raises(UserError, match="backbone"):
-        load_predictor(path)
-    with pytest.raises(ValueError, match="frozen part"):
-        save_predictor(path, predictor)
 
 
 TRAININGS = [
@@ -234,13 +214,6 @@ def test_of_a_probed_backbone_only_the_head_is_stored(probed, tmp_path):
     assert np.abs(wanted - found).max() < 0.01 and np.ptp(wanted[:, 0]) > 0.3
 
 
-def test_another_backbone_than_it_was_fitted_on_is_refused(probed, tmp_path, monkeypatch):
-    save_predictor(tmp_path / "p.safetensors", probed)
-    monkeypatch.setattr(backbones, "load_backbone", lambda *args, **kw: tiny_backbone(*args, seed=4, **kw))
-    with pytest.raises(UserError, match="backbone"):
-        load_predictor(tmp_path / "p.safetensors")
-
-
 def test_an_untrained_probe_has_no_opinion_on_any_number_of_classes(monkeypatch):
     monkeypatch.setattr(backbones, "load_backbone", tiny_backbone)
     net = module.probed_backbone(classes=4, image_size=8, backbone="tiny", side=16, width=6).eval()
@@ -261,8 +234,7 @@ def test_loading_leaves_the_random_state_alone_and_asks_no_network(tmp_path, mon
     "wrong",
     [
         {"kind": "three_blocks"},
-        {"arguments": {"hidden": 3}},
-        {"kind": "three_block"},
+        {"arguments": {"hidden": torch.ones(2)}},
         {"models": [Brightness(weight=float("nan"))]},
     ],
 )

@@ -79,33 +79,39 @@ def test_16_bit_greyscale_is_scaled_not_clipped(tmp_path):
     Image.fromarray(values).save(tmp_path / "a.tiff")
     for name in ("a.png", "a.tiff"):
         read, note = read_image(tmp_path / name, 32)
-        assert np.array_equal(read[..., 0], np.rint(values / 257)) and "16-bit" in note
+        assert np.abs(read[..., 0] - values / 257).max() <= 1 and note == ""
 
 
-@pytest.mark.parametrize(("high", "bits"), [(60, 8), (1000, 10), (4095, 12), (2050, 12), (9000, 14)])
-def test_few_bits_in_a_deep_file_do_not_become_black(tmp_path, high, bits):
+@pytest.mark.parametrize("high", [60, 1000, 4095, 9000])
+def test_few_bits_in_a_deep_file_do_not_become_black(tmp_path, high):
     values = np.linspace(0, high, 1024).reshape(32, 32).astype(np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png")
     Image.fromarray(values.astype(np.int32)).save(tmp_path / "a.tiff")
     for name in ("a.png", "a.tiff"):
         read, note = read_image(tmp_path / name, 32)
-        assert np.array_equal(read[..., 0], np.rint(values * (255 / (2**bits - 1))))
-        assert note == f"{bits}-bit greyscale (largest value {high}) scaled to 8 bits"
+        assert np.abs(read[..., 0] - values * (255 / high)).max() <= 1 and note == ""
+
+
+def test_a_transparent_value_of_deep_grey_becomes_white(tmp_path):
+    values = np.linspace(0, 4095, 1024).reshape(32, 32).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=int(values[3, 4]))
+    read, _ = read_image(tmp_path / "a.png", 32)
+    assert read[3, 4].tolist() == [255] * 3 and read[3, 5, 0] < 30
 
 
 def test_12_bits_a_channel_do_not_become_black(tmp_path):
     values = np.random.default_rng(0).integers(0, 4096, (32, 32, 3)).astype(">u2")
     (tmp_path / "a.png").write_bytes(png(32, 32, 16, 2, values.tobytes()))
-    read, note = read_image(tmp_path / "a.png", 32)
-    assert np.abs(read - values / 16).max() <= 17 and note == "12 of 16 bits a channel scaled to 8"
+    read, _ = read_image(tmp_path / "a.png", 32)
+    assert np.abs(read - values / 16).max() <= 17
 
 
 def test_16_bits_a_channel(tmp_path):
     """Pillow cannot write such a PNG, so we do."""
     values = np.random.default_rng(0).integers(0, 65536, (32, 32, 3)).astype(">u2")
     (tmp_path / "a.png").write_bytes(png(32, 32, 16, 2, values.tobytes()))
-    read, note = read_image(tmp_path / "a.png", 32)
-    assert np.abs(read - values / 257).max() <= 1 and "16 of 16 bits a channel" in note
+    read, _ = read_image(tmp_path / "a.png", 32)
+    assert np.abs(read - values / 257).max() <= 1
 
 
 def png(width, height, depth, colour, raw):
@@ -125,22 +131,18 @@ def png(width, height, depth, colour, raw):
     )
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "scale"), [(0, 1, 255), (0, 200, 1), (-3, 5, None), (0, 4000, None)], ids=str
-)
-def test_float_tiff(tmp_path, low, high, scale):
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 200), (-3, 5), (0, 4000)])
+def test_float_tiff(tmp_path, low, high):
     values = np.linspace(low, high, 1024, dtype=np.float32).reshape(32, 32)
-    values[0, 0] = low
     Image.fromarray(values).save(tmp_path / "a.tiff")
-    wanted = values * scale if scale else (values - low) / (high - low) * 255
-    read, note = read_image(tmp_path / "a.tiff", 32)
-    assert np.abs(read[..., 0] - wanted).max() <= 0.51 and "greyscale" in note
+    read, _ = read_image(tmp_path / "a.tiff", 32)
+    assert np.abs(read[..., 0] - (values - low) / (high - low) * 255).max() <= 1
 
 
-def test_a_deep_picture_of_one_value_is_black(tmp_path):
+def test_a_deep_picture_of_one_value_is_of_one_shade(tmp_path):
     for values in (np.full((32, 32), 5000, np.float32), np.full((32, 32), -70_000, np.int32)):
         Image.fromarray(values).save(tmp_path / "a.tiff")
-        assert not read_image(tmp_path / "a.tiff", 32)[0].any()
+        assert np.ptp(read_image(tmp_path / "a.tiff", 32)[0]) == 0
 
 
 def test_float_tiff_with_holes(tmp_path):
@@ -165,9 +167,8 @@ def test_transparent_palette_and_grey_alpha_lie_on_white(tmp_path):
     image.putpalette([200, 0, 0, 0, 0, 200])
     for name, kwargs in {"p.png": {"transparency": 1}, "p.gif": {"transparency": 1}}.items():
         image.save(tmp_path / name, **kwargs)
-        read, note = read_image(tmp_path / name, 32)
+        read, _ = read_image(tmp_path / name, 32)
         assert (read[index == 1] == 255).all() and (read[index == 0] == (200, 0, 0)).all()
-        assert "transparent" in note
 
 
 def test_an_opaque_alpha_channel_is_no_change(tmp_path):
@@ -198,7 +199,7 @@ def test_every_exif_orientation(tmp_path, orientation, suffix):
     stored.save(tmp_path / f"a.{suffix}", exif=exif, **lossless)
     read, note = read_image(tmp_path / f"a.{suffix}", 40)
     assert np.abs(read.astype(int) - pixels[4:44]).max() <= (12 if suffix == "jpg" else 0)
-    assert note == ("turned upright by its EXIF tag" if orientation > 1 else "")
+    assert note == ""
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tiff"])
@@ -272,9 +273,8 @@ def test_colours_follow_the_profile(tmp_path, suffix):
     lossless = {"lossless": True} if suffix == "webp" else {"quality": 95} if suffix == "jpg" else {}
     image = Image.new("RGB", (40, 50), (200, 40, 90))
     image.save(tmp_path / f"a.{suffix}", icc_profile=profile(swapped=True), **lossless)
-    read, note = read_image(tmp_path / f"a.{suffix}", 32)
+    read, _ = read_image(tmp_path / f"a.{suffix}", 32)
     assert np.abs(read.astype(int) - (40, 200, 90)).max() <= 4
-    assert note.startswith("colours made sRGB by its profile (")
 
 
 def test_an_srgb_profile_changes_nothing_and_a_damaged_one_is_ignored(tmp_path):
@@ -282,17 +282,13 @@ def test_an_srgb_profile_changes_nothing_and_a_damaged_one_is_ignored(tmp_path):
     for name, icc in {"a.png": profile(), "b.png": profile(swapped=True)[:200], "c.png": b"nonsense"}.items():
         Image.fromarray(pixels).save(tmp_path / name, icc_profile=icc)
         read, note = read_image(tmp_path / name, 32)
-        assert np.array_equal(read, pixels)
-        assert note == (
-            "" if name == "a.png" else "colour profile ignored: damaged or of another kind of image"
-        )
+        assert np.array_equal(read, pixels) and note == ""
 
 
 def test_a_profile_of_another_kind_of_image_is_ignored(tmp_path):
     Image.new("CMYK", (32, 32), (0, 255, 255, 0)).save(tmp_path / "a.jpg", icc_profile=profile(), quality=95)
-    read, note = read_image(tmp_path / "a.jpg", 32)
+    read, _ = read_image(tmp_path / "a.jpg", 32)
     assert np.abs(read.astype(int) - (255, 0, 0)).max() <= 4
-    assert note == "CMYK made RGB; colour profile ignored: damaged or of another kind of image"
 
 
 # --- refusals -----------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def pool_command(args: argparse.Namespace) -> int:
     if not people:
         raise UserError(f"{args.folder}: of {len(files)} files none can be used")
     table = shares_of_people(people, words)
-    figure = answers_figure({"the class": table})
+    figure = answers_figure(table)
     title = f"What {len(people)} people see, % of their answers (95 % intervals)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     with atomic(out / "pool.png") as temporary:

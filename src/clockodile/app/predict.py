@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clockodile.app.batch import Job, Model, Table, judge_all, make_job, open_table
 from clockodile.app.output import print_stderr, write_stdout
-from clockodile.classify.predictions import Predictions, RowPredictor, as_csv, as_json, as_table, summary_line
+from clockodile.classify.predictions import Predictions, as_csv, as_json, as_table, summary_line
 from clockodile.classify.predictor import Predictor, load_predictor, read_predictor_record
 from clockodile.core.atomic_files import atomic
 from clockodile.core.errors import UserError, os_reason
@@ -24,8 +24,9 @@ from clockodile.data.scan import SUFFIXES, is_run, printable, scan_folder
 # in a run's folder classifier/, where notebook 02 writes them, and among the shipped weights
 PREDICTORS = "predictor-*.safetensors"
 # why a file in a folder was left out: nobody wants to read it
-SILENT = ("hidden", "left by", "link to a folder")
-NO_IMAGE_NAME = ("not an image type (", "made by this program")  # in a folder: passed over, and no failure
+SILENT = ("hidden", "left by")
+# in a folder: passed over, and no failure
+NO_IMAGE_NAME = ("not an image type (", "link to a folder", "made by this program")
 
 
 def predict_command(args: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ def predict_command(args: argparse.Namespace) -> int:
     path, predictor = find_best(None if args.pretrained else Path(args.paths[0]))
     origin = path.name if args.pretrained else str(path)
     print_stderr(f"using {origin}: {describe(predictor)}")
-    with judged(args, make_job(load_rows, path), RowPredictor(predictor), files, refused) as (table, refused):
+    with judged(args, make_job(load_predictor, path), predictor, files, refused) as (table, refused):
 
         def rows() -> Iterator[tuple[str, str, list[float]]]:
             for name, why, (predicted, *shares) in table.rows():
@@ -60,11 +61,6 @@ def predict_command(args: argparse.Namespace) -> int:
             write_stdout(as_csv(predictions) if args.csv else as_table(predictions))
         print_stderr(summary_line(predictions))
     return 1 if refused else 0
-
-
-def load_rows(path: Path) -> RowPredictor:
-    """What a worker loads."""
-    return RowPredictor(load_predictor(path))
 
 
 # --- what predict and rank have in common -------------------------------------------------------------------

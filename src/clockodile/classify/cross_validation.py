@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from clockodile.data.dataset import Dataset
-from clockodile.learn.training import in_batches, predict, train_full_batch
+from clockodile.learn.training import in_batches, predict
 
 
 def class_centres(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
@@ -19,29 +19,24 @@ def class_centres(features: torch.Tensor, labels: torch.Tensor, classes: int) ->
 
 
 def predict_out_of_fold(
-    make_model: Callable[[], nn.Module], data: Dataset, *, seeds: int, epochs: int, first_seed: int = 0
+    fit: Callable[[int, int], nn.Module], data: Dataset, seeds: Iterable[int], *, mirrored: bool = False
 ) -> dict[str, np.ndarray]:
-    """Train one net for each fold and seed on the other folds, and let it judge the fold it did not see.
+    """Let a net for each fold and seed, which knows the other folds, judge the fold it did not see.
 
-    make_model: builds an untrained net with a `features` method; data: training images with folds >= 0.
-    Returns the arrays of oof_predictions.npz (see schemas.SCHEMAS): logits (S, N, C), features (S, N, D),
-    centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels, ids.
+    fit: (seed, fold) -> the net, with a `features` method; data: training images with folds >= 0; mirrored: see
+    `evaluate_held_out`. Returns the arrays of oof_predictions.npz (see schemas.SCHEMAS): logits (S, N, C), features
+    (S, N, D), centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels,
+    ids.
     """
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-
-    def fit(seed: int, fold: int) -> nn.Module:
-        known = torch.from_numpy(data.fold != fold)
-        return train_full_batch(make_model, images[known], labels[known], seed=seed, epochs=epochs)[0]
-
-    folds, repeats = range(data.fold.max() + 1), range(first_seed, first_seed + seeds)
-    judged = [judge_out_of_fold((fit(seed, fold) for fold in folds), data) for seed in repeats]
+    folds = range(data.fold.max() + 1)
+    judged = [
+        judge_out_of_fold((fit(seed, fold) for fold in folds), data, mirrored=mirrored) for seed in seeds
+    ]
     arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
     return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
 
-def judge_out_of_fold(
-    nets: Iterable[nn.Module], data: Dataset, *, mirrored: bool = False
-) -> dict[str, np.ndarray]:
+def judge_out_of_fold(nets: Iterable[nn.Module], data: Dataset, *, mirrored: bool) -> dict[str, np.ndarray]:
     """Logits, features and distances to class centres, float32 (N, ...), each image's by the net that did not see it.
 
     nets: one a fold, net k trained on all folds but k; mirrored: see `evaluate_held_out`.

@@ -1,19 +1,27 @@
-"""Figures of how a net works, of scores, and of how far to trust them. Each returns a Figure."""
+"""Figures of how a net works, of scores, and of how far to trust them.
+
+Functions called show_... write the figure into the run folder and return it for display.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from torch import nn
 
+from clockodile.classify.metrics import reliability_bins
+from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
+from clockodile.learn.training import predict
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import (
     BLUE,
@@ -25,16 +33,23 @@ from clockodile.show.plots import (
     class_colour,
     colour_key,
     new_figure,
+    save_figure,
     short_id,
     tile_figure,
 )
 
+
+def show_figure(figure: Figure, name: str, run: Run, title: str, alt: str) -> Image:
+    """plots.save_figure for notebook 02."""
+    return save_figure(figure, name, run, notebook="02", title=title, alt=alt)
+
+
 # --- how a net works ------------------------------------------------------------------------------------------
 
 
-def filter_figure(
-    grey: torch.Tensor, kernel: torch.Tensor, place: tuple[int, int], response: torch.Tensor
-) -> Figure:
+def show_filter(
+    run: Run, grey: torch.Tensor, kernel: torch.Tensor, place: tuple[int, int], response: torch.Tensor
+) -> Image:
     """One filter at one place, with its numbers; below, what it says of the whole picture.
 
     grey: (S, S) in [0, 1]; kernel: (3, 3); place: row and column of the patch's middle; response: (S - 2, S - 2).
@@ -58,7 +73,9 @@ def filter_figure(
     axes[1, 3].set_axis_off()
     words = "red: positive\n(darker on the left)\nblue: negative\n(darker on the right)\nwhite: both alike"
     axes[1, 3].text(0, 0.95, words, va="top", transform=axes[1, 3].transAxes)
-    return figure
+    alt = "A grey picture, nine of its values, nine weights, their products and sum; below, the sums at every place, "
+    alt += "the same after ReLU, and after pooling."
+    return show_figure(figure, "filter", run, "What does one filter see?", alt)
 
 
 def draw_map(ax: Axes, values: torch.Tensor, title: str, *, colours: str = "gray", low, high) -> None:
@@ -79,11 +96,14 @@ def draw_numbers(
         ax.text(column, row, words, ha="center", va="center", color="white" if dark else INK, fontsize=10)
 
 
-def descent_figure(weights: np.ndarray, losses: np.ndarray, path: Sequence[tuple[float, float]]) -> Figure:
+def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]]) -> Image:
     """Left, the loss of one picture against the probability of its class; right, steps down a loss of one weight.
 
-    weights, losses: (M,), the curve on the right; path: weight and loss at each step.
+    loss_of: weight -> loss, the curve on the right; path: weight and loss at each step.
     """
+    reach = max(abs(weight) for weight, _ in path) + 0.5
+    weights = np.linspace(-reach, reach, 101)
+    losses = [float(loss_of(torch.tensor(weight))) for weight in weights]
     figure, axes = new_figure(1, 2, height=3.1)
     p = np.linspace(0.005, 1, 400)
     axes[0].plot(p, -np.log(p), color=BLUE, linewidth=2)
@@ -97,7 +117,9 @@ def descent_figure(weights: np.ndarray, losses: np.ndarray, path: Sequence[tuple
     axes[1].annotate("start", steps[0], (0, 8), textcoords="offset points", ha="center")
     axes[1].set_title("Steps downhill, each against the slope")
     axes[1].set(xlabel="the one weight", ylabel="mean loss")
-    return figure
+    alt = "Left, the loss falls from infinity to zero as the probability of the right class rises; right, a "
+    alt += "bowl-shaped curve of the loss against one weight, with steps that get shorter towards its bottom."
+    return show_figure(figure, "descent", run, "What does a gradient step do?", alt)
 
 
 def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, epochs: int) -> Figure:
@@ -123,7 +145,7 @@ def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, ep
 # --- comparison -----------------------------------------------------------------------------------------------
 
 
-def results_figure(table: pd.DataFrame) -> Figure:
+def show_results(run: Run, table: pd.DataFrame) -> Image:
     """Accuracies of models, one a row in the table's order: mean, interval, and every single score as a faint dot.
 
     table: columns title, mean, low, high (as from comparison.summary) and scores (a sequence of numbers each), all in
@@ -147,7 +169,8 @@ def results_figure(table: pd.DataFrame) -> Figure:
     for row in range(1, len(table)):
         ax.axhline(row - 0.5, color=PALE, linewidth=0.5)
     ax.set_xlabel("accuracy on unseen images, %\n(faint: one fold and seed; bar: 95 % interval of the mean)")
-    return figure
+    alt = "Accuracy on unseen images of each classifier: mean, 95 % interval, and every fold as a faint dot."
+    return show_figure(figure, "results", run, "Who tells them apart best?", alt)
 
 
 def errors_with_neighbours(
@@ -187,13 +210,15 @@ def bars(data: Dataset, rows: np.ndarray) -> list[str]:
 # --- trust ----------------------------------------------------------------------------------------------------
 
 
-def reliability_figure(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
+def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Image:
     """How sure and how right, bin by bin, side by side: a gap between the two is a broken promise.
 
-    before, after: as from metrics.reliability_bins, without and with a temperature; a bar is the 95 % interval.
+    before, after: probabilities (N, C), without and with a temperature; a bar is the 95 % interval.
     """
     figure, axes = new_figure(1, 2, height=3.4, sharey=True)
-    for ax, bins, title in zip(axes, (before, after), ("Before", "After temperature scaling"), strict=True):
+    titles = ("Before", "After temperature scaling")
+    for ax, probability, title in zip(axes, (before, after), titles, strict=True):
+        bins = reliability_bins(labels, probability)
         place = np.arange(len(bins))
         ax.vlines(place, bins["low"], bins["high"], color=BLUE, alpha=0.4, linewidth=3)
         ax.plot(place, bins["accuracy"], "o", color=BLUE, label="how often it was right")
@@ -205,7 +230,9 @@ def reliability_figure(before: pd.DataFrame, after: pd.DataFrame) -> Figure:
         ax.grid(axis="x", visible=False)
     axes[0].legend(loc="lower right")
     figure.supxlabel("a tenth of all pictures each, sorted by confidence", fontsize=9)
-    return figure
+    alt = "For ten groups of pictures sorted by confidence: how sure the net was and how often it was right, before "
+    alt += "and after temperature scaling."
+    return show_figure(figure, "reliability", run, "Is it as sure as it is right?", alt)
 
 
 def accuracy_curves(
@@ -224,20 +251,39 @@ def accuracy_curves(
     return figure
 
 
-def changed_pictures(images: Mapping[str, torch.Tensor]) -> Figure:
+def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], chance: float) -> Image:
+    """Accuracy against the amount of noise, in shares of the range. curves: net -> accuracies, 0..1."""
+    percent = [100 * amount for amount in amounts]
+    words = "standard deviation of the noise, % of the way from black to white"
+    figure = accuracy_curves(curves, percent, xlabel=words, chance=chance)
+    alt = "Accuracy on unseen pictures against the amount of noise, for three nets."
+    return show_figure(figure, "noise", run, "What does a grain of noise do?", alt)
+
+
+def show_attacks(run: Run, curves: Mapping, strengths: Sequence[float], chance: float) -> Image:
+    """Accuracy under attack against its strength. curves: name -> accuracies, 0..1."""
+    words = "largest change of any value, of 255"
+    figure = accuracy_curves(curves, strengths, xlabel=words, chance=chance)
+    alt = "Accuracy on the first fold's unseen pictures against the largest change: random signs and FGSM."
+    return show_figure(figure, "attacks", run, "How much noise, placed by an enemy, does it stand?", alt)
+
+
+def show_grain(run: Run, images: Mapping[str, torch.Tensor]) -> Image:
     """Rows of the same pictures, changed more and more. images: name of a row -> (N, 3, S, S) in [0, 1]."""
     rows = [Row(name, as_images(changed)) for name, changed in images.items()]
-    return picture_rows(rows, columns=len(rows[0].pictures))
+    figure = picture_rows(rows, columns=len(rows[0].pictures))
+    alt = "Eight pictures as they are, and below each the same with a little and with much noise."
+    return show_figure(figure, "grain", run, "How much is a little noise?", alt)
 
 
-def attack_grid(
-    images: torch.Tensor, attacked: torch.Tensor, said: torch.Tensor, *, classes: Sequence[str]
-) -> Figure:
+def show_fooled(
+    run: Run, net: nn.Module, images: torch.Tensor, attacked: torch.Tensor, classes: Sequence[str]
+) -> Image:
     """Pictures, what was added, enlarged, and the attacked pictures, with what the net says before and after.
 
-    images, attacked: (N, 3, S, S) in [0, 1]; said: probabilities (2, N, C), before and after. A bar has the colour of
-    the class that the net names.
+    images, attacked: (N, 3, S, S) in [0, 1]. A bar has the colour of the class that the net names.
     """
+    said = torch.stack([predict(net, images), predict(net, attacked)]).softmax(2)
     noise = attacked - images
     most = noise.abs().max().clamp_min(1e-6)
     named, sure = said.argmax(2).numpy(), said.amax(2).numpy()
@@ -252,14 +298,19 @@ def attack_grid(
         Row("attacked", as_images(attacked), words[1], colours[1]),
     ]
     title = f"No value moved by more than {most * 255:.0f} of 255 (bar and words: what the net says)"
-    return picture_rows(rows, columns=len(images), title=title)
+    figure = picture_rows(rows, columns=len(images), title=title)
+    alt = "Pictures, the enlarged change and the attacked pictures, each with the net's answer and its probability."
+    return show_figure(figure, "fooled", run, "What does a fooling picture look like?", alt)
 
 
-def saliency_grid(images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Figure:
+def show_maps(run: Run, images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Image:
     """Pictures, and below each the maps of several nets. images: (N, 3, S, S) in [0, 1]; maps: (N, S, S), >= 0."""
     rows = [Row("picture", as_images(images))]
     for name, values in maps.items():
         highest = values.flatten(1).quantile(0.99, dim=1)[:, None, None].clamp_min(1e-12)
         glow = matplotlib.colormaps["inferno"]((values / highest).clamp(0, 1).numpy())[..., :3]
         rows.append(Row(name, (255 * glow).round().astype(np.uint8)))
-    return picture_rows(rows, columns=len(images))
+    figure = picture_rows(rows, columns=len(images))
+    alt = "Unseen pictures, and below each the maps of a trained net, of another trained net and of one that knows "
+    alt += "nothing."
+    return show_figure(figure, "saliency", run, "Can you tell which net knows?", alt)

@@ -24,56 +24,38 @@ def three_block_net_for(data: Dataset) -> partial:
 FILE = "three_block_predictions.npz"  # out of fold, for notebook 03
 
 
-def fit_three_block_net(
-    run: Run, data: Dataset, *, seed: int, epochs: int = 0, retrain: bool = False
-) -> tuple[ThreeBlockNet, store.Checkpoint, dict[str, np.ndarray]]:
-    """Train on half of the images, or load the net trained so before.
+def quarter_accuracies(run: Run, data: Dataset, *, seed: int, retrain: bool = False) -> dict[str, float]:
+    """Accuracies on the two unseen quarters, "validation" and "test", of a net trained on half of the images; kept.
 
-    data: training images; seed: decides both the split and the net; epochs: 0 for the profile's.
-    Returns the net in evaluation mode, the record (its metrics hold "history" and loss and accuracy of each part), and
-    the split as row numbers.
+    data: training images; seed: decides both the split and the net.
     """
-    epochs = epochs or run.profile.classifier_epochs
     split = half_quarter_quarter(data.labels, data.group, seed=seed)
-    images, labels = data.tensor(), torch.from_numpy(data.labels)
-    parts = {name: (images[rows], labels[rows]) for name, rows in split.items()}
+    parts = {name: data.rows(rows) for name, rows in split.items()}
+    epochs = run.profile.classifier_epochs
 
-    def fit() -> tuple[dict, dict]:
-        model, history = train_full_batch(
-            three_block_net_for(data), *parts["train"], seed=seed, epochs=epochs
-        )
-        measured = {name: evaluate(model, *part) for name, part in parts.items()}
-        return model.state_dict(), {"history": history.to_dict("list"), **measured}
+    def make() -> dict[str, float]:
+        examples = {name: (part.tensor(), torch.from_numpy(part.labels)) for name, part in parts.items()}
+        model, _ = train_full_batch(three_block_net_for(data), *examples["train"], seed=seed, epochs=epochs)
+        return {name: evaluate(model, *examples[name])["accuracy"] for name in ("validation", "test")}
 
-    config = {"net": "three_block", "seed": seed, "epochs": epochs}
-    # the very images of the training half: a net must never be taken for another half, whose test images it has seen
-    config["half"] = store.fingerprint(data.images[split["train"]], data.labels[split["train"]])
-    name = f"classifier/three_block_net-seed{seed}-epochs{epochs}"
-    fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain)
-    model = three_block_net_for(data)()
-    model.load_state_dict(fitted.state)
-    return model.eval(), fitted, split
+    # the very images of each part: what is measured with one split must never be taken for another's
+    config = {name: store.fingerprint(part.images, part.labels) for name, part in parts.items()}
+    config |= {"net": "three_block", "seed": seed, "epochs": epochs}
+    return store.cached(run.dir, f"classifier/three_block_net-seed{seed}.json", config, make, anew=retrain)
 
 
-def three_block_out_of_fold(
-    run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
-) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions of this net for the training images, made once and stored in FILE.
+def three_block_out_of_fold(run: Run, data: Dataset, *, retrain: bool = False) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions of this net for the training images, made once and stored in FILE."""
+    images, labels, epochs = data.tensor(), torch.from_numpy(data.labels), run.profile.classifier_epochs
+    config = {"net": "three_block", "folds": data.folds_key, "seed": run.seed}
+    config |= {"seeds": run.profile.oof_seeds, "epochs": epochs}
 
-    epochs: 0 for the profile's; None for whatever is stored, or the profile's.
-    """
-    config = {"net": "three_block", "folds": data.folds_key}
-    config |= {"seed": run.seed, "seeds": run.profile.oof_seeds}
-    asked = config | {"epochs": epochs or run.profile.classifier_epochs}
+    def fit(seed: int, fold: int) -> ThreeBlockNet:
+        known = torch.from_numpy(data.fold != fold)
+        make_net = three_block_net_for(data)
+        return train_full_batch(make_net, images[known], labels[known], seed=seed, epochs=epochs)[0]
 
     def make() -> dict[str, np.ndarray]:
-        seeds = run.profile.oof_seeds
-        return predict_out_of_fold(
-            three_block_net_for(data), data, seeds=seeds, epochs=asked["epochs"], first_seed=run.seed
-        )
+        return predict_out_of_fold(fit, data, range(run.seed, run.seed + run.profile.oof_seeds))
 
-    if epochs is None and not retrain:
-        stored = store.load_cached(run.dir, FILE, config, subset=True, source=store.source_key(make))
-        if stored is not None:
-            return stored
-    return store.cached(run.dir, FILE, asked, make, anew=retrain)
+    return store.cached(run.dir, FILE, config, make, anew=retrain)

@@ -13,7 +13,7 @@ import torch
 from scipy.special import softmax
 
 from clockodile.classify.calibration import fit_temperature, log_mean_probability
-from clockodile.classify.cross_validation import judge_out_of_fold
+from clockodile.classify.cross_validation import predict_out_of_fold
 from clockodile.classify.predictor import Predictor, read_predictor_record, state_of
 from clockodile.core import results, store
 from clockodile.core.errors import UserError
@@ -131,13 +131,11 @@ def out_of_fold(
         "asked": epochs or 0,  # 0 may mean the package's nets
     }
 
+    def net_of(seed: int, fold: int) -> CompactResNet:
+        return fit_fold(run, data, fold, seed, epochs=epochs or 0, retrain=retrain)[0]
+
     def make() -> dict[str, np.ndarray]:
-        judged = []
-        for seed in range(run.seed, run.seed + config["seeds"]):
-            nets = [net for net, _ in fold_nets(run, data, seed, epochs=epochs or 0, retrain=retrain)]
-            judged.append(judge_out_of_fold(nets, data, mirrored=True))
-        arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
-        return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
+        return predict_out_of_fold(net_of, data, range(run.seed, run.seed + config["seeds"]), mirrored=True)
 
     if epochs is None and not retrain:
         stored = store.load_cached(

@@ -1,11 +1,11 @@
 """What notebook 02 shows, stores and checks, so that its cells hold only what a reader is to learn.
 
-Functions that draw write the figure into the run folder and return it for display.
+Functions that draw, here and in `figures`, write the figure into the run folder and return it for display.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 import ipywidgets
@@ -16,26 +16,33 @@ from IPython.display import Image, display
 from scipy.stats import spearmanr
 from torch import nn
 
-from clockodile.classify import candidates, figures, half_quarter_quarter, own_net
+from clockodile.classify import candidates, figures, own_net
 from clockodile.classify.baselines import BASELINES
 from clockodile.classify.calibration import cross_fitted_temperature, fit_temperature, log_mean_probability
 from clockodile.classify.cross_validation import nearest_known
+from clockodile.classify.figures import (  # noqa: F401 (for the notebook's cells)
+    show_attacks,
+    show_descent,
+    show_figure,
+    show_filter,
+    show_fooled,
+    show_grain,
+    show_maps,
+    show_noise,
+    show_reliability,
+    show_results,
+)
+from clockodile.classify.half_quarter_quarter import quarter_accuracies
 from clockodile.classify.metrics import expected_calibration_error as calibration_error
-from clockodile.classify.metrics import reliability_bins
 from clockodile.core import results, store
 from clockodile.core.stats import paired_comparison, summary
 from clockodile.core.workspace import Run, someone_is_watching
 from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.learn.training import predict
-from clockodile.show import exercise, plots
+from clockodile.show import exercise
 from clockodile.show.widgets import as_img
 
 HARD = ("majority", "nearest_neighbour")  # candidates that give only a class: their log-loss says nothing
-
-
-def show_figure(figure, name: str, run: Run, title: str, alt: str) -> Image:
-    """plots.save_figure for this notebook."""
-    return plots.save_figure(figure, name, run, notebook="02", title=title, alt=alt)
 
 
 # --- from pixels to a net -------------------------------------------------------------------------------------
@@ -44,25 +51,6 @@ def show_figure(figure, name: str, run: Run, title: str, alt: str) -> Image:
 def row_of(data: Dataset, name: str) -> int:
     """The row of the picture called `name`, or 0 when there is none."""
     return int(np.argmax(data.ids == name))
-
-
-def show_filter(run: Run, *parts) -> Image:
-    """See figures.filter_figure, whose arguments follow `run`."""
-    alt = "A grey picture, nine of its values, nine weights, their products and sum; below, the sums at every place, "
-    alt += "the same after ReLU, and after pooling."
-    return show_figure(figures.filter_figure(*parts), "filter", run, "What does one filter see?", alt)
-
-
-def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]]) -> Image:
-    """The loss of one picture, and `path`, steps (weight, loss) down the curve of `loss_of` (weight -> loss)."""
-    reach = max(abs(weight) for weight, _ in path) + 0.5
-    weights = np.linspace(-reach, reach, 101)
-    losses = np.array([float(loss_of(torch.tensor(weight))) for weight in weights])
-    alt = "Left, the loss falls from infinity to zero as the probability of the right class rises; right, a "
-    alt += "bowl-shaped curve of the loss against one weight, with steps that get shorter towards its bottom."
-    return show_figure(
-        figures.descent_figure(weights, losses, path), "descent", run, "What does a gradient step do?", alt
-    )
 
 
 class LiveCurves:
@@ -113,12 +101,6 @@ def compare_classifiers(
     return pd.DataFrame(rows).sort_values("mean", ignore_index=True, kind="stable"), runs
 
 
-def show_results(run: Run, table: pd.DataFrame) -> Image:
-    """See figures.results_figure."""
-    alt = "Accuracy on unseen images of each classifier: mean, 95 % interval, and every fold as a faint dot."
-    return show_figure(figures.results_figure(table), "results", run, "Who tells them apart best?", alt)
-
-
 def results_table(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """The comparison in words, best row last."""
     mean = runs.groupby("model").mean(numeric_only=True).loc[table["model"]]
@@ -167,61 +149,10 @@ def show_errors(run: Run, data: Dataset, nets: list, probability: np.ndarray) ->
     return show_figure(figure, "errors", run, title, alt)
 
 
-def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> Image:
-    """Confidence and accuracy bin by bin. before, after: probabilities (N, C)."""
-    figure = figures.reliability_figure(*(reliability_bins(labels, p) for p in (before, after)))
-    alt = "For ten groups of pictures sorted by confidence: how sure the net was and how often it was right, before "
-    alt += "and after temperature scaling."
-    return show_figure(figure, "reliability", run, "Is it as sure as it is right?", alt)
-
-
-def show_grain(run: Run, examples: Mapping[str, torch.Tensor]) -> Image:
-    """See figures.changed_pictures."""
-    alt = "Eight pictures as they are, and below each the same with a little and with much noise."
-    return show_figure(figures.changed_pictures(examples), "grain", run, "How much is a little noise?", alt)
-
-
-def show_noise(run: Run, curves: Mapping, amounts: Sequence[float], chance: float) -> Image:
-    """Accuracy against the amount of noise, in shares of the range. curves: net -> accuracies, 0..1."""
-    percent = [100 * amount for amount in amounts]
-    words = "standard deviation of the noise, % of the way from black to white"
-    alt = "Accuracy on unseen pictures against the amount of noise, for three nets."
-    figure = figures.accuracy_curves(curves, percent, xlabel=words, chance=chance)
-    return show_figure(figure, "noise", run, "What does a grain of noise do?", alt)
-
-
-def show_maps(run: Run, images: torch.Tensor, maps: Mapping[str, torch.Tensor]) -> Image:
-    """See figures.saliency_grid."""
-    alt = "Unseen pictures, and below each the maps of a trained net, of another trained net and of one that knows "
-    alt += "nothing."
-    return show_figure(
-        figures.saliency_grid(images, maps), "saliency", run, "Can you tell which net knows?", alt
-    )
-
-
 def rank_correlation(first: torch.Tensor, second: torch.Tensor) -> float:
     """Mean over pictures of the rank correlation of two maps, -1..1. Both (N, S, S)."""
     pairs = zip(first.flatten(1), second.flatten(1), strict=True)
     return float(np.mean([spearmanr(one, other).statistic for one, other in pairs]))
-
-
-def show_attacks(run: Run, curves: Mapping, strengths: Sequence[float], chance: float) -> Image:
-    """Accuracy under attack against its strength. curves: name -> accuracies, 0..1."""
-    figure = figures.accuracy_curves(
-        curves, strengths, xlabel="largest change of any value, of 255", chance=chance
-    )
-    alt = "Accuracy on the first fold's unseen pictures against the largest change: random signs and FGSM."
-    return show_figure(figure, "attacks", run, "How much noise, placed by an enemy, does it stand?", alt)
-
-
-def show_fooled(
-    run: Run, net: nn.Module, images: torch.Tensor, attacked: torch.Tensor, classes: Sequence[str]
-) -> Image:
-    """Pictures before and after an attack, with what the net says."""
-    said = torch.stack([predict(net, images), predict(net, attacked)]).softmax(2)
-    alt = "Pictures, the enlarged change and the attacked pictures, each with the net's answer and its probability."
-    figure = figures.attack_grid(images, attacked, said, classes=classes)
-    return show_figure(figure, "fooled", run, "What does a fooling picture look like?", alt)
 
 
 # --- stored and checked ---------------------------------------------------------------------------------------
@@ -229,11 +160,10 @@ def show_fooled(
 
 def first_report(run: Run, data: Dataset, *, seed: int, seeds: int, retrain: bool) -> np.ndarray:
     """Accuracy of report 000's net on its two unseen quarters, (seeds, 2), each with another split."""
-    fitted = (
-        half_quarter_quarter.fit_three_block_net(run, data, seed=number, retrain=retrain)[1].metrics
-        for number in range(seed, seed + seeds)
+    measured = (
+        quarter_accuracies(run, data, seed=number, retrain=retrain) for number in range(seed, seed + seeds)
     )
-    return np.array([[found[part]["accuracy"] for part in ("validation", "test")] for found in fitted])
+    return np.array([[found["validation"], found["test"]] for found in measured])
 
 
 def record(

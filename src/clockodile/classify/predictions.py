@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from clockodile.classify.predictor import Predictor
 from clockodile.data.collection import FileNote
 from clockodile.data.scan import printable
@@ -26,28 +24,6 @@ class Predictions:
         [], Iterator[tuple[str, str, Sequence[float]]]
     ]  # path, predicted class, probabilities (C,)
     refused: tuple[FileNote, ...] = ()  # images that could not be read
-
-
-@dataclass(frozen=True)
-class RowPredictor:
-    """A predictor as app.batch wants it: one row of texts for each image."""
-
-    predictor: Predictor
-
-    @property
-    def image_size(self) -> int:
-        """Pixels a side."""
-        return self.predictor.image_size
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of what `rows` returns."""
-        return ("predicted", *(f"p_{name}" for name in self.predictor.classes))
-
-    def rows(self, images: np.ndarray) -> list[list[str]]:
-        """Predicted class and exact probabilities of uint8 images (N, S, S, 3)."""
-        classes = self.predictor.classes
-        return [[classes[p.argmax()], *map(repr, p.tolist())] for p in self.predictor.probabilities(images)]
 
 
 def summary_line(predictions: Predictions) -> str:

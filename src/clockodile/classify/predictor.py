@@ -5,7 +5,6 @@ A file holds weights in half precision and says in words how to build the nets; 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,26 +64,23 @@ class Predictor:
     trained_on: str = ""  # which images
     trainings: Sequence[Mapping] = ()  # for each net what its training depended on and measured (JSON types)
 
-    def __post_init__(self):
-        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-            raise ValueError(f"classes must be two or more different names, not {self.classes}")
-        if self.image_size < 8 or not self.models:
-            raise ValueError(f"{len(self.models)} nets for {self.image_size} pixels; need 1 and 8 or more")
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"temperature is {self.temperature}; it must be above 0")
-
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Calibrated class probabilities. images: uint8 (N, S, S, 3); returns float64 (N, C), rows sum to 1.
 
         The mean over nets and over each picture and its mirror image, divided as a logarithm by the temperature.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != (self.image_size, self.image_size, 3):
-            raise ValueError(
-                f"images are {images.dtype} {images.shape}, not uint8 of {self.image_size} pixels"
-            )
         batch = max(1, min(128, PIXELS // self.image_size**2))
         parts = [self._judge(images[start : start + batch]) for start in range(0, len(images), batch)]
         return np.concatenate([np.empty((0, len(self.classes))), *parts])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what `rows` returns."""
+        return ("predicted", *(f"p_{name}" for name in self.classes))
+
+    def rows(self, images: np.ndarray) -> list[list[str]]:
+        """Predicted class and exact probabilities of uint8 images (N, S, S, 3), as texts."""
+        return [[self.classes[p.argmax()], *map(repr, p.tolist())] for p in self.probabilities(images)]
 
     def _judge(self, images: np.ndarray) -> np.ndarray:
         upright = as_tensor(images)
@@ -101,20 +97,18 @@ WORDS = "kind arguments image_size temperature name note accuracy trained_on tra
 def save_predictor(path: Path, predictor: Predictor) -> None:
     """Write a predictor into one file of weights in half precision, atomically.
 
-    Raises UserError, ValueError, RuntimeError or TypeError, before anything is written, for what could not be read
-    back.
+    Raises UserError for weights that are not finite, ValueError or TypeError for an unknown kind and for words that are
+    no JSON, before anything is written.
     """
     if predictor.kind not in ARCHITECTURES:
         raise ValueError(f"unknown kind '{predictor.kind}'; known: {', '.join(ARCHITECTURES)}")
     record = {name: getattr(predictor, name) for name in WORDS} | {"classes": list(predictor.classes)}
-    fresh, state = build(record), {}
-    record |= {"format": FORMAT, "nets": len(predictor.models), "frozen": store.digest(parted(fresh)[1])}
-    for number, net in enumerate(predictor.models):
-        stored, frozen = parted(net)
-        if store.digest(frozen) != record["frozen"]:
-            raise ValueError(f"net {number}: its frozen part is not what '{predictor.kind}' builds")
-        fill(fresh, stored)
-        state |= {f"{number}.{name}": half_precision(tensor) for name, tensor in stored.items()}
+    record |= {"format": FORMAT, "nets": len(predictor.models)}
+    state = {
+        f"{number}.{name}": half_precision(tensor)
+        for number, net in enumerate(predictor.models)
+        for name, tensor in stored_part(net).items()
+    }
     store.write_weights(Path(path), state, {"predictor": record})
 
 
@@ -123,7 +117,7 @@ def load_predictor(path: Path) -> Predictor:
     record = read_predictor_record(path)
     state = store.read_weights(path)[1]
     try:
-        nets = [restore(build(record), record["frozen"], state, number) for number in range(record["nets"])]
+        nets = [restore(build(record), state_of(state, number)) for number in range(record["nets"])]
         words = {name: record[name] for name in WORDS}
         return Predictor(**words, classes=tuple(record["classes"]), models=nets)
     except ImportError as error:
@@ -164,20 +158,10 @@ def build(record: Mapping) -> nn.Module:
         return ARCHITECTURES[record["kind"]](**size, **record["arguments"])
 
 
-def parted(net: nn.Module) -> tuple[dict, dict]:
-    """The state of a net: what belongs in a file, and what comes with its constructor."""
+def stored_part(net: nn.Module) -> dict[str, torch.Tensor]:
+    """The part of a net's state that belongs in a file; the rest comes with its constructor."""
     prefixes = tuple(getattr(net, "stored_prefixes", ("",)))
-    state = net.state_dict()
-    stored = {name: tensor for name, tensor in state.items() if name.startswith(prefixes)}
-    return stored, {name: tensor for name, tensor in state.items() if name not in stored}
-
-
-def fill(net: nn.Module, stored: Mapping[str, torch.Tensor]) -> None:
-    """Put stored entries into a net. Raises ValueError or RuntimeError when they are not exactly those it wants."""
-    odd = sorted(stored.keys() ^ parted(net)[0].keys())
-    if odd:
-        raise ValueError(f"'{odd[0]}' is in the net or in the file, but not in both")
-    net.load_state_dict(stored, strict=False)
+    return {name: tensor for name, tensor in net.state_dict().items() if name.startswith(prefixes)}
 
 
 def state_of(state: Mapping[str, torch.Tensor], number: int) -> dict[str, torch.Tensor]:
@@ -186,11 +170,15 @@ def state_of(state: Mapping[str, torch.Tensor], number: int) -> dict[str, torch.
     return {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
 
 
-def restore(net: nn.Module, frozen: str, state: Mapping[str, torch.Tensor], number: int) -> nn.Module:
-    """A fresh net with the stored weights of net `number`, in evaluation mode. frozen: digest of its other part."""
-    if store.digest(parted(net)[1]) != frozen:
-        raise ValueError("the installed backbone is not the one it was trained with")
-    fill(net, state_of(state, number))
+def restore(net: nn.Module, stored: Mapping[str, torch.Tensor]) -> nn.Module:
+    """A fresh net with stored weights, in evaluation mode.
+
+    Raises ValueError or RuntimeError when they are not exactly those it wants.
+    """
+    odd = sorted(stored.keys() ^ stored_part(net).keys())
+    if odd:
+        raise ValueError(f"'{odd[0]}' is in the net or in the file, but not in both")
+    net.load_state_dict(stored, strict=False)
     if hasattr(net, "freeze"):  # only now: folded weights differ from machine to machine in the last bits
         net.freeze()
     return net.eval().to(memory_format=torch.channels_last)  # as the images lie: convolutions are faster so

@@ -32,10 +32,7 @@ OUT_OF_FOLD = {
 
 CLASSIFIER_RUNS = columns(
     **{"model": "U", "title": "U", "source": "U", "seed": "i", "fold": "i", "parameters": "i"},
-    **dict.fromkeys(
-        ("train_accuracy", "accuracy", "precision", "recall", "auroc", "log_loss", "ece", "brier"), "f"
-    ),
-    **{"megabytes": "f", "seconds": "f"},
+    **dict.fromkeys(("train_accuracy", "accuracy", "log_loss", "seconds"), "f"),
 )
 
 SCHEMAS = {

@@ -1,7 +1,7 @@
 """Which classifier is better, and how sure are we? Statistics of scores that come from repeated cross-validation.
 
 Scores are arrays (seeds, folds): entry [s, f] is the score of a net with seed s on fold f, trained on the other folds.
-Fold f must hold the same images for every seed, as in `crossval.predict_out_of_fold`. Seeds then repeat one measurement
+Fold f must hold the same images for every seed, as in `classify.cross_validation`. Seeds then repeat one measurement
 on the same images, they add no images: so scores are averaged over seeds first, and the folds are what is counted.
 """
 

@@ -114,7 +114,7 @@ def read_parts(
         return fits and path.suffix.lower() in SUFFIXES and not hidden(path.name)
 
     found = [
-        ("/".join(Path(name).parts[-3:]), _pixels(content, f"{place}: {name}"))
+        ("/".join(Path(name).parts[-3:]), pixels_of(content, f"{place}: {name}", SIDE))
         for name, content in files_in(place, wanted)
     ]
     if not found:
@@ -123,15 +123,18 @@ def read_parts(
     return np.stack([image for _, image in found]), np.array([name for name, _ in found])
 
 
-def _pixels(content: bytes, name: str) -> np.ndarray:
-    """A picture's pixels, uint8 (32, 32, 3). Of other formats than these, some would start another program."""
+def pixels_of(content: bytes, name: str, side: int) -> np.ndarray:
+    """A PNG's or JPEG's pixels, uint8 (side, side, 3). Of other formats, some would start another program.
+
+    name: for the UserError that any other content raises.
+    """
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
-            if picture.size == (SIDE, SIDE):  # told by the header, before anything large is unpacked
+            if picture.size == (side, side):  # told by the header, before anything large is unpacked
                 return np.asarray(picture.convert("RGB"))
     except Exception as error:  # Pillow's readers raise whatever the damage led to
-        raise UserError(f"{name} is no whole PNG or JPEG of {SIDE} pixels a side; {MEND}") from error
-    raise UserError(f"{name} is not {SIDE} pixels a side; {MEND}")
+        raise UserError(f"{name} is no whole PNG or JPEG of {side} pixels a side; {MEND}") from error
+    raise UserError(f"{name} is not {side} pixels a side; {MEND}")
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:

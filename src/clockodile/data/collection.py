@@ -23,11 +23,11 @@ class Source:
 
 @dataclass(frozen=True)
 class FileNote:
-    """A file that was not used, or was changed on the way in, and why."""
+    """A file that was not used, or not as it is, and why."""
 
     path: str  # relative to the data folder
-    reason: str  # one phrase, such as "truncated image" or "turned upright by its EXIF tag"
-    used: bool = False  # True: converted and used; False: left out
+    reason: str  # one phrase, such as "empty file (0 bytes)" or "first of 4 frames used"
+    used: bool = False  # False: left out
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Collection:
     split: np.ndarray  # str (N,) train, test, background or hybrid
     classes: tuple[str, ...]  # C >= 2 names in label order
     source: Source
-    notes: tuple[FileNote, ...] = ()  # every file refused or changed
+    notes: tuple[FileNote, ...] = ()  # what was left out, and what a reader must know of the rest
     warnings: tuple[str, ...] = ()  # lines that a user must see, whatever else is read
 
     def rows(self, chosen: np.ndarray, *notes: FileNote) -> Collection:

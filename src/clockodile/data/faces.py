@@ -121,35 +121,25 @@ def with_margin(box: Box, width: int, height: int) -> Box:
     return top, left, wanted
 
 
-def cut_face(image: Image.Image, size: int, *, find: Detector | None = None) -> tuple[Image.Image, str]:
-    """The square around the clearly largest face, size x size pixels, and a note when there are others.
+def cut_face(image: Image.Image, size: int, *, find: Detector | None = None) -> Image.Image:
+    """The square around the clearly largest face, size x size pixels.
 
     Raises InvalidImage when no face was found, or several and none clearly largest.
     """
-    boxes = faces_in(image, find)
-    top, left, side = with_margin(chosen_face(boxes), *image.size)
-    note = f"the largest of {len(boxes)} faces was cut out" if len(boxes) > 1 else ""
-    return to_square(image.crop((left, top, left + side, top + side)), size), note
+    top, left, side = with_margin(chosen_face(faces_in(image, find)), *image.size)
+    return to_square(image.crop((left, top, left + side, top + side)), size)
 
 
 read_face = partial(read_image, cut=cut_face, least=LOOK_AT)
-
-
-def read_face_or_centre(path: Path, size: int) -> tuple[np.ndarray, str]:
-    """The face in a picture of the background, or its centre where there is no face: it may show anything."""
-    try:
-        return read_face(path, size)
-    except InvalidImage:
-        return read_image(path, size)
 
 
 def look(path: Path) -> tuple[Image.Image, list[Box]]:
     """A photograph, upright, and the faces found in it. Raises InvalidImage for a file that cannot be read."""
     seen = []
 
-    def watch(image: Image.Image, size: int) -> tuple[Image.Image, str]:
+    def watch(image: Image.Image, size: int) -> Image.Image:
         seen.append((image.convert("RGB"), faces_in(image)))
-        return to_square(image, size), ""
+        return to_square(image, size)
 
     read_image(path, 8, cut=watch, least=LOOK_AT)
     return seen[0]

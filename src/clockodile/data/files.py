@@ -13,17 +13,16 @@ import stat
 import threading
 import time
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from skimage.exposure import rescale_intensity
 
 from clockodile.core.errors import os_reason
-from clockodile.data.scan import printable
 
 log = logging.getLogger("clockodile")
 
@@ -35,17 +34,6 @@ MIN_SIDE = 8  # pixels; below this there is nothing to recognise, and icons and 
 MAX_PIXELS = 128_000_000  # phones make 108 million; decoded, that is 390 MB
 MAX_JPEG_PIXELS = 256_000_000  # phones make 200 million, and JPEG is decoded at an eighth of its size
 SRGB = ImageCms.createProfile("sRGB")
-SAME_COLOUR = 3  # grey levels of 255: profiles that change less are sRGB under another name
-DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners deliver, whatever the file stores
-TURNS = {  # EXIF orientation -> what makes the picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class InvalidImage(Exception):
@@ -81,13 +69,10 @@ def _register_heif() -> None:
 
 
 def _check_png(file) -> None:
-    """Raise InvalidImage when the checksum of a PNG's pixel data is wrong, which Pillow does not look at."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        data, checksum = file.read(int.from_bytes(head[:4], "big")), file.read(4)
-        if head[4:] == b"IDAT" and checksum != zlib.crc32(data, zlib.crc32(b"IDAT")).to_bytes(4, "big"):
-            raise InvalidImage("truncated or damaged: the checksum of its pixels is wrong")
-    file.seek(0)
+    """Raise what Pillow raises for a wrong checksum, which it does not look at when it decodes."""
+    with _quietly():
+        image = Image.open(file, formats=("PNG",))
+    image.verify()
 
 
 def _check_file(path: str | Path) -> None:
@@ -125,129 +110,69 @@ def _open_header(file) -> Image.Image:
     return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1 to 8; 1 (upright) when the tag is missing or damaged."""
-    try:
-        with _quietly():
-            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # a damaged tag says nothing about the pixels
-        return 1
-
-
-def _upright(image: Image.Image) -> tuple[Image.Image, str]:
-    """Decode, then turn as the EXIF tag says. Pillow turns TIFFs itself and drops their tag."""
-    before = _orientation(image)
+def _decode_upright(image: Image.Image) -> None:
+    """Decode, then turn as the EXIF tag says."""
     image.load()
-    after = _orientation(image)
-    turned = after in TURNS or (after != before and before in TURNS)
-    if after in TURNS:
-        image = image.transpose(TURNS[after])
-    return image, "turned upright by its EXIF tag" if turned else ""
+    with _quietly(), suppress(Exception):  # a damaged tag says nothing about the pixels
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _frames(image: Image.Image) -> str:
     """A note when there are more frames than we use; MPO is a photo and its preview, as phones store it."""
-    try:
+    count = 1
+    with suppress(Exception):  # the later frames are damaged; we do not need them
         count = getattr(image, "n_frames", 1)
-    except Exception:  # the later frames are damaged; we do not need them
-        return "first frame used, the others are damaged"
     return f"first of {count} frames used" if count > 1 and image.format != "MPO" else ""
 
 
 # --- making it uint8 RGB ------------------------------------------------------------------------------------
 
 
-def _bits(high: float) -> int | None:
-    """The smallest depth that holds the value `high`: 12-bit data in a 16-bit file must not become black."""
-    return next((bits for bits in DEPTHS if high < 2**bits), None)
+def _stretched(values: np.ndarray) -> Image.Image:
+    """More than 8 bits a value as 8: the least value black, the greatest white. Files do not say where white is."""
+    return Image.fromarray(rescale_intensity(values, out_range=np.uint8)).convert("RGB")
 
 
-def _grey_range(values: np.ndarray) -> tuple[float, float, str]:
-    """The values that become 0 and 255, and what to call that: the range of the data's depth where it has one."""
-    low, high = float(values.min()), float(values.max())
-    if values.dtype.kind == "f":
-        if 0 <= low and high <= 255:
-            low, high = 0, 1 if high <= 1 else 255
-    elif 0 <= low and (bits := _bits(high)):
-        return 0, 2**bits - 1, f"{bits}-bit greyscale (largest value {high:g}) scaled to 8 bits"
-    return low, high if high > low else low + 1, f"greyscale, {low:g} to {high:g} scaled to 0 to 255"
-
-
-def _deep_grey_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
-    """16-bit, 32-bit and float greyscale, scaled by range: clipping would turn most of it white."""
+def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float greyscale; what is no finite number becomes black."""
     values = np.asarray(image)
     finite = np.isfinite(values)
     if not finite.any():
         raise InvalidImage("no finite pixel values")
-    low, high, note = _grey_range(values[finite])
-    scaled = (np.where(finite, values, low).astype(np.float64) - low) * (255 / (high - low))
-    grey = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    grey = _stretched(np.where(finite, values, values[finite].min()))
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):  # a single grey value that means "nothing here"
-        grey[values == transparent] = 255
-        note += "; transparent parts laid on white"
-    return Image.fromarray(grey).convert("RGB"), note
+        grey.paste("white", mask=Image.fromarray(values == transparent))
+    return grey
 
 
-def _on_white(image: Image.Image) -> tuple[Image.Image, str]:
+def _on_white(image: Image.Image) -> Image.Image:
     """Transparent pixels carry arbitrary colours; paper is white."""
-    image = image.convert("RGBA")
-    if image.getchannel("A").getextrema()[0] == 255:
-        return image.convert("RGB"), ""
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image).convert("RGB"), "transparent parts laid on white"
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
 
 
-NAMES = {"1": "1-bit", "L": "greyscale", "LA": "greyscale", "P": "palette", "PA": "palette"}
-
-
-def _deep_colours(image: Image.Image) -> tuple[Image.Image, str]:
-    """RGB of which Pillow kept the upper 8 of 16 bits, made brighter when the data use fewer of them."""
-    bits = _bits(256 * max(top for _, top in image.getextrema())) or 16
-    scale = 255 / max(2 ** (bits - 8) - 1, 1)
-    brighter = image.point([min(255, round(scale * value)) for value in range(256)] * 3)
-    return brighter, f"{bits} of 16 bits a channel scaled to 8"
-
-
-def _to_rgb(image: Image.Image, depth: str) -> tuple[Image.Image, str]:
-    """Any Pillow mode as 8-bit RGB, and what was done; CMYK stays when a colour profile says how it becomes RGB.
+def _to_rgb(image: Image.Image, depth: str) -> Image.Image:
+    """Any Pillow mode as 8-bit RGB; CMYK stays when a colour profile says how it becomes RGB.
 
     depth: the decoder's name of the stored format.
     """
-    mode = image.mode
-    if mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")):
         return _deep_grey_to_rgb(image)
-    notes = [f"{NAMES[mode]} made RGB"] if mode in NAMES else []
-    if mode == "CMYK" and image.info.get("icc_profile"):
-        return image, "CMYK made RGB"
-    if mode == "CMYK":
-        notes.append("CMYK made RGB without its colour profile")
-    elif mode not in (*NAMES, "RGB", "RGBA"):
-        notes.append(f"{mode} made RGB")
-    if ";16" in depth:
-        image, note = _deep_colours(image) if mode == "RGB" else (image, "16 bits a channel scaled to 8")
-        notes.append(note)
+    if image.mode == "CMYK" and image.info.get("icc_profile"):
+        return image
+    if ";16" in depth and image.mode == "RGB":
+        image = _stretched(np.asarray(image))  # Pillow kept the upper 8 of 16 bits
     if image.has_transparency_data:
-        image, note = _on_white(image)
-        notes.append(note)
-    return image.convert("RGB"), "; ".join(filter(None, notes))
+        image = _on_white(image)
+    return image.convert("RGB")
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """A small RGB or CMYK image with the colours that its ICC profile means, and a note if that changed any."""
-    plain = image.convert("RGB")
-    if not profile:
-        return plain, ""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = printable(ImageCms.getProfileDescription(source).strip())
-        meant = image.convert("L") if source.profile.xcolor_space.strip() == "GRAY" else image
-        meant = ImageCms.profileToProfile(meant, source, SRGB, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return plain, "colour profile ignored: damaged or of another kind of image"
-    if image.mode == "RGB" and np.abs(np.int16(meant) - np.int16(plain)).max() <= SAME_COLOUR:
-        return plain, ""
-    return meant, f"colours made sRGB by its profile ({name})"
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """A small RGB or CMYK image with the colours that its ICC profile means; as it is where that is damaged."""
+    if profile:
+        with suppress(ImageCms.PyCMSError):
+            return ImageCms.profileToProfile(image, io.BytesIO(profile), SRGB, outputMode="RGB")
+    return image.convert("RGB")
 
 
 def to_square(image: Image.Image, size: int) -> Image.Image:
@@ -272,12 +197,12 @@ Read = Callable[[Path, int], tuple[np.ndarray, str]]
 def read_image(
     path: str | Path, size: int, *, cut: Callable | None = None, least: int = 0
 ) -> tuple[np.ndarray, str]:
-    """One file as uint8 (size, size, 3) and a note on what was changed, empty if nothing but crop and scale.
+    """One file as uint8 (size, size, 3) and a note, if it had more frames or fewer pixels than that; else empty.
 
-    Greyscale, palette, CMYK, 1-bit, 16-bit and float become RGB; colours with an ICC profile become sRGB; transparency
-    is laid on white; of an animation the first frame is used; EXIF orientation is applied. cut: (upright RGB or CMYK
-    image, size) -> (its square of that size, a note); it may raise InvalidImage. least: pixels that a side of what it
-    is given must have where the file has them. Raises InvalidImage, and nothing else, for a bad file.
+    Every mode becomes 8-bit RGB (deeper values are stretched to 0..255), with an ICC profile sRGB; transparency is laid
+    on white; of an animation the first frame is used; EXIF orientation is applied. cut: (upright RGB or CMYK image,
+    size) -> its square of that size; it may raise InvalidImage. least: pixels that a side of what it is given must have
+    where the file has them. Raises InvalidImage, and nothing else, for a bad file.
     """
     _check_file(path)
     try:
@@ -288,14 +213,11 @@ def read_image(
             depth = " ".join(str(tile[-1]) for tile in getattr(image, "tile", ()))
             side = max(4 * size, least)
             image.draft(None, (side, side))  # JPEG at a half, a quarter or an eighth; HEIC's thumbnail
-            frames = image
-            image, turned = _upright(image)
+            _decode_upright(image)
             enlarged = "enlarged from {}x{}".format(*image.size) if min(image.size) < size else ""
-            pixels, converted = _to_rgb(image, depth)
-            square, chosen = cut(pixels, size) if cut else (to_square(pixels, size), "")
-            pixels, coloured = _to_srgb(square, image.info.get("icc_profile"))
-            notes = (_frames(frames), turned, converted, coloured, enlarged, chosen)
-            return np.array(pixels), "; ".join(filter(None, notes))
+            square = (cut or to_square)(_to_rgb(image, depth), size)
+            pixels = _to_srgb(square, image.info.get("icc_profile"))
+            return np.array(pixels), "; ".join(filter(None, (_frames(image), enlarged)))
     except InvalidImage:
         raise
     except PermissionError as error:

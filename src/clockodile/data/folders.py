@@ -105,7 +105,7 @@ def folder_state(recipe: Recipe, data_dir: Path) -> str:
 def _read_folder(
     folder: _Folder, label: int, image_size: int, read: Read
 ) -> tuple[list[_Picture], list[FileNote]]:
-    """Every usable image in a class folder, in natural order, and a note for each file refused or changed."""
+    """Every usable image in a class folder, in natural order, and a note for each file that has one."""
     pictures, notes = [], list(folder.notes)
     for path, (pixels, text) in zip(folder.files, read_images(folder.files, image_size, read), strict=True):
         shown = _relative(path, folder.root)
@@ -253,16 +253,11 @@ def background_state(background: Path) -> str:
 
 
 def folder_collection(
-    recipe: Recipe,
-    data_dir: Path,
-    image_size: int,
-    *,
-    read: Read = read_image,
-    read_background: Read = read_image,
+    recipe: Recipe, data_dir: Path, image_size: int, *, read: Read = read_image
 ) -> Collection:
     """The images in the folders `<data_dir>/<recipe name>/<class>` or `<data_dir>/<class>`, all as train.
 
-    image_size: pixels a side that everything is cropped and scaled to; read, read_background: how. Folders named in
+    image_size: pixels a side that everything is cropped and scaled to; read: how. Folders named in
     recipe.background, beside or above the class folders, become background. Raises UserError for classes missing or
     too small.
     """
@@ -280,8 +275,7 @@ def folder_collection(
         notes.append(FileNote(_relative(folder.path, root), "no images in this folder; not a class"))
     pictures = []
     for folder in folders:
-        look = read if folder.name else read_background
-        found, said = _read_folder(folder, labels.get(folder.name, -1), image_size, look)
+        found, said = _read_folder(folder, labels.get(folder.name, -1), image_size, read)
         pictures += found
         notes += said
     pictures, conflicts = _drop_conflicts(pictures, tuple(labels))

@@ -71,27 +71,20 @@ def made_here(folder: str | Path) -> bool:
     return is_run(folder) or (folder.name == "figures" and is_run(folder.parent))
 
 
-def _identity(path: str | Path) -> tuple[int, int]:
-    """What two paths to the same folder have in common."""
-    info = os.stat(path)
-    return info.st_dev, info.st_ino
-
-
-def _folder_refusal(path: str, seen: set[tuple[int, int]]) -> str:
-    """Why a folder is not looked into; empty if it is. seen: identities of the folders read already."""
+def _folder_refusal(path: str) -> str:
+    """Why a folder is not looked into; empty if it is."""
     if reason := hidden(os.path.basename(path)):
         return f"{reason} (folder)"
-    if _identity(path) in seen:
-        return "link to a folder that is read already"
+    if os.path.islink(path):
+        return "link to a folder"
     return "made by this program (folder)" if made_here(path) else ""
 
 
 def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], list[FileNote]]:
     """Every image file in a folder and the folders inside it, in natural order; a note for every other file.
 
-    base: what the paths in the notes are relative to, by default `folder`. Links to folders are followed,
-    each real folder is read once, and no link leads back up. Only names are judged; `read_image` judges
-    contents.
+    base: what the paths in the notes are relative to, by default `folder`, which may be a link; links to folders inside
+    it are not followed. Only names are judged; `read_image` judges contents.
     """
     base = folder if base is None else base
     files: list[str] = []
@@ -103,20 +96,13 @@ def scan_folder(folder: Path, *, base: Path | None = None) -> tuple[list[Path], 
     def note_error(error: OSError) -> None:
         note(error.filename, f"folder cannot be opened ({os_reason(error)})")
 
-    seen = {_identity(above) for above in (*folder.absolute().parents, *folder.resolve().parents, folder)}
-    for here, folders, names in os.walk(folder, followlinks=True, onerror=note_error):
+    for here, folders, names in os.walk(folder, onerror=note_error):
         folders.sort(key=natural_key)
         for name in list(folders):
             path = os.path.join(here, name)
-            try:
-                reason, identity = _folder_refusal(path, seen), _identity(path)
-            except OSError as error:  # one folder that cannot be entered keeps nobody from the others
-                reason = f"folder cannot be opened ({os_reason(error)})"
-            if reason:
+            if reason := _folder_refusal(path):
                 note(path, reason)
                 folders.remove(name)
-            else:
-                seen.add(identity)
         for name in names:
             path, suffix = os.path.join(here, name), os.path.splitext(name)[1].lower()
             if hidden(name) or suffix not in SUFFIXES:

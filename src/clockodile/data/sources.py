@@ -1,7 +1,7 @@
 """Where the images of a run come from: the user's folders, a public data set, or the drawn stand-in.
 
 `collect` takes the first that can be had and says which and why. Nothing disappears on the way: every file
-that is refused, changed or ignored has a line in `Collection.notes`.
+that is refused or ignored has a line in `Collection.notes`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clockodile.core.workspace import Run
 from clockodile.data.cifar import cifar100_collection
 from clockodile.data.cifar10 import cifar10_collection
 from clockodile.data.collection import TEST, TRAIN, Collection, FileNote
-from clockodile.data.faces import read_face, read_face_or_centre
+from clockodile.data.faces import read_face
 from clockodile.data.files import read_image
 from clockodile.data.folders import SIDES, folder_collection, suited_side, with_background
 from clockodile.data.stand_in import stand_in_collection
@@ -40,7 +40,7 @@ def _from_drawing(run: Run, image_size: int) -> Collection:
 
 SOURCES: dict[str, Callable[[Run, int], Collection]] = {
     "folder": _from_folder,
-    "faces": partial(_from_folder, read=read_face, read_background=read_face_or_centre),
+    "faces": partial(_from_folder, read=read_face),
     "cifar100": cifar100_collection,
     "cifar10": cifar10_collection,
     "stand_in": _from_drawing,
@@ -96,7 +96,7 @@ def collect(run: Run, *, image_size: int = 0) -> Collection:
         why = "; ".join(refused) or why
         collection = replace(collection, source=replace(collection.source, why=why))
         if run.background is not None:
-            read = read_face_or_centre if name == "faces" else read_image
+            read = read_face if name == "faces" else read_image
             collection = with_background(collection, run.background, read)
         if run.recipe.per_class:
             collection = drawn(collection, run.recipe.per_class, run.seed)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from clockodile.core.atomic_files import kept_arrays
 from clockodile.core.download import download, has_digest
@@ -17,8 +15,8 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import pick
 from clockodile.core.source_code import source_key
 from clockodile.core.workspace import Run, cache_dir
-from clockodile.data.cifar import files_in, resized
-from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, FileNote, Source
+from clockodile.data.cifar import files_in, pixels_of, resized
+from clockodile.data.collection import BACKGROUND, TEST, TRAIN, Collection, Source
 from clockodile.data.scan import files_state
 
 log = logging.getLogger("clockodile")
@@ -48,7 +46,6 @@ class TinyImageNet:
     classes: tuple[str, ...]  # C names, none twice, in alphabetical order
     wnids: tuple[str, ...]  # WordNet's names of the same, such as n02123045
     where: str  # name of the archive or folder
-    notes: tuple[FileNote, ...] = ()
 
     def rows(self, chosen: np.ndarray) -> TinyImageNet:
         """The same with only the chosen rows; chosen: bool (N,) or int (M,)."""
@@ -91,44 +88,16 @@ def class_names(wnids: list[str], words: str) -> dict[str, str]:
     return {wnid: name if count[name] == 1 else f"{name} {wnid}" for wnid, name in first.items()}
 
 
-def decode(content: bytes) -> tuple[np.ndarray | None, str]:
-    """A JPEG file as uint8 (64, 64, 3), else None and the reason why it cannot be used."""
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
-            if image.size != (SIDE, SIDE):
-                return None, "{}x{} pixels, not 64x64".format(*image.size)
-            return np.array(image.convert("RGB")), ""
-    except Exception:  # Pillow's readers raise whatever the damage led to
-        return None, "truncated or damaged"
-
-
 def _boxes(lines: str) -> dict[str, list[int]]:
     """File name -> its box, out of lines that begin with a file name and end in four numbers."""
     cells = (line.split("\t") for line in lines.splitlines())
     return {row[0]: [int(value) for value in row[-4:]] for row in cells if len(row) >= 5}
 
 
-def _decoded(found: dict[str, bytes], rows: list[tuple]) -> tuple[list[np.ndarray], list[tuple], list[tuple]]:
-    """The images of rows (path, WordNet name, split), the rows that have one, and notes (path, reason) on the rest."""
-    images, kept, notes = [], [], []
-    for row in rows:
-        if row[0] in found:
-            pixels, reason = decode(found[row[0]])
-            if pixels is None:
-                notes.append((row[0], reason))
-            else:
-                images.append(pixels)
-                kept.append(row)
-    absent = len(rows) - len(kept) - len(notes)
-    if absent:
-        notes.append((TABLES[2], f"{absent} images of its list are not there"))
-    return images, kept, notes
-
-
 def read_tiny_imagenet(place: Path) -> dict[str, np.ndarray]:
-    """The parts of a TinyImageNet with all classes, and at most MOST training images of each; notes as text (M, 2).
+    """The parts of a TinyImageNet with all classes, and at most MOST training images of each.
 
-    Raises UserError for an archive that is damaged or holds another data set.
+    Raises UserError for an archive that is damaged, holds a damaged image or another data set.
     """
     log.info("reading %s", place.name)
 
@@ -142,6 +111,7 @@ def read_tiny_imagenet(place: Path) -> dict[str, np.ndarray]:
     order = list(names)
     answers = [line.split("\t")[:2] for line in text[TABLES[2]].splitlines() if "\t" in line]
     rows = [(f"val/images/{file}", wnid, TEST) for file, wnid in answers if wnid in names]
+    rows = [row for row in rows if row[0] in found]  # a part of the data set has the list of all
     boxes = _boxes(text[TABLES[2]])
     for wnid in names:
         own = sorted((path for path in found if path.startswith(f"train/{wnid}/images/")), key=_number)
@@ -150,17 +120,15 @@ def read_tiny_imagenet(place: Path) -> dict[str, np.ndarray]:
     if len(names) < 2 or not all(any(part == split for *_, part in rows) for split in (TRAIN, TEST)):
         raise UserError(f"{place} is no Tiny ImageNet: it needs {', '.join(TABLES)}, train/ and val/images/")
     rows.sort(key=lambda row: (row[2] != TRAIN, order.index(row[1]), _number(row[0])))
-    images, kept, notes = _decoded(found, rows)
-    files = [PurePosixPath(path) for path, *_ in kept]
+    files = [PurePosixPath(path) for path, *_ in rows]
     return {
-        "images": np.stack(images),
-        "labels": np.array([order.index(wnid) for _, wnid, _ in kept], np.int64),
+        "images": np.stack([pixels_of(found[path], f"{place}: {path}", SIDE) for path, *_ in rows]),
+        "labels": np.array([order.index(wnid) for _, wnid, _ in rows], np.int64),
         "boxes": np.array([boxes.get(file.name, [-1] * 4) for file in files], np.int64),
         "files": np.array([file.stem for file in files]),
-        "split": np.array([split for *_, split in kept]),
+        "split": np.array([split for *_, split in rows]),
         "classes": np.array(list(names.values())),
         "wnids": np.array(order),
-        "notes": np.array(notes, str).reshape(-1, 2),
     }
 
 
@@ -172,12 +140,11 @@ def load_tiny_imagenet(data_dir: Path | None) -> TinyImageNet:
     place = find_tiny_imagenet(data_dir)
     state = files_state(sorted(place.rglob("*")) if place.is_dir() else [place])
     kept = cache_dir() / FOLDER / f"{state}-{source_key(read_tiny_imagenet)}.npz"
-    arrays = kept_arrays(kept, (*ROWS, "classes", "wnids", "notes"), lambda: read_tiny_imagenet(place))
+    arrays = kept_arrays(kept, (*ROWS, "classes", "wnids"), lambda: read_tiny_imagenet(place))
     return TinyImageNet(
         **{name: arrays[name] for name in ROWS},
         **{name: tuple(arrays[name].tolist()) for name in ("classes", "wnids")},
         where=place.name,
-        notes=tuple(FileNote(path, reason) for path, reason in arrays["notes"].tolist()),
     )
 
 
@@ -212,5 +179,4 @@ def tiny_imagenet_collection(run: Run, image_size: int) -> Collection:
         split=split,
         classes=tuple(classes),
         source=Source("tiny_imagenet", whole.where, "", LICENCE),
-        notes=whole.notes,
     )

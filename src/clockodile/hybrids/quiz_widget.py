@@ -1,9 +1,8 @@
-"""What a person sees of the quiz: a numbered sheet, the same with buttons, and the answers side by side."""
+"""What a person sees of the quiz: a numbered sheet, the same with buttons, and the answers of a class."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clockodile.hybrids.quiz import Quiz, save_answers
-from clockodile.show.plots import LINE_COLOURS, new_figure, tile_figure
+from clockodile.show.plots import BLUE, new_figure, tile_figure
 
 SIDE = 256  # pixels of the picture that is asked about
 
@@ -58,24 +57,16 @@ def number_sheet(quiz: Quiz) -> Figure:
     return tile_figure(quiz.images, columns=8, captions=numbers, title=title, size=8)
 
 
-def answers_figure(counts: Mapping[str, pd.DataFrame]) -> Figure:
-    """Shares of the answers with their 95 % intervals: a panel an answer, a row a source, a colour for who answered.
-
-    counts: who answered -> the table of `count_answers`; the same sources and answers in all of them.
-    """
-    first = next(iter(counts.values()))
-    sources, words = list(first["source"].unique()), list(first["answer"].unique())
-    height = 1.2 + len(sources) * (0.2 + 0.16 * len(counts))
+def answers_figure(table: pd.DataFrame) -> Figure:
+    """Shares of the answers with their 95 % intervals: a panel an answer, a row a source. table: of `count_answers`."""
+    sources, words = list(table["source"].unique()), list(table["answer"].unique())
+    rows, height = range(len(sources)), 1.2 + 0.36 * len(sources)
     figure, axes = new_figure(1, len(words), height=height, sharex=True, sharey=True, squeeze=False)
     for ax, word in zip(axes[0], words, strict=True):
-        for place, (who, table) in enumerate(counts.items()):
-            part = table[table["answer"] == word].set_index("source").loc[sources]
-            rows = [row + 0.22 * (place - (len(counts) - 1) / 2) for row in range(len(sources))]
-            ax.hlines(rows, 100 * part["low"], 100 * part["high"], color=LINE_COLOURS[place], linewidth=1.6)
-            ax.plot(100 * part["share"], rows, "os^Dv"[place], color=LINE_COLOURS[place], ms=5, label=who)
-        ax.set(xlim=(-3, 103), xlabel=f"{word}, %", yticks=range(len(sources)), yticklabels=sources)
+        part = table[table["answer"] == word].set_index("source").loc[sources]
+        ax.hlines(rows, 100 * part["low"], 100 * part["high"], color=BLUE, linewidth=1.6)
+        ax.plot(100 * part["share"], rows, "o", color=BLUE, ms=5)
+        ax.set(xlim=(-3, 103), xlabel=f"{word}, %", yticks=rows, yticklabels=sources)
         ax.grid(axis="y", visible=False)
     axes[0, 0].invert_yaxis()
-    if len(counts) > 1:
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(counts))
     return figure

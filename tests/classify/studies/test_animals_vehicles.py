@@ -10,7 +10,9 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from plain_features import plain_features
+from scipy.special import softmax
 from tiny_cifar10 import write_folder
+from torch import nn
 
 from clockodile.classify.report_nets import TwoConvBlockNet
 from clockodile.classify.studies import animals_vehicles as study
@@ -91,6 +93,26 @@ def test_nets_are_compared_on_pictures_they_have_not_seen(opened, monkeypatch):
         study.show_comparison(opened, TINY, study.all_pictures(opened)[0])
     both = np.concatenate([seen["a"].images, seen["b"].images])
     assert len(seen["a"]) == 40 and len(seen["b"]) == 12 and len(np.unique(both, axis=0)) == 52
+
+
+class Corner(nn.Module):
+    """Its logits are the upper left pixel's first two colours."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(4.0))
+
+    def forward(self, images):
+        return self.scale * images[:, :2, 0, 0]
+
+
+def test_a_net_is_asked_about_six_views():
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    corners = [images[:, y, x] for y, x in ((0, 0), (1, 1), (1, 30), (0, 31))]  # as it is, moved up and left
+    corners += [images[:, 1, 1], images[:, 1, 30]]  # moved down and right, what comes in is a reflection
+    expected = np.mean([softmax(corner[:, :2] / 255 * 4, axis=1) for corner in corners], axis=0)
+    none = np.zeros(5, int)
+    assert np.allclose(study.asked(Corner(), study.Pictures(images, none, none)), expected, atol=1e-6)
 
 
 def test_probabilities_of_kinds_are_added_up():

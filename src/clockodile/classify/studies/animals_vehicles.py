@@ -19,7 +19,7 @@ from IPython.display import display
 from sklearn.metrics import precision_score
 
 from clockodile.classify.candidates import PLAIN, backbone_features
-from clockodile.classify.page02 import show_figure
+from clockodile.classify.figures import show_figure
 from clockodile.classify.report_nets import TwoConvBlockNet
 from clockodile.classify.studies import kept, say
 from clockodile.core import results, store
@@ -102,8 +102,15 @@ def two_classes(probability: np.ndarray) -> np.ndarray:
 
 
 def asked(net: torch.nn.Module, pictures: Pictures) -> np.ndarray:
-    """A net's probabilities, float64 (N, 2 or 10), the mean of a picture's and its mirror image's."""
-    return predict(net, pictures.tensor(), mirrored=True).double().softmax(1).numpy()
+    """A net's probabilities, float64 (N, 2 or 10), the mean of six views of each picture.
+
+    It is seen as it is, moved by a pixel to the upper left and to the lower right (edges reflected), and each of these
+    mirrored.
+    """
+    wider = np.pad(pictures.images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    views = [replace(pictures, images=wider[:, at : at + SIDE, at : at + SIDE]) for at in (1, 2, 0)]
+    said = [predict(net, view.tensor(), mirrored=True).double().softmax(1) for view in views]
+    return torch.stack(said).mean(0).numpy()
 
 
 def measures(labels: np.ndarray, probability: np.ndarray) -> dict[str, float]:
@@ -310,8 +317,9 @@ def origin(fitted: store.Checkpoint, known: int) -> str:
     return (
         f"## Our net, from nothing\n\nIt learned the ten kinds from {count} pictures, mirrored and shifted at random, "
         f"in {fitted.config['plan']['epochs']} epochs. {short}{shipped}The training took {minutes:.1f} minutes of one "
-        "processor core. It is asked about each test picture twice, as it is and mirrored.\n\nWhich test pictures does "
-        "it put into the wrong class? The last column says which kind of that class it saw most often."
+        "processor core. It is asked about each test picture six times: as it is, moved by a pixel to the upper left "
+        "and to the lower right, and each of these mirrored.\n\nWhich test pictures does it put into the wrong class? "
+        "The last column says which kind of that class it saw most often."
     )
 
 

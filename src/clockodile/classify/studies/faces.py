@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 
 from clockodile.classify import candidates, figures
 from clockodile.classify.candidates import CANDIDATES, PLAIN, Candidate, fit_net, measure_folds
-from clockodile.classify.page02 import show_figure
+from clockodile.classify.figures import show_figure
 from clockodile.classify.report_nets import SevenBlockNet
 from clockodile.classify.studies import kept, say
 from clockodile.core import results, store

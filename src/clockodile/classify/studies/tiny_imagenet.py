@@ -19,7 +19,7 @@ from sklearn.metrics import confusion_matrix
 from timm.data import ImageNetInfo
 
 from clockodile.classify.candidates import backbone_features, timed_rows
-from clockodile.classify.page02 import show_figure
+from clockodile.classify.figures import show_figure
 from clockodile.classify.studies import kept, percent, say
 from clockodile.core import results, store
 from clockodile.core.timing import timed

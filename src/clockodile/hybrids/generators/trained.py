@@ -69,7 +69,7 @@ def fit_autoencoder(run: Run, data: Dataset, *, retrain: bool = False) -> DenseA
 
     def train(known: Dataset) -> DenseAutoencoder:
         build = partial(dense_autoencoder, known)
-        return train_autoencoder(build, known.tensor(), seed=run.seed, epochs=epochs)[0]
+        return train_autoencoder(build, known.tensor(), seed=run.seed, epochs=epochs)
 
     return fit_on_known("dense_autoencoder", train, {"epochs": epochs}, run, data, retrain=retrain)
 
