@@ -12,7 +12,7 @@ from clockodile.classify.cross_validation import predict_out_of_fold
 from clockodile.classify.predictor import Predictor
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core import workspace
-from clockodile.learn import autoencoders, backbones, linear_probe, training
+from clockodile.learn import backbones, linear_probe, training
 from clockodile.learn.models import CompactResNet
 from clockodile.learn.training import TrainConfig
 
@@ -22,7 +22,7 @@ SHORT = TrainConfig(epochs=1, batch=4)
 
 @pytest.fixture
 def gpu(monkeypatch):
-    with use_pretend_gpu(monkeypatch, training, backbones, linear_probe, autoencoders):
+    with use_pretend_gpu(monkeypatch, training, backbones, linear_probe):
         yield
 
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
-import torch.nn.functional as F
 from torch import nn
-
-from clockodile.core.workspace import pick_device
-from clockodile.learn.training import seeded
 
 SHRINK = 8  # three halvings: how much smaller the side is where a convolutional net is deepest
 
@@ -62,26 +56,3 @@ def double(inputs: int, outputs: int) -> nn.Sequential:
         nn.GroupNorm(8, outputs),
         nn.SiLU(),
     )
-
-
-def train_autoencoder(
-    make_model: Callable[[], DenseAutoencoder], images: torch.Tensor, *, seed: int, epochs: int
-) -> DenseAutoencoder:
-    """Fit by mean squared error with Adam, all images in every step (as report 000 does).
-
-    images: float32 (N, 3, S, S) in [0, 1]. Returns the model on the CPU in evaluation mode.
-    """
-    device, order = pick_device(), torch.Generator().manual_seed(seed)
-    with seeded(seed):
-        model = make_model().to(device)
-    images = images.to(device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for _ in range(epochs):
-        some = images[
-            torch.randperm(len(images), generator=order)
-        ]  # the published numbers hang on this order
-        loss = F.mse_loss(model(some), some)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return model.cpu().eval()

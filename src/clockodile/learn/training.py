@@ -1,4 +1,4 @@
-"""Training a classifier: the simplest way (all images in every step), and the way that gets most out of few images."""
+"""Training a net: the simplest way (all images in every step), and the way that gets most out of few images."""
 
 from __future__ import annotations
 
@@ -48,29 +48,30 @@ def seeded(seed: int) -> Iterator[None]:
 def train_full_batch(
     make_model: Callable[[], nn.Module],
     images: torch.Tensor,
-    labels: torch.Tensor,
+    targets: torch.Tensor,
     *,
     seed: int,
     epochs: int,
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.cross_entropy,
 ) -> tuple[nn.Module, list[float]]:
-    """Fit a classifier with Adam and cross-entropy, all images in every step (as report 000 does).
+    """Fit a net with Adam, all images in every step (as report 000 does).
 
-    images: float32 (N, 3, S, S) in [0, 1]; labels: int64 (N,). Returns the model on the CPU in evaluation mode, and the
-    loss before each step.
+    images: float32 (N, 3, S, S) in [0, 1]; targets: what `loss` compares the net's answers with, such as labels int64
+    (N,). Returns the model on the CPU in evaluation mode, and the loss before each step.
     """
     device = pick_device()
     with seeded(seed):
         model = make_model().to(device, memory_format=torch.channels_last)
     # colours of a pixel side by side in memory: convolutions take a third of the time on a CPU
-    images, labels = images.to(device, memory_format=torch.channels_last), labels.to(device)
+    images, targets = images.to(device, memory_format=torch.channels_last), targets.to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
     for _ in range(epochs):
-        loss = F.cross_entropy(model(images), labels)
+        now = loss(model(images), targets)
         optimiser.zero_grad()
-        loss.backward()
+        now.backward()
         optimiser.step()
-        losses.append(loss.item())
+        losses.append(now.item())
     return model.cpu().eval(), losses
 
 

@@ -28,7 +28,7 @@ def numbers(net: torch.nn.Module) -> torch.Tensor:
 def test_it_is_trained_once_and_kept(fit, short, data, monkeypatch):
     first = fit(short, data)
     assert not first.training
-    for name in ("train_autoencoder", "train_vae"):
+    for name in ("train_full_batch", "train_vae"):
         monkeypatch.setattr(trained, name, None)  # nothing is trained twice
     assert torch.equal(numbers(fit(short, data)), numbers(first))
 

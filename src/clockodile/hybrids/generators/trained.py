@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from clockodile.core import store
@@ -14,7 +15,8 @@ from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow_of_run import known_photographs
 from clockodile.hybrids.generators.vae import ConditionalVAE, VaeConfig, train_vae
-from clockodile.learn.autoencoders import DenseAutoencoder, train_autoencoder
+from clockodile.learn.autoencoders import DenseAutoencoder
+from clockodile.learn.training import train_full_batch
 
 
 def dense_autoencoder(data: Dataset) -> DenseAutoencoder:
@@ -69,7 +71,8 @@ def fit_autoencoder(run: Run, data: Dataset, *, retrain: bool = False) -> DenseA
 
     def train(known: Dataset) -> DenseAutoencoder:
         build = partial(dense_autoencoder, known)
-        return train_autoencoder(build, known.tensor(), seed=run.seed, epochs=epochs)
+        images = known.tensor()
+        return train_full_batch(build, images, images, seed=run.seed, epochs=epochs, loss=F.mse_loss)[0]
 
     return fit_on_known("dense_autoencoder", train, {"epochs": epochs}, run, data, retrain=retrain)
 
