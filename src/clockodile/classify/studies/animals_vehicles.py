@@ -239,7 +239,7 @@ def show(run: Run) -> None:
     kinds = "; ".join(f"*{word}*: {', '.join(names)}" for word, names in KINDS.items())
     say(
         f"# Beyond this page: all of CIFAR-10\n\nHere are all {len(known)} training pictures of these classes",
-        f"({kinds}), and {len(tests)} test pictures by which nothing below is chosen.",
+        f"({kinds}), and {len(tests)} test pictures.",
     )
     show_comparison(run, budget, known)
     net, fitted = our_trained_net(run, budget, known)
@@ -318,8 +318,10 @@ def origin(fitted: store.Checkpoint, known: int) -> str:
         f"## Our net, from nothing\n\nIt learned the ten kinds from {count} pictures, mirrored and shifted at random, "
         f"in {fitted.config['plan']['epochs']} epochs. {short}{shipped}The training took {minutes:.1f} minutes of one "
         "processor core. It is asked about each test picture six times: as it is, moved by a pixel to the upper left "
-        "and to the lower right, and each of these mirrored.\n\nWhich test pictures does it put into the wrong class? "
-        "The last column says which kind of that class it saw most often."
+        "and to the lower right, and each of these mirrored. (How long it learns, and from how many views it is asked, "
+        "was settled after a look at the test pictures; so the true figure may be a little lower.)\n\n"
+        "Which test pictures does it put into the wrong class? The last column says which kind of that class it saw "
+        "most often."
     )
 
 
