@@ -263,19 +263,15 @@ def number_places(points: np.ndarray) -> np.ndarray:
     return np.array(taken[len(points) :])
 
 
-def evidence_of_made(page: Page, images: np.ndarray) -> np.ndarray:
-    """The judge's evidence (N, C) for uint8 images made of photographs of fold 0, or of none: by who saw none of it."""
-    return page.judged.judge.evidence(maps_of(images), np.zeros(len(images), int))
-
-
-def show_made(page: Page, made: dict[str, np.ndarray]) -> Image:
+def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.ndarray]) -> Image:
     """Pictures that are both by making, a row a kind, each with the corner of the plane where the judge puts it.
 
-    made: kind -> uint8 (N, S, S, 3), as many of each, of photographs of fold 0.
+    made: kind -> uint8 (N, S, S, 3), as many of each; evidence: kind -> (N, C).
     """
     words = {corner: f"only {name}" for corner, name in zip(("first", "second"), page.names, strict=True)}
     images = np.concatenate([*made.values()])
-    captions = [words.get(corner, corner) for corner in quadrants(evidence_of_made(page, images), page.pair)]
+    corners = quadrants(np.concatenate([evidence[kind][: len(made[kind])] for kind in made]), page.pair)
+    captions = [words.get(corner, corner) for corner in corners]
     title = f"Both by making ({', '.join(made)}): what does the judge say?"
     figure = tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=9)
     return show_figure(
@@ -383,17 +379,17 @@ def judge_your_photo(page: Page) -> ipywidgets.VBox:
 # --- tables ---------------------------------------------------------------------------------------------------
 
 
-def corner_table(page: Page, pictures: dict[str, np.ndarray]) -> pd.DataFrame:
-    """How many pictures of each kind the judge puts into each corner, in percent.
+def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How many pictures the judge puts into each corner, in percent: those of the run, and more kinds.
 
-    pictures: kind -> uint8 images, made of photographs of fold 0 or of none.
+    evidence: kind -> (N, C), for pictures that the judge has not learned from.
     """
     labels = page.data.labels
     kinds = {
         name: page.judged.evidence[labels == label] for label, name in zip(page.pair, page.names, strict=True)
     }
     kinds["other things"] = percentiles_of_others(page)
-    kinds |= {name: evidence_of_made(page, images) for name, images in pictures.items() if name not in kinds}
+    kinds |= evidence
     shares = {
         name: pd.Series(quadrants(found, page.pair)).value_counts(normalize=True)
         for name, found in kinds.items()

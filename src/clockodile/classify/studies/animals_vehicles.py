@@ -59,7 +59,7 @@ class Budget:
 
 
 QUICK = Budget(images=2_000, epochs=3, runs=2, own_images=10_000, own_epochs=3, probed=500)
-FULL = Budget(10_000, 6, 3, own_images=50_000, own_epochs=15, probed=10_000, tuned=20_000)
+FULL = Budget(10_000, 6, 3, own_images=50_000, own_epochs=15, probed=10_000, tuned=50_000)
 
 
 @dataclass(frozen=True)
