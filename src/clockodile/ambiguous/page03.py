@@ -202,9 +202,7 @@ def plane_idea(page: Page) -> Image:
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     ax.set_xlabel(f"more and more {names[0]} in the picture")
     ax.set_ylabel(f"more and more {names[1]} in the picture")
-    ax.set_title(
-        "The difference of two numbers tells the side of the diagonal and the distance to it, no more"
-    )
+    ax.set_title("A difference tells the side of the diagonal and the distance, no more")
     return show_figure(
         page, figure, "plane_idea", "The plane: four corners, and the diagonal that a comparing net looks along",
         "A drawing: a square whose corners are only the first class, only the second, both, and neither. The diagonal "
