@@ -5,7 +5,7 @@ import pytest
 
 from clockodile.ambiguous.evidence import fit_judge
 from clockodile.ambiguous.judge import judge_run
-from clockodile.ambiguous.other_judges import halves, halves_of_the_judge, labels_and_folds
+from clockodile.ambiguous.other_judges import halves, halves_of_the_judge
 
 pytestmark = pytest.mark.usefixtures("plain_features")
 
@@ -27,15 +27,15 @@ def test_each_half_is_a_judge_of_its_own_and_dealt_once(run, whole, plain_featur
     again = halves_of_the_judge(run, judge_run(run, whole), train, deals=2)
     assert np.array_equal(found, again) and len(plain_features) == asked, "kept, and nothing looked at again"
     rows = halves(judged, train, seed=run.seed + 1)[0]
-    labels, fold = labels_and_folds(judged, train)
-    by_hand = fit_judge([seen[rows] for seen in judged.maps()], labels[rows], fold[rows], classes=2)
+    known = judged.labels[rows], judged.fold[rows]
+    by_hand = fit_judge([seen[rows] for seen in judged.maps()], *known, classes=2)
     shown = [seen[:120] for seen in judged.maps()]
     assert np.allclose(by_hand.evidence(shown, train.fold), found[1, 0])
 
 
 def test_all_that_a_judge_knows_has_a_label_and_a_fold(run, whole):
     judged, train = judge_run(run, whole), whole.part("train")
-    labels, fold = labels_and_folds(judged, train)
+    labels = judged.labels
     assert (labels[: len(train)] == train.labels).all() and (labels[len(train) :] == -1).all()
-    again = fit_judge(judged.maps(), labels, fold, classes=2)
+    again = fit_judge(judged.maps(), labels, judged.fold, classes=2)
     assert np.allclose(again.weight, judged.judge.weight), "it is what the judge was fitted on"

@@ -38,6 +38,8 @@ class JudgeResult:
     features_background: np.ndarray  # float32 (M, D)
     scores_background: np.ndarray  # float (M, C)
     auroc: np.ndarray  # float (C,) each class's unseen images against unseen pictures of neither
+    labels: np.ndarray  # int (N + M,) of all: the images and then the others, which have -1
+    fold: np.ndarray  # int (N + M,)
     # feature maps of the N labelled images and then the M others, as of `maps_of`: looked at again when a kept judge is
     # asked for them, for they would fill 100 kB an image
     maps: Callable[[], list[np.ndarray]]
@@ -112,6 +114,8 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
         features[~known],
         scores[~known],
         auroc_against_background(scores, labels, len(data.classes)),
+        labels,
+        fold,
         maps,
     )
 

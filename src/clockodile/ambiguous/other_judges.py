@@ -20,12 +20,11 @@ def halves_of_the_judge(run: Run, judged: JudgeResult, train: Dataset, *, deals:
 
     def make() -> dict[str, np.ndarray]:
         maps, found = judged.maps(), []
-        labels, fold = labels_and_folds(judged, train)
         for deal in range(deals):
             for rows in halves(judged, train, seed=run.seed + deal):
                 some = [seen[rows] for seen in maps]
                 options = {"classes": len(train.classes), "one_vs_rest": bool(judged.background.note)}
-                judge = fit_judge(some, labels[rows], fold[rows], **options)
+                judge = fit_judge(some, judged.labels[rows], judged.fold[rows], **options)
                 found.append(judge.evidence([seen[: len(train)] for seen in maps], train.fold))
         return {"rows": np.concatenate(found)}
 
@@ -41,11 +40,3 @@ def halves(judged: JudgeResult, train: Dataset, *, seed: int) -> list[np.ndarray
     others, origin = rng.random(len(judged.fold_background)) < 0.5, judged.background.origin
     first = np.concatenate([half, np.where(origin >= 0, half[origin], others)])
     return [first, ~first]
-
-
-def labels_and_folds(judged: JudgeResult, train: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (-1 for neither) and folds of all that a judge is fitted on, int (N + M,) each."""
-    return (
-        np.concatenate([train.labels, np.full(len(judged.fold_background), -1)]),
-        np.concatenate([train.fold, judged.fold_background]),
-    )

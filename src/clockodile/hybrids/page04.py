@@ -27,7 +27,16 @@ from clockodile.data.dataset import Dataset, as_images, load_dataset
 from clockodile.hybrids import evaluation
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
-from clockodile.hybrids.generators.flow_of_run import HELD_OUT, SIDE, Flow, as_generators_see, fit_flow
+from clockodile.hybrids.generators.flow_of_run import (
+    ASIDE,
+    DISC,
+    HELD_OUT,
+    SIDE,
+    Flow,
+    as_generators_see,
+    fit_flow,
+)
+from clockodile.hybrids.generators.layouts import frame_coords, island, photographed
 from clockodile.hybrids.generators.table import GENERATORS, Draw, make_hybrids, parents, prepare
 from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_quiz, shares_in_words
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
@@ -358,7 +367,7 @@ def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
     ax.invert_yaxis()
     ax.set_xlim(left=-1)
     ax.set_xlabel('share called "both", %')
-    title = "The judge and outside viewers do not see the same"
+    title = "How many are 'both': the judge, and outside viewers"
     ax.set_title(title)
     figure.legend(loc="outside lower center", ncols=3)
     return show_figure(
@@ -433,6 +442,22 @@ def evidence_for(page: Page, images: np.ndarray | torch.Tensor) -> np.ndarray:
     images = as_images(images) if torch.is_tensor(images) else images
     found = page.known.judged.judge.evidence(maps_of(images), np.full(len(images), HELD_OUT))
     return found[:, list(page.run.recipe.pair)]
+
+
+def photographs_in_a_disc(page: Page) -> torch.Tensor:
+    """Hidden photographs of the first class in the disc of `flow_best`, on hidden ones of the second.
+
+    Float (N, 3, S, S) in [0, 1], at most as many as each method made. A control: nothing is drawn, and neither a
+    generator nor the regressions that `evidence_for` asks have learned from these photographs.
+    """
+    hidden = page.known.train.rows(page.known.held_out)
+    first, second = (
+        hidden.rows(hidden.labels == label).tensor()[: page.count] for label in page.run.recipe.pair
+    )
+    frame = frame_coords(first.shape[-1], *(torch.tensor([value]) for value in (DISC, 0.0, -ASIDE, -ASIDE)))
+    small = photographed(first, frame.expand(len(first), -1, -1, -1))
+    disc = island(first.shape[-1], 1, 0, scale=DISC, x=-ASIDE, y=-ASIDE).masks[:, 1:]
+    return torch.lerp(second, small, disc)
 
 
 # --- exercises ------------------------------------------------------------------------------------------------
