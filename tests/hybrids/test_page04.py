@@ -1,10 +1,13 @@
 """What stands behind the cells of notebook 04."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from clockodile.core.recipes import get_recipe
 from clockodile.hybrids import page04
@@ -55,6 +58,21 @@ def test_the_way_leads_through_every_mixture_to_one_of_three_photographs(page, d
     (ax,) = page04.draw_the_way(page).axes
     assert len(ax.artists) == 7 and len(ax.lines) == 2
     assert "velocity" in ax.texts[1].get_text()
+
+
+def test_the_control_has_one_hidden_photograph_in_a_disc_on_another(page, data):
+    data = replace(data, labels=np.arange(len(data)) % 2)
+    page.known, page.count = SimpleNamespace(train=data, held_out=np.arange(20)), 6
+    found = page04.photographs_in_a_disc(page)
+    second = data.rows(np.arange(1, 12, 2)).tensor()
+    assert found.shape == second.shape
+    half = found.shape[-1] // 2
+    assert torch.allclose(found[:, :, half:, half:], second[:, :, half:, half:], atol=0.01), (
+        "the rest is the second"
+    )
+    assert not torch.allclose(found[:, :, :half, :half], second[:, :, :half, :half], atol=0.1), (
+        "here is the disc"
+    )
 
 
 def test_each_voice_has_a_dot_for_each_method(page):
