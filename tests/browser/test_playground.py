@@ -100,6 +100,7 @@ def test_a_net_that_does_not_come_is_one_line_and_may_come_later(open_page):
 
 def test_a_photograph_is_judged_as_by_predict_and_rank(open_page, photograph, predictor):
     page = open_page("playground.html")
+    page.wait_for_selector("#parts")  # until then nobody listens
     page.set_input_files("#file", photograph)
     said = shown(page, "#said")
     expected, _ = read_image(photograph, 32)
