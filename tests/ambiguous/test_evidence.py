@@ -80,6 +80,21 @@ def test_rivals_as_counter_examples_count_against_what_is_both(world):
     )
 
 
+def test_with_a_makeshift_evidence_is_counted_among_the_other_classes_too(world):
+    maps, kind = world
+    known, labels, fold = kind < 3, np.where(kind == 2, -1, kind), np.arange(300) % 5
+    maps = maps.copy()
+    maps[kind == 2] -= 5  # pictures of neither that nothing real looks like
+    apart, with_rivals = (
+        fit_judge(some(maps, known), labels[known], fold, classes=2, one_vs_rest=rule)
+        for rule in (False, True)
+    )
+    rivals = some(maps, kind == 1)
+    assert (apart.evidence(rivals)[:, 0] >= 0.9).mean() > 0.5, "everything real seems to be a class"
+    assert (with_rivals.evidence(rivals, fold[100:200])[:, 0] >= 0.9).mean() < 0.25
+    assert with_rivals.background.shape == apart.background.shape
+
+
 def test_it_works_for_three_classes(world):
     maps, kind = world
     judge = fit_judge(

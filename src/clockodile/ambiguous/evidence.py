@@ -95,7 +95,7 @@ def fit_judge(
     neither too.
     one_vs_rest: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a
     crocodile, and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else
-    looks real.
+    looks real. Evidence then is the share of all pictures but the class's own, as M levels.
     """
     features = mean_features(maps)
     known = [fold != held for held in range(fold.max() + 1)]
@@ -103,10 +103,15 @@ def fit_judge(
     # as they are stored: a loaded judge must find the same as a fresh one
     weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
     others = labels < 0
-    reference = Judge(weight, bias, np.zeros((1, classes))).scores(
-        [seen[others] for seen in maps], fold[others]
-    )
-    return Judge(weight, bias, np.sort(reference, axis=0))
+    if not one_vs_rest:
+        reference = Judge(weight, bias, np.zeros((1, classes))).scores(
+            [seen[others] for seen in maps], fold[others]
+        )
+        return Judge(weight, bias, np.sort(reference, axis=0))
+    every = Judge(weight, bias, np.zeros((1, classes))).scores(maps, fold)
+    levels = np.linspace(0, 1, others.sum())
+    rest = [np.quantile(every[labels != label, label], levels) for label in range(classes)]
+    return Judge(weight, bias, np.stack(rest, 1))
 
 
 def quadrants(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float = LENIENT) -> np.ndarray:

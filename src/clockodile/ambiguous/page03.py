@@ -214,7 +214,9 @@ def plane(page: Page) -> Image:
     """Every image in the plane of its two scores; those that are most like both, ten at most, have numbers."""
     columns, data, names = list(page.pair), page.data, page.names
     others = page.judged.scores_background[:, columns]
-    limit = np.quantile(others, LENIENT, axis=0)  # both axes count from where a class counts as present
+    limit = np.quantile(
+        page.judged.judge.background[:, columns], LENIENT, axis=0
+    )  # both axes count from where a class counts as present
     points, others = page.judged.scores[:, columns] - limit, others - limit
     figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
     ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label="other things")
