@@ -95,7 +95,7 @@ def fit_judge(
     neither too.
     one_vs_rest: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a
     crocodile, and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else
-    looks real. Evidence then is the share of all pictures but the class's own, as M levels.
+    looks real. Evidence then is the share of the other classes' pictures, as M levels.
     """
     features = mean_features(maps)
     known = [fold != held for held in range(fold.max() + 1)]
@@ -110,7 +110,7 @@ def fit_judge(
         return Judge(weight, bias, np.sort(reference, axis=0))
     every = Judge(weight, bias, np.zeros((1, classes))).scores(maps, fold)
     levels = np.linspace(0, 1, others.sum())
-    rest = [np.quantile(every[labels != label, label], levels) for label in range(classes)]
+    rest = [np.quantile(every[~others & (labels != label), label], levels) for label in range(classes)]
     return Judge(weight, bias, np.stack(rest, 1))
 
 
