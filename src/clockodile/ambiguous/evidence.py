@@ -34,11 +34,11 @@ class Judge:
 
     weight: np.ndarray  # float (K, C, sizes * D), on features as they come: standardisation is folded in
     bias: np.ndarray  # float (K, C)
-    # float (M, C) sorted by column: scores of M background pictures, each by the probe that did not see it
+    # float (M, C) sorted by column: what other pictures score, each by the probe that did not see it; see fit_judge
     background: np.ndarray
 
     def scores(self, maps: Sequence[np.ndarray], fold: np.ndarray | None = None) -> np.ndarray:
-        """Log-odds of each class against its counter-examples, float (N, C), any size, higher = more of it.
+        """What the strongest place of each size says for each class, float (N, C), any size, higher = more of it.
 
         maps: (N, D, H, W) for each size. fold: int (N,) the fold whose probe, fitted without it, is to judge each
         picture; pictures the probes were fitted on MUST have one. None for pictures that no probe saw: the mean over
@@ -103,12 +103,9 @@ def fit_judge(
     # as they are stored: a loaded judge must find the same as a fresh one
     weight, bias = (np.stack(parts).astype(np.float32) for parts in zip(*probes, strict=True))
     others = labels < 0
-    if not one_vs_rest:
-        reference = Judge(weight, bias, np.zeros((1, classes))).scores(
-            [seen[others] for seen in maps], fold[others]
-        )
-        return Judge(weight, bias, np.sort(reference, axis=0))
     every = Judge(weight, bias, np.zeros((1, classes))).scores(maps, fold)
+    if not one_vs_rest:
+        return Judge(weight, bias, np.sort(every[others], axis=0))
     levels = np.linspace(0, 1, others.sum())
     rest = [np.quantile(every[~others & (labels != label), label], levels) for label in range(classes)]
     return Judge(weight, bias, np.stack(rest, 1))

@@ -102,7 +102,7 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
         **{"run_dir": run.dir, "retrain": retrain, "accept_shipped_if": config},
     )
     judge, known = judge_from(fitted), labels >= 0
-    probes = {"probes": store.key_of({"": [judge.weight.tolist(), judge.bias.tolist()]})}
+    probes = {"probes": store.digest(fitted.state)}
     scores = kept("scores", seen | probes, lambda: judge.scores(maps(), fold))
     return JudgeResult(
         judge,
