@@ -62,6 +62,16 @@ def test_the_last_part_leaves_the_long_training_where_it_was(small, monkeypatch,
     assert flow_from(shipped, ["striped", "dotted"]).both([1]).shape == (1, 3, 32, 32)
 
 
+def test_without_a_checkpoint_it_goes_on_from_given_weights(small, monkeypatch, tmp_path):
+    train(monkeypatch, tmp_path / "old", "--pictures", "8")
+    given = str(tmp_path / "old" / "flow.safetensors")
+    train(monkeypatch, tmp_path / "new", "--pictures", "8", "--begin", given)  # nothing is left to do
+    old, new = weights(tmp_path / "old"), weights(tmp_path / "new")
+    assert all(torch.equal(old[name], new[name]) for name in old)
+    train(monkeypatch, tmp_path / "new", "--pictures", "12", "--begin", given)  # the checkpoint goes before
+    assert store.read_checkpoint(tmp_path / "new" / "flow.safetensors", "trained").metrics["pictures"] == 12
+
+
 def test_what_is_learned_from_is_recorded(run, whole, monkeypatch):
     others = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     names = np.array(["apple", "worm"] * 3)

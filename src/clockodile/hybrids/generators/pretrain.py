@@ -4,7 +4,8 @@
     python -m clockodile.hybrids.generators.pretrain --finish 150000
 
 It may be killed at any moment: the same command goes on from the last checkpoint in the user's cache folder, on
-whatever device there is. `--finish` makes from it what is shipped: so many more pictures, most of them of the two
+whatever device there is. Where there is no checkpoint, `--begin` names weights to go on from, for instance the
+package's own. `--finish` makes from it what is shipped: so many more pictures, most of them of the two
 classes asked for in the end, while the learning rate falls to nothing. The long training can go on afterwards from
 where it was.
 """
@@ -23,7 +24,13 @@ from clockodile.core import store
 from clockodile.core.workspace import cache_dir, open_run, pick_device
 from clockodile.data.cifar import cifar100_by_class
 from clockodile.data.dataset import load_dataset
-from clockodile.hybrids.generators.flow_of_run import SEEN, SIDE, image_hashes, known_photographs
+from clockodile.hybrids.generators.flow_of_run import (
+    SEEN,
+    SIDE,
+    flow_net,
+    image_hashes,
+    known_photographs,
+)
 from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training
 from clockodile.hybrids.generators.unet import UNet
 
@@ -66,6 +73,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=FlowConfig.pictures, help="seen in all")
     parser.add_argument("--finish", type=int, default=0, help="pictures of the last part instead")
     parser.add_argument("--batch", type=int, default=FlowConfig.batch, help="pictures a step")
+    parser.add_argument("--begin", type=Path, help="weights to begin with when there is no checkpoint")
     parser.add_argument("--dir", type=Path, default=cache_dir() / "flow", help="where checkpoints lie")
     asked = parser.parse_args()
     device = pick_device()
@@ -80,6 +88,11 @@ def main() -> None:
         if path.is_file():
             training.load(path)
             break
+    else:
+        if asked.begin:
+            weights = store.read_checkpoint(asked.begin, "given")
+            training.net.load_state_dict(flow_net(weights).state_dict())
+            training.seen = weights.metrics["pictures"]
     if asked.finish:
         begun = torch.load(long, map_location="cpu", weights_only=True)["seen"]
         rate, end = 1e-3, begun + asked.finish
