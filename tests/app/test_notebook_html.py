@@ -123,8 +123,9 @@ def test_the_title_is_the_first_heading_or_the_files_name(tmp_path, text, title)
     assert read_notebook(tmp_path / "03_ambiguous_images.ipynb")[0] == title
 
 
-def test_what_was_measured_elsewhere_is_left_out(tmp_path):
-    cells = [new_markdown_cell("always"), new_markdown_cell("72 percent", metadata={"tags": ["measured"]})]
+@pytest.mark.parametrize("tag", ["measured", "exercise"])
+def test_what_was_measured_elsewhere_or_is_homework_is_left_out(tmp_path, tag):
+    cells = [new_markdown_cell("always"), new_markdown_cell("72 percent", metadata={"tags": [tag]})]
     here, elsewhere = {"data": "a1", "profile": "quick"}, {"data": "b2", "profile": "quick"}
     nbformat.write(new_notebook(cells=cells, metadata={"measured_on": here}), tmp_path / "01_x.ipynb")
     for on, seen in ((None, True), (here, True), (elsewhere, False)):

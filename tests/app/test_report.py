@@ -145,11 +145,12 @@ def test_everything_is_shown(run_dir):
 
 def write_results(run_dir, **hybrids):
     """Results of all four notebooks on two classes; hybrids: other values in the row of the flow."""
-    card = {"classes": ["cat", EVIL, "dog"], "counts": {"train": {"cat": 3}}}
+    card = {"classes": ["cat", EVIL, "dog"], "counts": {"train": {"cat": 3}}, "request": {"folds": 5}}
     write_json(run_dir / "data_card.json", card)
     counts = [metric("training images", 1200), metric("near-duplicate groups", 7)]
     record_metrics(run_dir, "01", [*counts, metric("majority class, accuracy", 0.5, unit="%")])
-    record_metrics(run_dir, "02", [metric("compact residual net (ours)", [0.95, 0.97], unit="%")])
+    methods = {"compact residual net (ours)": [0.95, 0.97], "HOG + SVM": [0.8, 0.9], "four layers": [0.8, 0.8]}
+    record_metrics(run_dir, "02", [metric(name, found, unit="%") for name, found in methods.items()])
     rows = [("a/1", 2, "both", 0.9, 0.93), ("b/2", 1, "both", 0.97, 0.985), ("b/3", 3, "first", 0.99, 0.1)]
     columns = ["id", "rank", "quadrant", "evidence_a", "evidence_b"]
     pd.DataFrame(rows, columns=columns).to_csv(run_dir / "ambiguous.csv", index=False)
@@ -168,7 +169,7 @@ FOUND = {  # which file a sentence needs -> how it begins, and what it tells
         "and dog to learn from",
         "among them: 7.",
     ),
-    "metrics.json": ("Our own net is right on 96.0 %", "on 50.0 %."),
+    "metrics.json": ("Our own net is right on 96.0 %", "on 50.0 %.", "'HOG + SVM' is best, with 85.0 %."),
     "ambiguous.csv": (
         "A judge",
         "both dog and cat in 2 of 3",
@@ -191,7 +192,7 @@ def test_it_begins_with_what_was_found(run_dir):
         places = [lead.index(part) for part in parts]
         assert places == sorted(places)
     assert "Those of the kind 'flow' are told from real pictures in 98.0 % of cases" in lead
-    assert "0.0 % of them repeat" in lead and lead.count("<li>") == 5
+    assert "0.0 % of them repeat" in lead and lead.count("<li>") == 6
     assert page.index('class="lead"') < page.index("<nav") < page.index("<table")
 
 
@@ -203,6 +204,23 @@ def test_what_was_not_found_is_not_told(run_dir, missing):
     assert FOUND[missing][0] not in page and "nan" not in page
     kept = [parts[0] in page for name, parts in FOUND.items() if name != missing]
     assert sum(kept) >= (3 if missing.endswith("csv") else 1)
+
+
+@pytest.mark.parametrize(("images", "few"), [(75, True), (1000, False)])
+def test_with_few_pictures_it_says_how_much_one_of_them_weighs(run_dir, images, few):
+    write_results(run_dir)
+    record_metrics(run_dir, "01", [metric("training images", images)])
+    said = "A fold holds 15 pictures: one of them more or less is 6.7\N{NO-BREAK SPACE}% of it."
+    assert (said in page_of(run_dir)) == few
+
+
+@pytest.mark.parametrize(("given", "said"), [(0, "But no pictures"), (12, "But only 12 pictures"), (500, "")])
+def test_without_other_things_it_says_what_the_judge_is_worth(run_dir, given, said):
+    write_results(run_dir)
+    card = {"classes": ["cat", EVIL, "dog"], "counts": {"background": given}}
+    write_json(run_dir / "data_card.json", card)
+    page = page_of(run_dir)
+    assert ("of other things were given" in page) == bool(said) and said in page
 
 
 def test_what_could_not_be_measured_is_not_told(run_dir):

@@ -37,13 +37,15 @@ SAFE = {"src": ("data:image/",), "href": LINKS}
 def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, Markup, Markup]:
     """Its title (first heading, or the file's name in words), all of it, and its summary, both as safe HTML.
 
-    measured_on: data and profile of the run, as `refresh` notes them in the committed notebooks. Text that is true of
-    the committed run alone (cells tagged "measured") is left out where these differ; None shows everything. The summary
-    is what stands under a heading of that name, up to the next one of its level. ValueError when damaged.
+    measured_on: data and profile of the run, as `refresh` notes them in the committed notebooks. Where these differ,
+    text that is true of the committed run alone (cells tagged "measured") is left out, and so are the exercises, whose
+    answers speak of it; None shows everything. The summary is what stands under a heading of that name, up to the next
+    one of its level. ValueError when damaged.
     """
     notebook = nbformat.read(path, as_version=4)
     if measured_on is not None and notebook.metadata.get("measured_on") != measured_on:
-        notebook.cells = [cell for cell in notebook.cells if "measured" not in cell.metadata.get("tags", [])]
+        lesson = {"measured", "exercise"}
+        notebook.cells = [cell for cell in notebook.cells if not lesson & set(cell.metadata.get("tags", []))]
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()

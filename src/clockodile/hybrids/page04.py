@@ -259,8 +259,6 @@ def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
     for column, name in (("first", f"evidence {first}"), ("second", f"evidence {second}")):
         shown[name] = table[column].round(2)
     shown["judged both, %"] = with_range(table, "both")
-    shown["KID"] = table["kid"].round(2)
-    shown["told apart, %"] = (100 * table["told_apart"]).round(0).astype(int)
     return shown
 
 
@@ -271,7 +269,7 @@ def with_range(table: pd.DataFrame, word: str) -> pd.Series:
 
 
 def alone(page: Page, count: int) -> pd.DataFrame:
-    """New pictures of one class each, measured beside photographs of that class."""
+    """New pictures of one class each, measured beside photographs of that class: kid and more as in `measure_all`."""
     rows = []
     for label, wanted, name in zip(page.run.recipe.pair, page.flow.pair, page.names, strict=True):
         known = evaluation.reference(page.run, page.everything, pair=(label, label))
@@ -281,9 +279,7 @@ def alone(page: Page, count: int) -> pd.DataFrame:
             "new pictures of": name,
             "judge sees it, %": round(100 * found["both"]),
             "in photographs, %": round(100 * real["both"]),
-            "KID": round(found["kid"], 2),
-            "told apart, %": round(100 * found["told_apart"]),
-            "memorised": round(found["memorised"] * count),
+            **{measure: found[measure] for measure in ("kid", "told_apart", "memorised")},
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("new pictures of")
 
