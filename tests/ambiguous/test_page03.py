@@ -160,8 +160,12 @@ def test_an_exercise_tells_right_from_wrong(page, number, capsys):
 def test_pictures_of_each_kind_are_counted_in_the_corners(page):
     high = np.full((3, 2), 0.95)
     table = page03.corner_table(page, {"noise": high})
-    assert table.loc["noise", "both, %"] == 100
+    assert table.loc["noise", "both, %"] == 100 and "the other classes" not in table.index
     assert np.allclose(table.sum(axis=1), 100, atol=0.2)
+    labels = np.where(np.arange(len(page.data)) < 10, 2, page.data.labels)
+    three = page03.corner_table(replace(page, data=replace(page.data, labels=labels)), {})
+    corners = page03.quadrants(page.judged.evidence[:10], (0, 1))
+    assert three.loc["the other classes", "both, %"] == 100 * (corners == "both").mean()
     blank = np.zeros((3, 8, 8, 3), np.uint8)
     shown = page03.show_made(page, {"exposures": blank, "halves": blank}, {"exposures": high, "halves": high})
     alt = (shown.metadata or {"alt": shown.alt})["alt"]

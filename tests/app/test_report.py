@@ -149,7 +149,11 @@ def write_results(run_dir, **hybrids):
     write_json(run_dir / "data_card.json", card)
     counts = [metric("training images", 1200), metric("near-duplicate groups", 7)]
     record_metrics(run_dir, "01", [*counts, metric("majority class, accuracy", 0.5, unit="%")])
-    methods = {"compact residual net (ours)": [0.95, 0.97], "HOG + SVM": [0.8, 0.9], "four layers": [0.8, 0.8]}
+    methods = {
+        "compact residual net (ours)": [0.95, 0.97],
+        "HOG + SVM": [0.8, 0.9],
+        "four layers": [0.8, 0.8],
+    }
     record_metrics(run_dir, "02", [metric(name, found, unit="%") for name, found in methods.items()])
     rows = [("a/1", 2, "both", 0.9, 0.93), ("b/2", 1, "both", 0.97, 0.985), ("b/3", 3, "first", 0.99, 0.1)]
     columns = ["id", "rank", "quadrant", "evidence_a", "evidence_b"]

@@ -43,8 +43,10 @@ def background_pictures(data: Dataset, *, seed: int) -> Background:
     shuffled, origin = shuffled_tiles(data.part("train").images, MADE // 2, seed=seed)
     made = np.array([f"{kind} {index}" for kind in ("drawn", "shuffled") for index in range(MADE // 2)])
     note = (
-        f"only {len(found)} pictures of other things were given, so {len(made)} were made (drawn scenes, shuffled "
-        "tiles); to trust the evidence give --background a folder of some hundred photographs of other things"
+        f"{f'only {len(found)}' if len(found) else 'no'} pictures of other things were given. {len(made)} were made "
+        "(drawn scenes, shuffled tiles) to learn from, and evidence for a class is the share of the other classes' "
+        "photographs with a lower score: below, that is what 'other things' means. To tell both from neither, give "
+        "--background a folder with some hundred photographs that show none of the classes"
     )
     return Background(
         np.concatenate([found.images, np.stack(drawn), shuffled]),

@@ -388,6 +388,8 @@ def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:
     kinds = {
         name: page.judged.evidence[labels == label] for label, name in zip(page.pair, page.names, strict=True)
     }
+    if (rest := ~np.isin(labels, page.pair)).any():
+        kinds["the other classes"] = page.judged.evidence[rest]
     kinds["other things"] = percentiles_of_others(page)
     kinds |= evidence
     shares = {

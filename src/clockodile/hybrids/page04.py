@@ -112,6 +112,8 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
         )
     flow = fit_flow(run, everything, retrain=retrain)
     known = evaluation.reference(run, everything)
+    if note := known.judged.background.note:
+        print("NOTE:", note)
     draws = prepare(list(GENERATORS), run, everything, retrain=retrain)
     return Page(run, everything, flow, known, draws, count or run.profile.n_hybrids)
 
