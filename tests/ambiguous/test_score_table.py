@@ -27,7 +27,7 @@ def judged(data):
 
 @pytest.fixture
 def known(data, judged):
-    return collect_out_of_fold(data, stored(data), stored(data, seed=9), judged, (0, 1))
+    return collect_out_of_fold(data, stored(data), judged, (0, 1))
 
 
 @pytest.mark.parametrize("method", SCORES.values(), ids=SCORES)
@@ -40,13 +40,13 @@ def test_every_method_scores_every_image_between_0_and_1(known, method):
 def test_predictions_of_other_images_or_folds_are_refused(data, judged, part):
     wrong = stored(data) | {part: np.roll(getattr(data, part), 1)}
     with pytest.raises(UserError, match="out of fold"):
-        collect_out_of_fold(data, stored(data), wrong, judged, (0, 1))
+        collect_out_of_fold(data, wrong, judged, (0, 1))
 
 
 def test_images_without_a_fold_are_refused(data, judged):
     unfolded = replace(data, fold=np.full(len(data), -1))
     with pytest.raises(UserError, match="out of fold"):
-        collect_out_of_fold(unfolded, stored(unfolded), stored(unfolded), judged, (0, 1))
+        collect_out_of_fold(unfolded, stored(unfolded), judged, (0, 1))
 
 
 def test_whoever_is_in_the_table_takes_part_everywhere(known, data, monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from clockodile.classify import half_quarter_quarter
-from clockodile.classify.half_quarter_quarter import quarter_accuracies, three_block_out_of_fold
+from clockodile.classify.half_quarter_quarter import quarter_accuracies
 from clockodile.learn.training import train_full_batch
 
 
@@ -51,9 +51,3 @@ def test_accuracies_are_never_taken_for_another_splits(run, data, trained):
     regrouped = replace(data, group=np.random.default_rng(0).permutation(len(data)))
     quarter_accuracies(run, regrouped, seed=0)
     assert len(trained) == 2
-
-
-def test_out_of_fold_predictions_are_made_once(run, data, trained):
-    made = three_block_out_of_fold(run, data)
-    assert made["logits"].shape == (run.profile.oof_seeds, len(data), 2) and len(trained) == 5
-    assert np.array_equal(three_block_out_of_fold(run, data)["logits"], made["logits"]) and len(trained) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +23,7 @@ from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import LENIENT, mean_features, percentile, quadrants
 from clockodile.ambiguous.judge import JudgeResult, judge_run, maps_of
 from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, collect_out_of_fold
-from clockodile.classify import half_quarter_quarter, own_net
+from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
@@ -53,7 +54,6 @@ class Page:
     run: Run
     everything: Dataset
     data: Dataset  # the N training images
-    first: dict[str, np.ndarray]  # what report 000's nets say, as stored (schemas.OUT_OF_FOLD)
     judged: JudgeResult
     known: OutOfFold
 
@@ -109,17 +109,12 @@ def open_page(*, retrain: bool, **settings) -> Page:
     everything = load_dataset(run)
     data = everything.part("train")
     run = own_net.choose_pair(run, data)
-    ours, first = (
-        own_net.out_of_fold(run, data),
-        half_quarter_quarter.three_block_out_of_fold(run, data, retrain=retrain),
-    )
     judged = judge_run(run, everything, retrain=retrain)
     for remark in (*data.remarks, judged.background.note):
         if remark:
             print("NOTE:", remark)
-    return Page(
-        run, everything, data, first, judged, collect_out_of_fold(data, ours, first, judged, run.recipe.pair)
-    )
+    known = collect_out_of_fold(data, own_net.out_of_fold(run, data), judged, run.recipe.pair)
+    return Page(run, everything, data, judged, known)
 
 
 # --- figures --------------------------------------------------------------------------------------------------
@@ -273,10 +268,11 @@ def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.nd
     corners = quadrants(np.concatenate([evidence[kind][: len(made[kind])] for kind in made]), page.pair)
     captions = [words.get(corner, corner) for corner in corners]
     title = f"Both by making ({', '.join(made)}): what does the judge say?"
-    figure = tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=9)
+    figure = tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=8)
+    counts = ", ".join(f"{number} {word}" for word, number in Counter(captions).items())
     return show_figure(
         page, figure, "exposures", title,
-        f"Rows: {', '.join(made)} of both classes, and what the judge says: {', '.join(captions)}.",
+        f"Rows: {', '.join(made)} of both classes, and what the judge says: {counts}.",
     )  # fmt: skip
 
 
@@ -398,7 +394,9 @@ def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:
     }
     table = pd.DataFrame(shares).T.reindex(columns=["first", "second", "both", "neither"]).fillna(0)
     table.columns = [*(f"only {name}, %" for name in page.names), "both, %", "neither, %"]
-    return (100 * table).round(1)
+    table = (100 * table).round(1)
+    table.insert(0, "pictures", [len(found) for found in kinds.values()])
+    return table
 
 
 # --- files and results ----------------------------------------------------------------------------------------
@@ -421,12 +419,12 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     double = double.iloc[scores.top(page.headline, len(data))].query("partner >= 0")
     pairs = {"id": data.ids[double["row"]], "partner": data.ids[double["partner"]]}
     store.save(page.run.dir, "pairs.csv", pd.DataFrame(pairs | {"similarity": double["similarity"]}), config)
-    wrong = known.first_probability.argmax(1) != data.labels
+    wrong = known.probability.argmax(1) != data.labels
     inside = scores.within_tolerance(SCORES["centre_balance"].score(known), tolerance)
     rows = [
-        results.metric("images predicted wrongly by report 000's net", int(wrong.sum())),
+        results.metric("images named wrongly, out of fold", int(wrong.sum())),
         results.metric(
-            f"images about equally far from its two centres (tolerance {tolerance:g})", int(inside.sum())
+            f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum())
         ),
         *(
             results.metric(f"judge, {name}: area under the ROC curve", area)
@@ -446,13 +444,22 @@ def check_exercise(number: int, answer, page: Page) -> None:
     """Say whether the answer to an exercise is right."""
     known, evidence = page.known, page.judged.evidence[:, list(page.pair)]
     truths = {
-        1: lambda: int((page.data.labels[scores.top(page.headline)] == page.pair[0]).sum()),
+        1: lambda: int((scores.both(middle_covered(page), page.pair) >= LENIENT).sum()),
         2: lambda: [int((page.headline >= limit).sum()) for limit in (0.99, 0.95, 0.9, 0.8)],
         3: lambda: int(scores.within_tolerance(SCORES["centre_balance"].score(known), 0.1).sum()),
         4: lambda: round(scores.TOP * scores.overlap(evidence.prod(1), page.headline)),
         5: lambda: int((scores.both(percentiles_of_others(page), page.pair) >= LENIENT).sum()),
     }
     check(answer, truths[number], tolerance=0)
+
+
+def middle_covered(page: Page) -> np.ndarray:
+    """Evidence (8, C) of the eight images that are most both, when their middle has each image's mean colour."""
+    first = scores.top(page.headline, 8)
+    images, third = page.data.images[first], page.data.images.shape[1] // 3
+    middle = slice(third, 2 * third)
+    images[:, middle, middle] = images.mean((1, 2), keepdims=True).round().astype(np.uint8)
+    return page.judged.judge.evidence(maps_of(images), page.data.fold[first])
 
 
 def percentiles_of_others(page: Page) -> np.ndarray:

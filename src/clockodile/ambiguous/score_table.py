@@ -30,8 +30,7 @@ class OutOfFold:
     labels: np.ndarray  # int (N,)
     fold: np.ndarray  # int (N,)
     logits: np.ndarray  # float (S, N, C) of our net
-    first_logits: np.ndarray  # float (S, N, C) of report 000's net
-    first_distance: np.ndarray  # float (S, N, C) of its features to the class centres
+    centre_distance: np.ndarray  # float (S, N, C) of its features to the class centres
     evidence: np.ndarray  # float (N, C) in [0, 1]
     pair: tuple[int, int]
 
@@ -40,37 +39,19 @@ class OutOfFold:
         """Calibrated probabilities (N, C) of our nets together, the temperature fitted on other folds."""
         return cross_fitted_temperature(log_mean_probability(self.logits), self.labels, self.fold)
 
-    @property
-    def first_probability(self) -> np.ndarray:
-        """The same of report 000's nets."""
-        return cross_fitted_temperature(log_mean_probability(self.first_logits), self.labels, self.fold)
-
 
 def collect_out_of_fold(
-    data: Dataset,
-    ours: dict[str, np.ndarray],
-    first: dict[str, np.ndarray],
-    judged: JudgeResult,
-    pair: tuple[int, int],
+    data: Dataset, ours: dict[str, np.ndarray], judged: JudgeResult, pair: tuple[int, int]
 ) -> OutOfFold:
-    """Put together what is known of the training images. ours, first: as stored (schemas.OUT_OF_FOLD).
+    """Put together what is known of the training images. ours: our net's predictions (schemas.OUT_OF_FOLD).
 
-    Raises UserError unless both are of exactly these images, each judged by the nets of its own fold: a ranking by nets
+    Raises UserError unless they are of exactly these images, each judged by the nets of its own fold: a ranking by nets
     that know the images would find nothing ambiguous.
     """
-    for name, stored in {"our net's": ours, "report 000's": first}.items():
-        fits = all(np.array_equal(stored[part], getattr(data, part)) for part in ("ids", "labels", "fold"))
-        if not fits or data.fold.min() < 0:
-            raise UserError(f"{name} predictions are not out of fold for these images; run notebook 02 again")
-    return OutOfFold(
-        data.labels,
-        data.fold,
-        ours["logits"],
-        first["logits"],
-        first["centre_distance"],
-        judged.evidence,
-        pair,
-    )
+    fits = all(np.array_equal(ours[part], getattr(data, part)) for part in ("ids", "labels", "fold"))
+    if not fits or data.fold.min() < 0:
+        raise UserError("our net's predictions are not out of fold for these images; run notebook 02 again")
+    return OutOfFold(data.labels, data.fold, ours["logits"], ours["centre_distance"], judged.evidence, pair)
 
 
 @dataclass(frozen=True)
@@ -84,11 +65,11 @@ class Score:
 SCORES: dict[str, Score] = {
     "misclassified": Score(
         "misclassified",
-        lambda known: scores.low_self_confidence(known.first_probability, known.labels),
+        lambda known: scores.low_self_confidence(known.probability, known.labels),
     ),
     "centre_balance": Score(
         "equally far from both centres",
-        lambda known: scores.centroid_distance_ratio(known.first_distance, known.pair),
+        lambda known: scores.centroid_distance_ratio(known.centre_distance, known.pair),
     ),
     "entropy": Score("entropy", lambda known: scores.entropy(known.probability)),
     "label_quality": Score(

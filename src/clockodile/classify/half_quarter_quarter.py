@@ -1,13 +1,11 @@
-"""The first report's experiment on the data of a run: its net, its split, and what it says of unseen images."""
+"""The first report's experiment on the data of a run: its net and its split."""
 
 from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import torch
 
-from clockodile.classify.cross_validation import predict_out_of_fold
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.core import store
 from clockodile.core.workspace import Run
@@ -19,9 +17,6 @@ from clockodile.learn.training import evaluate, train_full_batch
 def three_block_net_for(data: Dataset) -> partial:
     """Builds an untrained net of the first report, with as many classes and pixels as `data` has."""
     return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
-
-
-FILE = "three_block_predictions.npz"  # out of fold, for notebook 03
 
 
 def quarter_accuracies(run: Run, data: Dataset, *, seed: int, retrain: bool = False) -> dict[str, float]:
@@ -42,20 +37,3 @@ def quarter_accuracies(run: Run, data: Dataset, *, seed: int, retrain: bool = Fa
     config = {name: store.fingerprint(part.images, part.labels) for name, part in parts.items()}
     config |= {"net": "three_block", "seed": seed, "epochs": epochs}
     return store.cached(run.dir, f"classifier/three_block_net-seed{seed}.json", config, make, anew=retrain)
-
-
-def three_block_out_of_fold(run: Run, data: Dataset, *, retrain: bool = False) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions of this net for the training images, made once and stored in FILE."""
-    images, labels, epochs = data.tensor(), torch.from_numpy(data.labels), run.profile.classifier_epochs
-    config = {"net": "three_block", "folds": data.folds_key, "seed": run.seed}
-    config |= {"seeds": run.profile.oof_seeds, "epochs": epochs}
-
-    def fit(seed: int, fold: int) -> ThreeBlockNet:
-        known = torch.from_numpy(data.fold != fold)
-        make_net = three_block_net_for(data)
-        return train_full_batch(make_net, images[known], labels[known], seed=seed, epochs=epochs)[0]
-
-    def make() -> dict[str, np.ndarray]:
-        return predict_out_of_fold(fit, data, range(run.seed, run.seed + run.profile.oof_seeds))
-
-    return store.cached(run.dir, FILE, config, make, anew=retrain)

@@ -41,7 +41,6 @@ SCHEMAS = {
     "splits.csv": columns(id="U", label="i", group="i", fold="i", split="U"),
     # notebook 02
     "oof_predictions.npz": OUT_OF_FOLD,  # our net's
-    "three_block_predictions.npz": OUT_OF_FOLD,
     "predictions/": {  # one file for each candidate and seed; K folds
         "logits": ("f", 2),  # (N, C) in dataset order, each image's by the fold that did not see it
         "train_accuracy": ("f", 1),  # (K,) in [0, 1]

@@ -19,6 +19,7 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 
@@ -56,6 +57,7 @@ STYLE = {
     "text.color": INK,
     "text.parse_math": False,  # a dollar sign in somebody's file name is not a formula
 }
+BAR = 0.06  # height of a class's bar, as a share of the picture's
 PAPER = 244  # on a page, brighter values of all three colours become white
 LETTERS = 11  # of a title an inch holds, at least
 ALT_LIMIT = 300  # characters; screen readers lose people in longer ones
@@ -185,13 +187,12 @@ def show_tiles(
     ax.set_title(title)
     for index, caption in enumerate(captions):
         row, column = divmod(index, columns)
-        x, y = column * wide + width / 2 - 0.5, row * high + height + gaps[0] * 0.45
+        x, y = column * wide + width / 2 - 0.5, row * high + height + gaps[0] * 0.55
         ax.text(x, y, caption, ha="center", va="center", fontsize=size, color=INK, parse_math=False)
     for index, colour in enumerate(colours):
         row, column = divmod(index, columns)
         x, y = column * wide - 0.5, row * high + height - 0.5
-        look = {"color": colour, "linewidth": 2, "solid_capstyle": "butt"}
-        ax.plot([x, x + width], [y, y], **look, scalex=False, scaley=False)
+        ax.add_patch(Rectangle((x, y), width, BAR * height, color=colour, linewidth=0))  # below it, not on it
 
 
 def fitted_title(title: str, width: float) -> tuple[str, float]:
