@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 from made_photos import striped_dataset
+from matplotlib.colors import to_hex
 from torch import nn
 
 from clockodile.classify import figures
@@ -80,8 +81,10 @@ def test_every_error_has_its_name_its_probability_and_its_neighbours():
     said = words(figure)
     assert {f"{name.rsplit('/', 1)[-1]}: 75 %" for name in data.ids[:5]} <= set(said)
     assert said.count("wrong") == 2 and said.count("its nearest\n(2)") == 2
-    bars = [line.get_color() for line in figure.axes[1].lines]
-    assert bars == [class_colour(label) for label in data.labels[1:4]], "of the nearest, in its true colour"
+    bars = [to_hex(bar.get_facecolor()) for bar in figure.axes[1].patches]
+    assert bars == [to_hex(class_colour(label)) for label in data.labels[1:4]], (
+        "of the nearest, in its true colour"
+    )
 
 
 def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too():
