@@ -9,6 +9,7 @@ import shutil
 from string import Formatter
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -22,6 +23,7 @@ from clockodile.app.report import (
     results_text,
     write_report,
 )
+from clockodile.core import store
 from clockodile.core.atomic_files import write_json
 from clockodile.core.errors import UserError
 from clockodile.core.results import metric, record_metrics
@@ -208,6 +210,22 @@ def test_what_was_not_found_is_not_told(run_dir, missing):
     assert FOUND[missing][0] not in page and "nan" not in page
     kept = [parts[0] in page for name, parts in FOUND.items() if name != missing]
     assert sum(kept) >= (3 if missing.endswith("csv") else 1)
+
+
+def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
+    write_results(run_dir)
+    assert "contradicts the label" not in page_of(run_dir)  # nothing is stored
+    spread = {"seed": 0, "fold": 0, "parameters": 1, "train_accuracy": 1.0, "accuracy": 0.8, "log_loss": 1.0}
+    row = {"model": "hog_svm", "title": "HOG + SVM", "source": "", "seconds": 0.1} | spread
+    store.save(run_dir, "classifier_runs.csv", pd.DataFrame([row]), {})
+    split = {"id": ["cat/1", "cat/2", "dog/3", "x/4"], "label": [0, 0, 2, -1], "group": range(4)}
+    split |= {"fold": [0, 1, 0, -1], "split": ["train"] * 3 + ["background"]}
+    store.save(run_dir, "splits.csv", pd.DataFrame(split), {})
+    arrays = {"logits": np.array([[0, 0, 3.0], [2, 0, 1], [9, 0, 0]]), "train_accuracy": np.ones(1)}
+    arrays |= {"seconds": np.ones(1), "parameters": np.ones(1, int)}
+    store.save(run_dir, "predictions/hog_svm-seed0.npz", arrays, {})
+    said = "contradicts the label of 2 pictures, most surely of dog/3 (cat?), cat/1 (dog?):"
+    assert said in page_of(run_dir)
 
 
 @pytest.mark.parametrize(("images", "few"), [(75, True), (1000, False)])

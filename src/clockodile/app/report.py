@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from PIL import Image
+from scipy.special import softmax
 
 import clockodile
 from clockodile.ambiguous.background import ENOUGH
 from clockodile.app.notebook_html import read_notebook, replace_figures
+from clockodile.core import store
 from clockodile.core.atomic_files import atomic, read_json
 from clockodile.core.recipes import RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
@@ -31,6 +33,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "Our own net is right on {compact residual net (ours):.1%} of the pictures that it has not seen; naming the most "
     "frequent class each time, on {majority class, accuracy:.1%}.",
     "Of the other methods '{rival[name]}' is best, with {rival[mean]:.1%}.",
+    "It contradicts the label of {contradicted:,} pictures, most surely of {surest}: which of the two is wrong?",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.1%}, for {pair[1]} "
@@ -155,6 +158,8 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
         some = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         facts["classes"] = some if len(names) < 4 else f"{len(names)} classes"
     with suppress(*absent):
+        facts |= contradicted(run_dir, facts["rival"]["name"], names)
+    with suppress(*absent):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
         given = card.get("counts", {}).get("background", ENOUGH)
@@ -171,6 +176,22 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
             found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
     unmeasured = "nan\N{NO-BREAK SPACE}%"
     return [sentence for sentence in found if unmeasured not in sentence]
+
+
+def contradicted(run_dir: Path, title: str, classes: Sequence[str]) -> dict:
+    """How many training images a method names otherwise than their label, and the three of which it is surest.
+
+    title: of the method, whose predictions notebook 02 has stored. Raises LookupError or OSError where it has not.
+    """
+    runs = pd.read_csv(run_dir / "classifier_runs.csv")
+    first = runs[runs["title"] == title].iloc[0]
+    logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
+    images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
+    said, probability = logits.argmax(1), softmax(logits, axis=1).max(1)
+    wrong = np.flatnonzero(said != images["label"].to_numpy())
+    surest = wrong[np.argsort(-probability[wrong], kind="stable")][:3]
+    words = [f"{images['id'].iloc[row]} ({classes[said[row]]}?)" for row in surest]
+    return {"contradicted": len(wrong), "surest": ", ".join(words)} if words else {}
 
 
 def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
