@@ -39,11 +39,12 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
 
     measured_on: data and profile of the run, as `refresh` notes them in the committed notebooks. Where these differ,
     text that is true of the committed run alone (cells tagged "measured") is left out, and so are the exercises, whose
-    answers speak of it; None shows everything. The summary is what stands under a heading of that name, up to the next
-    one of its level. ValueError when damaged.
+    answers speak of it, and the summary; None shows everything. The summary is what stands under a heading of that
+    name, up to the next one of its level. ValueError when damaged.
     """
     notebook = nbformat.read(path, as_version=4)
-    if measured_on is not None and notebook.metadata.get("measured_on") != measured_on:
+    elsewhere = measured_on is not None and notebook.metadata.get("measured_on") != measured_on
+    if elsewhere:
         lesson = {"measured", "exercise"}
         notebook.cells = [cell for cell in notebook.cells if not lesson & set(cell.metadata.get("tags", []))]
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
@@ -51,7 +52,7 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()
     found = re.search(SUMMARY, text, re.MULTILINE | re.DOTALL)
     summary = new_notebook()
-    if found:
+    if found and not elsewhere:
         summary.cells.append(new_markdown_cell(re.sub("^##+ ", "# ", found[1], flags=re.MULTILINE)))
     return title.strip(), as_page(notebook), as_page(summary)
 

@@ -22,32 +22,41 @@ from clockodile.ambiguous.background import ENOUGH
 from clockodile.app.notebook_html import read_notebook, replace_figures
 from clockodile.core import store
 from clockodile.core.atomic_files import atomic, read_json
-from clockodile.core.recipes import RECIPES
+from clockodile.core.errors import UserError
+from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
+from clockodile.core.stats import summary
 
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
 SENTENCES = (  # the report begins with them; in braces: results by their names, and what `findings` adds
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
     "{near-duplicate groups:,.0f}.",
-    "Our own net is right on {compact residual net (ours):.1%} of the pictures that it has not seen; naming the most "
-    "frequent class each time, on {majority class, accuracy:.1%}.",
-    "Of the other methods '{rival[name]}' is best, with {rival[mean]:.1%}.",
+    "'{best[name]}' tells them apart best: right on {best[mean]:.1%} of the pictures that it has not seen (95 % "
+    "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule, "
+    "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}: which of the two is wrong?",
+    "Its network has seen a million photographs with their names, perhaps of these very kinds.{frozen}",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
-    "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.1%}, for {pair[1]} "
-    "{top[evidence_b]:.1%}).",
+    "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
+    "{top[evidence_b]:.0%}).",
     "But {given} pictures of other things were given. So the judge only says how a picture compares with those of the "
-    "other classes; that both are in it does not follow. A folder with some hundred photographs that show none of the "
-    "classes helps: run again with --background FOLDER.",
-    "In new pictures it sees both in {least[both]:.1%} ({least.name}) to {most[both]:.1%} ({most.name}), depending on "
-    "how they were made; in real pictures that no generator has seen, in {real[both]:.1%}.",
-    "Those of the kind '{most.name}' are told from real pictures in {most[told_apart]:.1%} of cases (guessing: 50%); "
-    "{most[memorised]:.1%} of them repeat one that was learned from.",
+    "other classes: for each class one in ten of them passes, whatever they show. A folder with some hundred "
+    "photographs that show none of the classes helps: run again with --background FOLDER.",
+    "Of pictures made of two photographs, or drawn by a net, it sees both in {least[both]:.1%} ({least.name}) to "
+    "{most[both]:.1%} ({most.name}); of real pictures that no generator has seen, in {real[both]:.1%}.",
+    "Of what a net has drawn, '{drawn.name}' is judged both most often, in {drawn[both]:.1%}; {drawn[told_apart]:.1%} "
+    "of these are told from real pictures (guessing: 50%), {drawn[memorised]:.1%} repeat one that was learned from.",
 )
 FEW = 60  # pictures in a fold; with fewer, one picture is more than what methods often differ by
 LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
+LEADING_ELSEWHERE = (
+    "results",
+    "errors",
+    "plane",
+    "both_top",
+)  # on other data: what a net draws there is seldom clear
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,7 @@ def gather(run_dir: Path) -> dict:
     recipe = RECIPES.get(settings.get("recipe", ""))
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
+    leading = LEADING if settings.get("recipe", DEFAULT_RECIPE) == DEFAULT_RECIPE else LEADING_ELSEWHERE
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
         "settings": settings,
@@ -121,7 +131,7 @@ def gather(run_dir: Path) -> dict:
         "counts": counts_table(card.get("counts", {}), card.get("classes", ())),
         "many_notes": MANY_NOTES,
         "findings": findings(run_dir, card, [row for section in parts for row in section.rows]),
-        "leading": [figures[name] for name in LEADING if name in figures],
+        "leading": [figures[name] for name in leading if name in figures],
         "sections": parts,
         "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
         + [path.relative_to(run_dir).as_posix() for path in copies(run_dir).values()],
@@ -147,18 +157,24 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     card: the data card; rows: of the results table.
     """
     facts, names = {row["name"]: row["mean"] for row in rows}, card.get("classes")
-    ours = next((row for row in rows if row["name"] == "compact residual net (ours)"), None)
-    if rivals := [row for row in rows if ours and row["n"] == ours["n"] and row is not ours]:
-        facts["rival"] = max(rivals, key=lambda row: row["mean"])
+    number = next((row["n"] for row in rows if row["name"] == "compact residual net (ours)"), 0)
+    ends = ", accuracy"  # of the rules without learning, in notebook 01
+    simple = [row | {"name": row["name"].removesuffix(ends)} for row in rows if row["name"].endswith(ends)]
+    if rivals := [row for row in rows if number and row["n"] == number and not row["name"].endswith(ends)]:
+        facts["best"] = best = max(rivals, key=lambda row: row["mean"])
+        facts |= {"frozen": ""} if "efficientnet" in best["name"] else {}
+    if simple:
+        facts["simple"] = max(simple, key=lambda row: row["mean"])
     fold = facts.get("training images", np.inf) / card.get("request", {}).get("folds", 1)
     if fold < FEW:
         facts |= {"fold": fold, "one": 1 / fold}
-    absent = (LookupError, OSError, TypeError, ValueError)
+    absent = (LookupError, OSError, TypeError, UserError, ValueError)
     if names:
         some = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         facts["classes"] = some if len(names) < 4 else f"{len(names)} classes"
     with suppress(*absent):
-        facts |= contradicted(run_dir, facts["rival"]["name"], names)
+        facts |= interval_of(run_dir, facts["best"]["name"])
+        facts |= contradicted(run_dir, facts["best"]["name"], names)
     with suppress(*absent):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
@@ -170,6 +186,7 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
         table = pd.read_csv(run_dir / "hybrids.csv", index_col="method").sort_values("both", kind="stable")
         made = table.drop("photographs")
         facts |= {"real": table.loc["photographs"], "least": made.iloc[0], "most": made.iloc[-1]}
+        facts["drawn"] = made[made.index.str.startswith("flow")].iloc[-1]
     found = []
     for sentence in SENTENCES:
         with suppress(*absent):
@@ -178,10 +195,18 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     return [sentence for sentence in found if unmeasured not in sentence]
 
 
+def interval_of(run_dir: Path, title: str) -> dict:
+    """The 95 % interval of a method's accuracy, "low" and "high" in [0, 1]. title: of the method."""
+    runs = pd.read_csv(run_dir / "classifier_runs.csv")
+    scores = runs[runs["title"] == title].pivot(index="seed", columns="fold", values="accuracy")
+    found = summary(scores.to_numpy())
+    return {end: min(max(found[end], 0), 1) for end in ("low", "high")}
+
+
 def contradicted(run_dir: Path, title: str, classes: Sequence[str]) -> dict:
     """How many training images a method names otherwise than their label, and the three of which it is surest.
 
-    title: of the method, whose predictions notebook 02 has stored. Raises LookupError or OSError where it has not.
+    title: of the method, whose predictions notebook 02 has stored. Raises UserError where it has not.
     """
     runs = pd.read_csv(run_dir / "classifier_runs.csv")
     first = runs[runs["title"] == title].iloc[0]

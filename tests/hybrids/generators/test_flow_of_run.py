@@ -100,15 +100,36 @@ def test_hashes_tell_copies_from_others():
     assert len(set(found.tolist())) == 5 and found[5:].tolist() == found[:2].tolist()
 
 
-def test_new_classes_mean_anything_as_yet():
+def test_a_new_class_begins_as_one_that_is_known_or_as_anything():
     net = trained(small_unet(classes=3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow_of_run, "UNet", small_unet)
-        more = with_classes(net, 5).eval()
+        more = with_classes(net, [3, 1, 3, 3, 3]).eval()
     x, time = torch.randn(1, 3, 16, 16), torch.tensor([0.3])
     usual = net(x, time, Layout(torch.tensor([[net.null_class]])))
-    for label in range(6):
+    for label in (0, 2, 3, 4, 5):
         assert torch.allclose(more(x, time, Layout(torch.tensor([[label]]))), usual, atol=1e-5)
+    known = net(x, time, Layout(torch.tensor([[1]])))
+    assert torch.allclose(more(x, time, Layout(torch.tensor([[1]]))), known, atol=1e-5)
+
+
+def test_the_classes_that_explain_pictures_best_are_found():
+    """A net that guesses the way to black, to grey or to white, as its label says."""
+
+    class Knows(torch.nn.Module):
+        null_class = 3
+
+        def __init__(self):
+            super().__init__()
+            self.shades = torch.nn.Parameter(torch.tensor([-1.0, 0.0, 1.0]))
+
+        def forward(self, x, time, layout):
+            shade = self.shades[layout.labels[:, 0]]
+            return (shade.view(-1, 1, 1, 1) - x) / (1 - time.view(-1, 1, 1, 1))
+
+    dark, grey, bright = (torch.full((2, 3, 8, 8), shade) for shade in (0.0, 0.5, 1.0))
+    assert flow_of_run.closest_classes(Knows(), [bright, dark]) == [2, 0]
+    assert flow_of_run.closest_classes(Knows(), [dark, grey, bright]) == [0, 1, 2]
 
 
 def test_a_users_photographs_are_learned_and_kept(run, whole, tiny, monkeypatch):

@@ -24,6 +24,7 @@ from clockodile.hybrids.generators.flow import (
     GUIDANCE_SCALE,
     adams_bashforth2,
     composed_velocity,
+    guess,
     keeping,
     noise_of,
     to_signed,
@@ -46,6 +47,10 @@ DISC = 0.4  # side of a clock round which a crocodile is drawn, half-way from on
 ASIDE = 0.55  # how far its centre lies from the picture's, up and to one side
 STRONG = 8.0  # guidance scale where what is drawn has to be recognised beside something else
 SMALL_TRIES = 4  # clocks drawn for each one that is shrunk
+SEARCH, FEW = (
+    (0.2, 0.5),
+    8,
+)  # times and photographs by which a class of the net is found that is like a user's
 CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
 
 
@@ -214,7 +219,14 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
         others = len(data.classes)
         labels = np.concatenate([known.labels, np.full(len(background.images), others)])
         device = pick_device()
-        net = with_classes(flow_net(package), others + 1)
+        net = flow_net(package)
+        starts = [net.null_class] * (others + 1)
+        # those that are drawn begin as what the net knows that is most like them
+        pair = run.recipe.pair
+        examples = [known.rows(known.labels == label).tensor()[:FEW] for label in pair]
+        for label, start in zip(pair, closest_classes(net, examples), strict=True):
+            starts[label] = start
+        net = with_classes(net, starts)
         training = Training(net, plan, device, seed=run.seed)
         photographs = Photographs(images, labels, tuple(range(others)), device)
         while training.seen < plan.pictures:
@@ -225,7 +237,8 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
 
     fitted = store.fit_or_load(
         NAME,
-        learned | {"seed": run.seed, "plan": asdict(plan), "start": package.config},
+        learned
+        | {"seed": run.seed, "plan": asdict(plan), "start": package.config, "pair": list(run.recipe.pair)},
         data.fingerprint,
         fit,
         run_dir=run.dir,
@@ -241,12 +254,33 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
     return flow_from(fitted, [data.classes[label] for label in run.recipe.pair])
 
 
-def with_classes(net: UNet, classes: int) -> UNet:
-    """A net that has yet to learn its `classes`: as yet each of them means "anything"."""
-    new = UNet(classes=classes)
-    state = net.state_dict()
-    anything = state["class_embed.weight"][-1:]
-    new.load_state_dict(state | {"class_embed.weight": anything.repeat(classes + 1, 1)})
+@torch.no_grad()
+def closest_classes(net: UNet, kinds: Sequence[torch.Tensor]) -> list[int]:
+    """For each kind of picture the label that explains it best, compared with how well it explains the others.
+
+    Told a label that fits, the net's loss is lower (Li et al., 2023). kinds: pictures (N, 3, S, S) in [0, 1] of each.
+    """
+    device = next(net.parameters()).device
+    losses = torch.zeros(len(kinds), net.null_class)
+    for kind, images in enumerate(kinds):
+        photos = to_signed(images).to(device)
+        for number, time in enumerate(SEARCH):
+            noise = noise_of([number], images.shape[-1]).to(device)
+            x, t = (1 - time) * noise + time * photos, torch.full((len(photos),), time, device=device)
+            for label in range(net.null_class):
+                off = guess(net, x, t, plain(label).to(device).rows(0, len(photos))) - (photos - noise)
+                losses[kind, label] += off.square().mean().cpu()
+    return (losses - losses.mean(0)).argmin(1).tolist()
+
+
+def with_classes(net: UNet, starts: Sequence[int]) -> UNet:
+    """A net that has yet to learn its classes: each begins as the class of `net` that `starts` names for it.
+
+    The null class means "anything", and stays.
+    """
+    new, state = UNet(classes=len(starts)), net.state_dict()
+    embedded = state["class_embed.weight"]
+    new.load_state_dict(state | {"class_embed.weight": embedded[[*starts, net.null_class]]})
     return new
 
 
