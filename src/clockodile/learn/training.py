@@ -14,7 +14,7 @@ from torch import nn
 
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import augment
-from clockodile.learn.muon import MuonWithAdamW
+from clockodile.learn.muon import MuonWithAdamW, fast_bfloat16
 
 WHITENED = 4096  # images, evenly from all, by which a computed first layer is set
 
@@ -187,22 +187,6 @@ def take_step(model, optimiser, images, targets, plan: TrainConfig, generator) -
     optimiser.step()
     accuracy = (logits.argmax(1) == targets.argmax(1)).float().mean()
     return torch.stack([loss.detach(), accuracy]).cpu()
-
-
-def fast_bfloat16(device: torch.device) -> bool:
-    """Whether products of 16-bit brain floats are faster than those of 32 bit, not only possible.
-
-    On processors: where there are tiles for them (AMX), and on AMD's with AVX-512. Intel's without tiles (a virtual
-    machine may hide them) take twice as long as for 32 bit. By the processor's name, not by a stopwatch: the same
-    machine must always decide alike.
-    """
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    found = torch.cpu.get_capabilities()
-    intel = "intel" in str(found.get("cpu_name", "")).lower()
-    return bool(found.get("amx_bf16") or (found.get("avx512_bf16") and not intel))
 
 
 # --- asking a trained net --------------------------------------------------------------------------------------

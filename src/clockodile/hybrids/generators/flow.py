@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from clockodile.hybrids.generators.unet import Layout
-from clockodile.learn.training import fast_bfloat16
+from clockodile.learn.muon import fast_bfloat16
 
 STEPS = 16  # of the ODE solver, one evaluation of the net each
 GUIDANCE_SCALE = 5.0  # how many times what makes a class special is asked for; 1 = as the net learned it
