@@ -57,6 +57,16 @@ def test_the_plane_shows_every_image_its_corners_and_the_diagonal(page, figure_o
     assert any("diagonal" in str(line.get_label()) for line in ax.lines)
 
 
+def test_the_plane_shows_further_classes_too_and_names_what_stands_for_other_things(page, figure_of):
+    labels = np.where(np.arange(len(page.data)) < 10, 2, page.data.labels)
+    background = replace(page.judged.background, note="none were given")
+    judged = replace(page.judged, background=background)
+    page = replace(page, data=replace(page.data, labels=labels), judged=judged)
+    points = {line.get_label(): len(line.get_xdata()) for line in page03.plane(page).axes[0].lines}
+    assert points["the other classes"] == 10 and points["made pictures"] == 60
+    assert "exceeded by one in ten of the other classes" in points and "other things" not in points
+
+
 def test_the_drawing_names_all_corners(page, figure_of):
     found = figure_of(page03.plane_idea(page))
     assert {"both", "neither", "only striped", "only dotted", "?"} <= set(found)

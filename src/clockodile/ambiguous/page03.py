@@ -33,6 +33,7 @@ from clockodile.show.plots import (
     ALARM,
     BLUE,
     INK,
+    QUIET,
     class_colour,
     colour_key,
     image_sheet,
@@ -214,7 +215,13 @@ def plane(page: Page) -> Image:
     )  # both axes count from where a class counts as present
     points, others = page.judged.scores[:, columns] - limit, others - limit
     figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
-    ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label="other things")
+    makeshift = bool(
+        page.judged.background.note
+    )  # nobody gave other things: evidence is counted among classes
+    words, rivals = ("made pictures", "of the other classes") if makeshift else ("other things",) * 2
+    ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label=words)
+    if (rest := ~np.isin(data.labels, columns)).any():
+        ax.plot(*points[rest].T, "x", color=QUIET, markersize=4, label="the other classes")
     for label, name in zip(columns, names, strict=True):
         look = {"color": class_colour(label), "markersize": 3, "alpha": 0.55, "label": name}
         ax.plot(*points[data.labels == label].T, "o", **look)
@@ -223,8 +230,9 @@ def plane(page: Page) -> Image:
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ends = np.array([low.max(), high.min()])
     ax.plot(ends, ends, color=ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
-    ax.axvline(0, color=INK, linewidth=0.9, linestyle=":", label="exceeded by one in ten other things")
-    ax.axhline(0, color=INK, linewidth=0.9, linestyle=":")
+    limits = {"color": INK, "linewidth": 0.9, "linestyle": ":"}
+    ax.axvline(0, **limits, label=f"exceeded by one in ten {rivals}")
+    ax.axhline(0, **limits)
     corner_names(ax, names)
     shown = scores.top(page.headline, 10)
     colours = [class_colour(label) for label in data.labels[shown]]
