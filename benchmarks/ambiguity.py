@@ -30,11 +30,10 @@ from clockodile.ambiguous.judge import judge_run, maps_of
 from clockodile.ambiguous.label_errors import exchange_labels
 from clockodile.ambiguous.score_table import SCORES, OutOfFold
 from clockodile.ambiguous.scores import low_normalized_margin
-from clockodile.classify import half_quarter_quarter, own_net
+from clockodile.classify import own_net
 from clockodile.classify.cross_validation import evaluate_held_out
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
-from clockodile.learn.training import train_full_batch
 
 PLANTINGS, SHARE = 5, 0.05
 
@@ -53,24 +52,17 @@ def opinions_with_hybrids(run: Run, epochs: int) -> tuple[OutOfFold, np.ndarray]
     labels = np.concatenate([train.labels, np.zeros(len(hybrids), np.int64)])
     fold = np.concatenate([train.fold, np.arange(len(hybrids)) % folds])
     tensor = torch.cat([train.tensor(), hybrids.tensor()])
-    ours, first, distance = (np.zeros((1, len(labels), 2)) for _ in range(3))
-    make = half_quarter_quarter.three_block_net_for(train)
+    logits, distance = (np.zeros((1, len(labels), 2)) for _ in range(2))
     for number, (net, _) in enumerate(own_net.fold_nets(run, train, 0, epochs=epochs)):
         known, unseen = torch.from_numpy(train.fold != number), torch.from_numpy(fold == number)
         known = torch.cat([known, torch.zeros(len(hybrids), dtype=torch.bool)])
-        pictures, truth = tensor[known], torch.from_numpy(labels)[known]
-        old, _ = train_full_batch(make, pictures, truth, seed=number, epochs=run.profile.classifier_epochs)
-        whole = torch.from_numpy(labels)
-        ours[0, fold == number] = evaluate_held_out(net, tensor, whole, known, unseen, 2, mirrored=True)[
-            "logits"
-        ]
-        told = evaluate_held_out(old, tensor, whole, known, unseen, 2)
-        first[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
+        told = evaluate_held_out(net, tensor, torch.from_numpy(labels), known, unseen, 2, mirrored=True)
+        logits[0, fold == number], distance[0, fold == number] = told["logits"], told["centre_distance"]
     hybrid = np.arange(len(labels)) >= len(train)
-    labels = np.where(hybrid, ours[0].argmax(1), labels)
+    labels = np.where(hybrid, logits[0].argmax(1), labels)
     shown = judged.judge.evidence(maps_of(hybrids.images), fold[hybrid])
     evidence = np.concatenate([judged.evidence, shown])
-    opinions = OutOfFold(labels, fold, ours, first, distance, evidence, (0, 1))
+    opinions = OutOfFold(labels, fold, logits, distance, evidence, (0, 1))
     return opinions, hybrid
 
 
