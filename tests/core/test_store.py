@@ -269,7 +269,7 @@ KILLED = """
     run = open_run(recipe="folder", data_dir=sys.argv[1], run_dir=sys.argv[2])
     run = with_other(run, profile=with_other(run.profile, classifier_epochs=3))
     data = prepare_dataset(run).part("train")
-    for seed in range(4):
+    for seed in range(6):
         quarter_accuracies(run, data, seed=seed)
 """
 
@@ -299,7 +299,7 @@ def test_a_run_killed_at_any_write_ends_like_an_undisturbed_one(tmp_path, photos
     whole = start(tmp_path / "whole", 0)
     assert whole.returncode == 0, whole.stderr
     expected = contents(tmp_path / "whole")
-    assert len(expected) >= 9
+    assert len(expected) > 10
     deaths = 0
     for die_at in range(1, 30):  # each start dies one write later than the one before, until one survives
         result = start(tmp_path / "killed", die_at)

@@ -210,15 +210,13 @@ def plane(page: Page) -> Image:
     """Every image in the plane of its two scores; those that are most like both, ten at most, have numbers."""
     columns, data, names = list(page.pair), page.data, page.names
     others = page.judged.scores_background[:, columns]
-    limit = np.quantile(
-        page.judged.judge.background[:, columns], LENIENT, axis=0
-    )  # both axes count from where a class counts as present
+    # both axes count from where a class counts as present
+    limit = np.quantile(page.judged.judge.background[:, columns], LENIENT, axis=0)
     points, others = page.judged.scores[:, columns] - limit, others - limit
     figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
-    makeshift = bool(
-        page.judged.background.note
-    )  # nobody gave other things: evidence is counted among classes
-    words, rivals = ("made pictures", "of the other classes") if makeshift else ("other things",) * 2
+    words, rivals = "other things", "other things"
+    if page.judged.background.note:  # nobody gave any: evidence is counted among the classes
+        words, rivals = "made pictures", "of the other classes"
     ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label=words)
     if (rest := ~np.isin(data.labels, columns)).any():
         ax.plot(*points[rest].T, "x", color=QUIET, markersize=4, label="the other classes")

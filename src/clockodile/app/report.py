@@ -36,7 +36,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule, "
     "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}: which of the two is wrong?",
-    "Its network has seen a million photographs with their names, perhaps of these very kinds.{frozen}",
+    "{pretrained} has seen a million photographs with their names, perhaps of these very kinds.",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
@@ -56,7 +56,7 @@ LEADING_ELSEWHERE = (
     "errors",
     "plane",
     "both_top",
-)  # on other data: what a net draws there is seldom clear
+)  # what a net draws of other data is seldom clear
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     simple = [row | {"name": row["name"].removesuffix(ends)} for row in rows if row["name"].endswith(ends)]
     if rivals := [row for row in rows if number and row["n"] == number and not row["name"].endswith(ends)]:
         facts["best"] = best = max(rivals, key=lambda row: row["mean"])
-        facts |= {"frozen": ""} if "efficientnet" in best["name"] else {}
+        facts |= {"pretrained": "Its network"} if "efficientnet" in best["name"] else {}
     if simple:
         facts["simple"] = max(simple, key=lambda row: row["mean"])
     fold = facts.get("training images", np.inf) / card.get("request", {}).get("folds", 1)
@@ -173,8 +173,10 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
         some = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         facts["classes"] = some if len(names) < 4 else f"{len(names)} classes"
     with suppress(*absent):
-        facts |= interval_of(run_dir, facts["best"]["name"])
-        facts |= contradicted(run_dir, facts["best"]["name"], names)
+        runs = pd.read_csv(run_dir / "classifier_runs.csv")
+        runs = runs[runs["title"] == facts["best"]["name"]]
+        facts |= interval_of(runs)
+        facts |= contradicted(run_dir, runs.iloc[0], names)
     with suppress(*absent):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
@@ -195,21 +197,17 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     return [sentence for sentence in found if unmeasured not in sentence]
 
 
-def interval_of(run_dir: Path, title: str) -> dict:
-    """The 95 % interval of a method's accuracy, "low" and "high" in [0, 1]. title: of the method."""
-    runs = pd.read_csv(run_dir / "classifier_runs.csv")
-    scores = runs[runs["title"] == title].pivot(index="seed", columns="fold", values="accuracy")
-    found = summary(scores.to_numpy())
+def interval_of(runs: pd.DataFrame) -> dict:
+    """The 95 % interval of a method's accuracy, "low" and "high" in [0, 1]. runs: its rows of classifier_runs.csv."""
+    found = summary(runs.pivot(index="seed", columns="fold", values="accuracy").to_numpy())
     return {end: min(max(found[end], 0), 1) for end in ("low", "high")}
 
 
-def contradicted(run_dir: Path, title: str, classes: Sequence[str]) -> dict:
+def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dict:
     """How many training images a method names otherwise than their label, and the three of which it is surest.
 
-    title: of the method, whose predictions notebook 02 has stored. Raises UserError where it has not.
+    first: a row of classifier_runs.csv, whose predictions notebook 02 has stored. Raises UserError where it has not.
     """
-    runs = pd.read_csv(run_dir / "classifier_runs.csv")
-    first = runs[runs["title"] == title].iloc[0]
     logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
     images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
     said, probability = logits.argmax(1), softmax(logits, axis=1).max(1)

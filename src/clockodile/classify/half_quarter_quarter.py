@@ -14,11 +14,6 @@ from clockodile.data.splits import half_quarter_quarter
 from clockodile.learn.training import evaluate, train_full_batch
 
 
-def three_block_net_for(data: Dataset) -> partial:
-    """Builds an untrained net of the first report, with as many classes and pixels as `data` has."""
-    return partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
-
-
 def quarter_accuracies(run: Run, data: Dataset, *, seed: int, retrain: bool = False) -> dict[str, float]:
     """Accuracies on the two unseen quarters, "validation" and "test", of a net trained on half of the images; kept.
 
@@ -30,7 +25,8 @@ def quarter_accuracies(run: Run, data: Dataset, *, seed: int, retrain: bool = Fa
 
     def make() -> dict[str, float]:
         examples = {name: (part.tensor(), torch.from_numpy(part.labels)) for name, part in parts.items()}
-        model, _ = train_full_batch(three_block_net_for(data), *examples["train"], seed=seed, epochs=epochs)
+        untrained = partial(ThreeBlockNet, classes=len(data.classes), image_size=data.images.shape[1])
+        model, _ = train_full_batch(untrained, *examples["train"], seed=seed, epochs=epochs)
         return {name: evaluate(model, *examples[name])["accuracy"] for name in ("validation", "test")}
 
     # the very images of each part: what is measured with one split must never be taken for another's

@@ -266,9 +266,8 @@ def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
 
 def with_range(table: pd.DataFrame, word: str) -> pd.Series:
     """A column of shares and the ends of its range, `<word>_low` and `<word>_high`, in per cent: "12 (0 to 30)"."""
-    percent = (
-        (100 * table[[word, f"{word}_low", f"{word}_high"]] + 1e-9).round().astype(int)
-    )  # a half goes up
+    percent = 100 * table[[word, f"{word}_low", f"{word}_high"]] + 1e-9  # a half goes up
+    percent = percent.round().astype(int)
     return percent.apply(lambda row: "{} ({} to {})".format(*row), axis=1)
 
 

@@ -106,7 +106,6 @@ def adams_bashforth2(velocity: Velocity, noise: torch.Tensor, *, steps: int = ST
     return x
 
 
-@torch.no_grad()
 def told_and_untold(
     net: nn.Module,
     images: torch.Tensor,
@@ -120,17 +119,30 @@ def told_and_untold(
     Over noisy versions of each picture that share their noise, one for each of the times. images: (N, 3, S, S) in
     [0, 1]; layout: of one picture; where: (1, 1, S, S), how much each place counts, all the same without it.
     """
-    device = next(net.parameters()).device
-    layout, where = layout.to(device), 1 if where is None else where.to(device)
     untold = replace(layout, labels=torch.full_like(layout.labels, net.null_class))
-    losses = torch.zeros(2, len(images))
+    return losses_told(net, images, (untold, layout), times=times, where=where)
+
+
+@torch.no_grad()
+def losses_told(
+    net: nn.Module,
+    images: torch.Tensor,
+    layouts: Sequence[Layout],
+    *,
+    times: Sequence[float],
+    where: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The net's losses on pictures, (len(layouts), N), when told each of the layouts; else as `told_and_untold`."""
+    device = next(net.parameters()).device
+    layouts, where = [layout.to(device) for layout in layouts], 1 if where is None else where.to(device)
+    losses = torch.zeros(len(layouts), len(images))
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)
         photos = to_signed(images[rows]).to(device)
         for number, time in enumerate(times):
             noise = noise_of([number], images.shape[-1]).to(device)
             x, t = (1 - time) * noise + time * photos, torch.full((len(photos),), time, device=device)
-            for place, asked in enumerate((untold, layout)):
+            for place, asked in enumerate(layouts):
                 off = guess(net, x, t, asked.rows(0, len(photos))) - (photos - noise)
                 losses[place, rows] += (off.square() * where).mean((1, 2, 3)).cpu()
     return losses

@@ -24,8 +24,8 @@ from clockodile.hybrids.generators.flow import (
     GUIDANCE_SCALE,
     adams_bashforth2,
     composed_velocity,
-    guess,
     keeping,
+    losses_told,
     noise_of,
     to_signed,
     to_unit,
@@ -254,22 +254,13 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
     return flow_from(fitted, [data.classes[label] for label in run.recipe.pair])
 
 
-@torch.no_grad()
 def closest_classes(net: UNet, kinds: Sequence[torch.Tensor]) -> list[int]:
     """For each kind of picture the label that explains it best, compared with how well it explains the others.
 
     Told a label that fits, the net's loss is lower (Li et al., 2023). kinds: pictures (N, 3, S, S) in [0, 1] of each.
     """
-    device = next(net.parameters()).device
-    losses = torch.zeros(len(kinds), net.null_class)
-    for kind, images in enumerate(kinds):
-        photos = to_signed(images).to(device)
-        for number, time in enumerate(SEARCH):
-            noise = noise_of([number], images.shape[-1]).to(device)
-            x, t = (1 - time) * noise + time * photos, torch.full((len(photos),), time, device=device)
-            for label in range(net.null_class):
-                off = guess(net, x, t, plain(label).to(device).rows(0, len(photos))) - (photos - noise)
-                losses[kind, label] += off.square().mean().cpu()
+    labels = [plain(label) for label in range(net.null_class)]
+    losses = torch.stack([losses_told(net, images, labels, times=SEARCH).mean(1) for images in kinds])
     return (losses - losses.mean(0)).argmin(1).tolist()
 
 

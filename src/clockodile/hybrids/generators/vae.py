@@ -17,7 +17,8 @@ from torch import nn
 from clockodile.core.workspace import pick_device
 from clockodile.learn.augmentation import crop, flip
 from clockodile.learn.autoencoders import SHRINK, check_side, double, halve
-from clockodile.learn.training import EMA, fast_bfloat16, one_cycle, seeded
+from clockodile.learn.muon import fast_bfloat16
+from clockodile.learn.training import EMA, one_cycle, seeded
 
 
 @dataclass(frozen=True)
