@@ -99,7 +99,7 @@ def test_a_bar_for_each_kind_of_picture(page, figure_of):
 
 def test_each_pair_stands_side_by_side_and_no_picture_twice(page, figure_of):
     captions = figure_of(page03.doubles(page))
-    shown = [name for caption in captions for name in caption.split(" and ")]
+    shown = [name for caption in captions for name in caption.splitlines()]
     assert 1 <= len(captions) <= page03.PAIRS and len(set(shown)) == len(shown) == 2 * len(captions)
 
 

@@ -133,8 +133,8 @@ def test_everything_is_shown(run_dir):
         "± 7.1 %",
         "What is this?",
         "first figure",
-        "12 files left out",
-        "1 file changed",
+        "Files left out: 12",
+        "Read otherwise than they lie there: 1",
         "abc",
     ):
         assert text in page, text
@@ -236,7 +236,18 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     arrays |= {"seconds": np.ones(1), "parameters": np.ones(1, int)}
     store.save(run_dir, "predictions/hog_svm-seed0.npz", arrays, {})
     said = "contradicts the label of 2 pictures, most surely of dog/3 (cat?), cat/1 (dog?):"
-    assert said in page_of(run_dir)
+    kept = {"images": np.zeros((4, 8, 8, 3), np.uint8), "labels": np.array(split["label"])}
+    kept |= {"ids": np.array(split["id"]), "split": np.array(split["split"])}
+    store.save(run_dir, "dataset.npz", kept, {})
+    page = page_of(run_dir)
+    assert said in page
+    doubtful = page.partition('<ul class="doubtful">')[2].partition("</ul>")[0]
+    assert [doubtful.index(name) for name in ("dog/3", "cat/1")] == sorted(
+        map(doubtful.index, ("dog/3", "cat/1"))
+    )
+    assert "label dog<br>it says cat, 100% sure" in doubtful and doubtful.count("data:image/webp") == 2
+    table = page.partition("Which class is taken for which")[2].partition("</table>")[0]
+    assert "".join(re.findall(r"<td>(\d)</td>", table)) == "101200001001"  # each row's sum last
 
 
 @pytest.mark.parametrize(("images", "few"), [(75, True), (1000, False)])
@@ -247,13 +258,14 @@ def test_with_few_pictures_it_says_how_much_one_of_them_weighs(run_dir, images, 
     assert (said in page_of(run_dir)) == few
 
 
-@pytest.mark.parametrize(("given", "said"), [(0, "But no pictures"), (12, "But only 12 pictures"), (500, "")])
+@pytest.mark.parametrize(("given", "said"), [(0, "for no pictures"), (12, "for only 12 pictures"), (500, "")])
 def test_without_other_things_it_says_what_the_judge_is_worth(run_dir, given, said):
     write_results(run_dir)
     card = {"classes": ["cat", EVIL, "dog"], "counts": {"background": given}}
     write_json(run_dir / "data_card.json", card)
     page = page_of(run_dir)
     assert ("of other things were given" in page) == bool(said) and said in page
+    assert ("A judge that asks about each class" in page) != bool(said)
 
 
 def test_what_could_not_be_measured_is_not_told(run_dir):
@@ -358,8 +370,8 @@ def test_the_results_of_another_program_are_one_clear_line(run_dir):
 
 def test_long_lists_of_refused_files_are_folded(run_dir):
     page = page_of(run_dir)
-    assert re.search(r'<details class="card notes">\s*<summary>12 files', page)
-    assert re.search(r'<details class="card notes" open>\s*<summary>1 file ', page)
+    assert re.search(r'<details class="card notes">\s*<summary>Files left out: 12<', page)
+    assert re.search(r'<details class="card notes" open>\s*<summary>Read otherwise than they lie there: 1<', page)
 
 
 def test_the_stand_in_has_a_banner(run_dir):
@@ -438,6 +450,7 @@ def test_counts_come_in_the_order_of_use():
     header, rows = counts_table({"background": 7, "test": {"b": 1}, "train": {"a": 2, "b": 3}})
     assert header == ["", "b", "a", "together"]
     assert rows == [["train", 3, 2, 5], ["test", 1, "", 1], ["background", "", "", 7]]
+    assert counts_table({"background": 0, "test": {"b": 0}, "train": {"a": 2}})[1] == [["train", 2, 2]]
 
 
 def test_the_text_table_is_aligned(run_dir):

@@ -90,7 +90,6 @@ def figures(run, data):
         "folds": page01.show_folds(run, data),
         "shift": page01.show_alignment(run, [("one", picture, everywhere), ("two", picture, PATCH)]),
         "near_duplicates": page01.show_pairs(run, "near_duplicates", data, pairs, "Pairs"),
-        "nobody": page01.show_pairs(run, "nobody", data, pairs.head(0), "Pairs"),
         "leak": page01.show_leak(run, scores),
         "augmentation": page01.show_augmentations(run, data, page01.examples(data)[:2]),
     }
@@ -101,4 +100,6 @@ def test_every_figure_is_drawn_and_kept(run, twins, classes):
     labels = np.where(np.arange(120) % 7 == 0, classes - 1, twins.labels)
     shown = figures(run, replace(twins, labels=labels, classes=("ball", "stripe", "tinted ball")[:classes]))
     assert {path.stem for path in (run.dir / "figures").glob("*.png")} == set(shown)
+    nothing = page01.near_duplicates(twins).head(0)
+    assert page01.show_pairs(run, "nobody", twins, nothing, "Pairs") is None
     assert all(image.metadata["alt"] if image.metadata else image.alt for image in shown.values())

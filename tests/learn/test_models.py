@@ -110,7 +110,7 @@ def test_whitening_needs_no_order_of_images_and_survives_blank_ones(data):
     assert nets[2].stem.weight.isfinite().all() and not nets[0].stem.weight.requires_grad
 
 
-@pytest.mark.parametrize(("size", "side"), [(32, 4), (50, 6), (8, 1)])
+@pytest.mark.parametrize(("size", "side"), [(32, 4), (50, 6), (8, 1), (64, 8), (96, 6)])
 def test_the_last_maps_still_know_where(size, side):
     net, seen = CompactResNet(image_size=size).eval(), []
     net.stages[-1].register_forward_hook(lambda module, given, maps: seen.append(maps))
@@ -123,7 +123,7 @@ def test_a_dial_is_a_dial_wherever_it_hangs():
     with seeded(0):
         net, pattern = CompactResNet(image_size=128).eval(), torch.rand(3, 8, 8)
     pictures = torch.full((2, 3, 128, 128), 0.5)
-    pictures[0, :, 48:56, 48:56] = pictures[1, :, 64:72, 56:64] = pattern
+    pictures[0, :, 48:56, 48:56] = pictures[1, :, 64:72, 64:72] = pattern
     features = net.features(pictures)
     assert torch.allclose(features[0], features[1], atol=1e-5)
     assert not torch.allclose(features[0], net.features(torch.full((1, 3, 128, 128), 0.5))[0], atol=1e-3)

@@ -23,6 +23,11 @@ class Background:
     origin: np.ndarray  # int (M,) row of the training photograph a picture was cut from, -1 = of none
     note: str = ""  # what a reader must know about them
 
+    @property
+    def word(self) -> str:
+        """What to call them: drawings and shuffled tiles are no photographs of other things."""
+        return "made pictures" if self.note else "other things"
+
     def folds(self, train: Dataset, *, seed: int) -> np.ndarray:
         """A fold for each picture, int (M,): that of its kind, or of the photograph it was cut from."""
         drawn = folds_of_kinds(self.kinds, int(train.fold.max()) + 1, seed=seed)

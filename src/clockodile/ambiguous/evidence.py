@@ -95,7 +95,7 @@ def fit_judge(
     neither too.
     one_vs_rest: whether the other classes' pictures are counter-examples as well. Then a dial speaks against a
     crocodile, and what holds both is punished for each; but where pictures of neither are a makeshift, nothing else
-    looks real. Evidence then is the share of the other classes' pictures, as M levels.
+    looks real. Evidence then is the share of the other classes' pictures.
     """
     features = mean_features(maps)
     known = [fold != held for held in range(fold.max() + 1)]
@@ -106,9 +106,9 @@ def fit_judge(
     every = Judge(weight, bias, np.zeros((1, classes))).scores(maps, fold)
     if not one_vs_rest:
         return Judge(weight, bias, np.sort(every[others], axis=0))
-    levels = np.linspace(0, 1, others.sum())
-    rest = [np.quantile(every[~others & (labels != label), label], levels) for label in range(classes)]
-    return Judge(weight, bias, np.stack(rest, 1))
+    rest = [np.sort(every[~others & (labels != label), label]) for label in range(classes)]
+    most = max(map(len, rest))  # of a larger class fewer are left: some of them stand there twice
+    return Judge(weight, bias, np.stack([line[np.arange(most) * len(line) // most] for line in rest], 1))
 
 
 def quadrants(evidence: np.ndarray, pair: tuple[int, int], *, threshold: float = LENIENT) -> np.ndarray:

@@ -129,10 +129,11 @@ def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> 
 def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     """The 24 images with the highest score, (N,)."""
     data, order = page.data, scores.top(score)
+    below = np.floor(100 * score + 1e-9) / 100  # what is less than 0.9 shall not stand there as 0.90
     figure = tile_figure(
         data.images[order],
         columns=8,
-        captions=[f"{short_id(data.ids[row])}: {score[row]:.2f}" for row in order],
+        captions=[f"{short_id(data.ids[row])}: {below[row]:.2f}" for row in order],
         colours=[class_colour(label) for label in data.labels[order]],
         title=f"{title} ({colour_key(data.classes)})",
         size=8,
@@ -214,9 +215,9 @@ def plane(page: Page) -> Image:
     limit = np.quantile(page.judged.judge.background[:, columns], LENIENT, axis=0)
     points, others = page.judged.scores[:, columns] - limit, others - limit
     figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
-    words, rivals = "other things", "other things"
-    if page.judged.background.note:  # nobody gave any: evidence is counted among the classes
-        words, rivals = "made pictures", "of the other classes"
+    words = page.judged.background.word
+    # where nobody gave other things, evidence is counted among the classes
+    rivals = "of the other classes" if page.judged.background.note else words
     ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label=words)
     if (rest := ~np.isin(data.labels, columns)).any():
         ax.plot(*points[rest].T, "x", color=QUIET, markersize=4, label="the other classes")
@@ -320,17 +321,17 @@ def doubles(page: Page) -> Image:
         if not shown & {pair.row, pair.partner}:  # no picture twice
             shown |= {pair.row, pair.partner}
             pairs.append((pair.row, pair.partner))
-    images, ids = page.data.images, [short_id(name) for name in page.data.ids]
+    images, ids = page.data.images, page.data.ids
     gap = np.full((images.shape[1], max(1, images.shape[2] // 32), 3), 255, np.uint8)
     figure = tile_figure(
         np.stack([np.concatenate([images[one], gap, images[other]], 1) for one, other in pairs[:PAIRS]]),
         columns=3,
-        captions=[f"{ids[one]} and {ids[other]}" for one, other in pairs[:PAIRS]],
+        captions=[f"{ids[one]}\n{ids[other]}" for one, other in pairs[:PAIRS]],
         title="From the top 24 (left), and its double in the other class (right)",
         size=9,
     )
     return show_figure(
-        page, figure, "pairs", "Chihuahua or muffin?",
+        page, figure, "pairs", "Each with its double in the other class",
         f"{len(pairs[:PAIRS])} pairs of pictures: an ambiguous image and beside it the image of another class most "
         "like it.",
     )  # fmt: skip
@@ -392,7 +393,7 @@ def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:
     }
     if (rest := ~np.isin(labels, page.pair)).any():
         kinds["the other classes"] = page.judged.evidence[rest]
-    kinds["other things"] = percentiles_of_others(page)
+    kinds[page.judged.background.word] = percentiles_of_others(page)
     kinds |= evidence
     shares = {
         name: pd.Series(quadrants(found, page.pair)).value_counts(normalize=True)
@@ -428,7 +429,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     wrong = known.probability.argmax(1) != data.labels
     inside = scores.within_tolerance(SCORES["centre_balance"].score(known), tolerance)
     rows = [
-        results.metric("images named wrongly, out of fold", int(wrong.sum())),
+        results.metric("images that our net names wrongly, out of fold", int(wrong.sum())),
         results.metric(
             f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum())
         ),

@@ -31,6 +31,7 @@ BOXES = {"type", "checked", "disabled"}  # of a task list
 ATTRIBUTES = {"*": EVERYWHERE, "img": {"src"}, "a": {"href"}, "input": BOXES}
 LINKS = ("http://", "https://", "mailto:", "#")  # they wait to be clicked
 SUMMARY = r"^## +(?:Summary|What we found)\s*?\n(.*?)(?=(?:^###[^\n]*\s*)?(?:^##? |\Z))"  # no empty part last
+MEASURED = r'(?s)<span class="measured">.*?</span>'  # a sentence that is true of the committed run alone
 SAFE = {"src": ("data:image/",), "href": LINKS}
 
 
@@ -38,15 +39,17 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
     """Its title (first heading, or the file's name in words), all of it, and its summary, both as safe HTML.
 
     measured_on: data and profile of the run, as `refresh` notes them in the committed notebooks. Where these differ,
-    text that is true of the committed run alone (cells tagged "measured") is left out, and so are the exercises, whose
-    answers speak of it, and the summary; None shows everything. The summary is what stands under a heading of that
-    name, up to the next one of its level. ValueError when damaged.
+    text that is true of the committed run alone (cells tagged "measured", and in others what stands in a <span> of that
+    class) is left out, and so are the exercises, whose answers speak of it, and the summary; None shows everything. The
+    summary is what stands under a heading of that name, up to the next one of its level. ValueError when damaged.
     """
     notebook = nbformat.read(path, as_version=4)
     elsewhere = measured_on is not None and notebook.metadata.get("measured_on") != measured_on
     if elsewhere:
         lesson = {"measured", "exercise"}
         notebook.cells = [cell for cell in notebook.cells if not lesson & set(cell.metadata.get("tags", []))]
+        for cell in notebook.cells:
+            cell.source = re.sub(MEASURED, "", cell.source)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()

@@ -27,6 +27,9 @@ from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
 from clockodile.core.stats import summary
 
+ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
+DOUBTFUL = 12  # pictures in the table of labels to look at again
+READABLE = 10  # classes; a table of more, each against each, is not read
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
 SENTENCES = (  # the report begins with them; in braces: results by their names, and what `findings` adds
@@ -36,14 +39,16 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule, "
     "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}: which of the two is wrong?",
-    "{pretrained} has seen a million photographs with their names, perhaps of these very kinds.",
+    "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
+    "measure what these pictures alone can teach.",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
     "{top[evidence_b]:.0%}).",
-    "But {given} pictures of other things were given. So the judge only says how a picture compares with those of the "
-    "other classes: for each class one in ten of them passes, whatever they show. A folder with some hundred "
-    "photographs that show none of the classes helps: run again with --background FOLDER.",
+    "Whether a picture shows both {pair[0]} and {pair[1]} cannot be told here, for {given} pictures of other things "
+    "were given. The judge can only compare a picture with those of the other classes, of which one in ten passes for "
+    "each class, whatever they show: by that rule {passing:,} of {images:,} pictures come out as both. A folder with "
+    "some hundred photographs that show none of the classes helps: run again with --background FOLDER.",
     "Of pictures made of two photographs, or drawn by a net, it sees both in {least[both]:.1%} ({least.name}) to "
     "{most[both]:.1%} ({most.name}); of real pictures that no generator has seen, in {real[both]:.1%}.",
     "Of what a net has drawn, '{drawn.name}' is judged both most often, in {drawn[both]:.1%}; {drawn[told_apart]:.1%} "
@@ -51,12 +56,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
 )
 FEW = 60  # pictures in a fold; with fewer, one picture is more than what methods often differ by
 LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
-LEADING_ELSEWHERE = (
-    "results",
-    "errors",
-    "plane",
-    "both_top",
-)  # what a net draws of other data is seldom clear
+LEADING_ELSEWHERE = ("results", "plane", "both_top")  # what a net draws of other data is seldom clear
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def gather(run_dir: Path) -> dict:
     recipe = RECIPES.get(settings.get("recipe", ""))
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
+    facts = facts_of(run_dir, card, [row for section in parts for row in section.rows])
     leading = LEADING if settings.get("recipe", DEFAULT_RECIPE) == DEFAULT_RECIPE else LEADING_ELSEWHERE
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
@@ -130,7 +131,8 @@ def gather(run_dir: Path) -> dict:
         "card": card,
         "counts": counts_table(card.get("counts", {}), card.get("classes", ())),
         "many_notes": MANY_NOTES,
-        "findings": findings(run_dir, card, [row for section in parts for row in section.rows]),
+        "findings": findings(facts),
+        "facts": facts,
         "leading": [figures[name] for name in leading if name in figures],
         "sections": parts,
         "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
@@ -151,8 +153,18 @@ def results(run_dir: Path) -> dict[str, list[dict]]:
     }
 
 
-def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]:
-    """What came out on these data: SENTENCES, without those whose results are missing.
+def findings(facts: Mapping) -> list[str]:
+    """What came out on these data: SENTENCES, without those whose results are missing. facts: of `facts_of`."""
+    found = []
+    for sentence in SENTENCES:
+        with suppress(*ABSENT):
+            found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
+    unmeasured = "nan\N{NO-BREAK SPACE}%"
+    return [sentence for sentence in found if unmeasured not in sentence]
+
+
+def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
+    """What the report's first sentences and tables say: results by their names, and more. Missing ones are left out.
 
     card: the data card; rows: of the results table.
     """
@@ -168,33 +180,28 @@ def findings(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> list[str]
     fold = facts.get("training images", np.inf) / card.get("request", {}).get("folds", 1)
     if fold < FEW:
         facts |= {"fold": fold, "one": 1 / fold}
-    absent = (LookupError, OSError, TypeError, UserError, ValueError)
     if names:
         some = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         facts["classes"] = some if len(names) < 4 else f"{len(names)} classes"
-    with suppress(*absent):
+    with suppress(*ABSENT):
         runs = pd.read_csv(run_dir / "classifier_runs.csv")
         runs = runs[runs["title"] == facts["best"]["name"]]
         facts |= interval_of(runs)
         facts |= contradicted(run_dir, runs.iloc[0], names)
-    with suppress(*absent):
+    with suppress(*ABSENT):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
         given = card.get("counts", {}).get("background", ENOUGH)
-        facts |= {"given": f"only {given}" if given else "no"} if given < ENOUGH else {}
         both, top = (images["quadrant"] == "both").sum(), images.loc[images["rank"].idxmin()]
-        facts |= {"pair": [names[label] for label in pair], "images": len(images), "both": both, "top": top}
-    with suppress(*absent):
+        facts |= {"pair": [names[label] for label in pair], "images": len(images), "top": top}
+        few = {"given": f"only {given}" if given else "no", "passing": both}
+        facts |= few if given < ENOUGH else {"both": both}
+    with suppress(*ABSENT):
         table = pd.read_csv(run_dir / "hybrids.csv", index_col="method").sort_values("both", kind="stable")
         made = table.drop("photographs")
         facts |= {"real": table.loc["photographs"], "least": made.iloc[0], "most": made.iloc[-1]}
         facts["drawn"] = made[made.index.str.startswith("flow")].iloc[-1]
-    found = []
-    for sentence in SENTENCES:
-        with suppress(*absent):
-            found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
-    unmeasured = "nan\N{NO-BREAK SPACE}%"
-    return [sentence for sentence in found if unmeasured not in sentence]
+    return facts
 
 
 def interval_of(runs: pd.DataFrame) -> dict:
@@ -204,17 +211,41 @@ def interval_of(runs: pd.DataFrame) -> dict:
 
 
 def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dict:
-    """How many training images a method names otherwise than their label, and the three of which it is surest.
+    """How many training images a method names otherwise than their label, which, and which class it takes for which.
 
     first: a row of classifier_runs.csv, whose predictions notebook 02 has stored. Raises UserError where it has not.
     """
     logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
     images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
-    said, probability = logits.argmax(1), softmax(logits, axis=1).max(1)
-    wrong = np.flatnonzero(said != images["label"].to_numpy())
-    surest = wrong[np.argsort(-probability[wrong], kind="stable")][:3]
-    words = [f"{images['id'].iloc[row]} ({classes[said[row]]}?)" for row in surest]
-    return {"contradicted": len(wrong), "surest": ", ".join(words)} if words else {}
+    said, probability, labels = logits.argmax(1), softmax(logits, axis=1).max(1), images["label"].to_numpy()
+    wrong = np.flatnonzero(said != labels)
+    surest = wrong[np.argsort(-probability[wrong], kind="stable")][:DOUBTFUL]
+    kept = store.load(run_dir, "dataset.npz")
+    row_of = {name: row for row, name in enumerate(kept["ids"].tolist())}
+    doubtful = [
+        {
+            "id": images["id"].iloc[row],
+            "label": classes[labels[row]],
+            "said": classes[said[row]],
+            "sure": f"{probability[row]:.0%}",
+            "picture": small_picture(kept["images"][row_of[images["id"].iloc[row]]]),
+        }
+        for row in surest
+    ]
+    facts, every = {}, range(len(classes))
+    if len(classes) <= READABLE:
+        counts = pd.crosstab(labels, said).reindex(index=every, columns=every, fill_value=0).to_numpy()
+        facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]
+    words = [f"{image['id']} ({image['said']}?)" for image in doubtful[:3]]
+    facts |= {"contradicted": len(wrong), "surest": ", ".join(words)} if words else {}
+    return facts | {"doubtful": doubtful}
+
+
+def small_picture(image: np.ndarray) -> str:
+    """A picture, uint8 (S, S, 3), as an address for a table: 96 pixels a side."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).resize((96, 96), Image.Resampling.NEAREST).save(buffer, "webp", quality=90)
+    return data_uri(buffer.getvalue(), "image/webp")
 
 
 def sections(run_dir: Path, run: Mapping, on: Mapping) -> list[Section]:
@@ -274,10 +305,12 @@ def counts_table(counts: Mapping, classes: Sequence[str] = ()) -> tuple[list[str
     """
     splits = sorted(counts, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
     parts = {split: counts[split] if isinstance(counts[split], Mapping) else {} for split in splits}
-    found = dict.fromkeys(name for split in counts for name in parts[split])
+    splits = [split for split in splits if (sum(parts[split].values()) if parts[split] else counts[split])]
+    found = dict.fromkeys(name for split in counts if split in splits for name in parts[split])
     classes = [*(name for name in classes if name in found), *(name for name in found if name not in classes)]
     rows = []
-    for split, part in parts.items():
+    for split in splits:
+        part = parts[split]
         total = sum(part.values()) if part else counts[split]
         rows.append([split, *(part.get(name, "") for name in classes), total])
     return ["", *classes, "together" if classes else "images"], rows

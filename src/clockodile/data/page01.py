@@ -197,18 +197,19 @@ def show_alignment(run: Run, steps: Sequence[tuple[str, np.ndarray, slice]]) -> 
     )
 
 
-def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: str) -> Image:
-    """A dozen pairs side by side, the first of the table first; a picture beside itself when there are none."""
-    shown = (
-        pairs.head(12) if len(pairs) else pd.DataFrame({"first": [0], "second": [0], "correlation": [1.0]})
-    )
-    title = title if len(pairs) else "No such pair: here is a picture beside itself"
+def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: str) -> Image | None:
+    """A dozen pairs side by side, the first of the table first; None when there are none."""
+    shown = pairs.head(12)
+    if not len(shown):
+        print("There is no such pair.")
+        return None
     gap = np.full((len(shown), data.images.shape[1], 1, 3), 255, np.uint8)
     both = np.concatenate([data.images[shown["first"]], gap, data.images[shown["second"]]], axis=2)
-    colours = [plots.class_colour(label) for label in data.labels[shown["first"]]]
-    ids = [[plots.short_id(name) for name in data.ids[shown[end]]] for end in ("first", "second")]
+    labels = zip(*(data.labels[shown[end]] for end in ("first", "second")), strict=True)
+    colours = [plots.class_colour(one) if one == other else plots.QUIET for one, other in labels]
+    ids = [data.ids[shown[end]] for end in ("first", "second")]
     captions = [
-        f"{number}: r = {r:.3f}\n{a} and {b}"
+        f"{number}: r = {r:.3f}\n{a}\n{b}"
         for number, (r, a, b) in enumerate(zip(shown["correlation"], *ids, strict=True), start=1)
     ]
     figure = plots.tile_figure(both, columns=4, title=title, captions=captions, colours=colours, size=8)

@@ -114,6 +114,9 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
     known = evaluation.reference(run, everything)
     if note := known.judged.background.note:
         print("NOTE:", note)
+        print(
+            "NOTE: the judge has learned that shuffled tiles are no class: shuffled blocks can't test it here"
+        )
     draws = prepare(list(GENERATORS), run, everything, retrain=retrain)
     return Page(run, everything, flow, known, draws, count or run.profile.n_hybrids)
 

@@ -35,6 +35,7 @@ def scaled(images: torch.Tensor) -> torch.Tensor:
     return (images - 0.5) * 4
 
 
+LARGE = 96  # pixels a side; of so many the means of two by two do as well, in a third of the time
 PATCH = 2  # pixels a side of what the first layer looks at
 PATTERNS = 3 * PATCH**2  # independent patterns in such a patch
 # a variance; patterns weaker than this are not raised to full strength, or grain would drown the rest
@@ -51,6 +52,7 @@ class CompactResNet(nn.Module):
 
     def __init__(self, *, classes: int = 2, image_size: int = 32, widths: tuple[int, ...] = (48, 96, 192)):
         super().__init__()
+        self.shrink = nn.AvgPool2d(2) if image_size >= LARGE else nn.Identity()
         self.stem = nn.Conv2d(3, 2 * PATTERNS, PATCH, padding=1)
         self.stem.weight.requires_grad_(False)
         nn.init.zeros_(self.stem.bias)
@@ -66,14 +68,16 @@ class CompactResNet(nn.Module):
         become the principal components of all 2 x 2 patches, scaled to equal strength, each with its negative: then
         every response is news.
         """
-        patches = nn.functional.unfold(scaled(images), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
+        patches = (
+            nn.functional.unfold(scaled(self.shrink(images)), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
+        )
         variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
         filters = (directions / torch.sqrt(variances + FLOOR)).T.reshape(PATTERNS, 3, PATCH, PATCH)
         self.stem.weight.copy_(torch.cat([filters, -filters]))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """The strongest response of each last map, (N, widths[-1]), >= 0. images: (N, 3, S, S) in [0, 1]."""
-        return self.stages(torch.relu(self.stem(scaled(images)))).amax((2, 3))
+        return self.stages(torch.relu(self.stem(scaled(self.shrink(images))))).amax((2, 3))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (N, C) of images (N, 3, S, S) in [0, 1]."""

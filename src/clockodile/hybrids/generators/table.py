@@ -35,14 +35,16 @@ Draw = Callable[..., torch.Tensor]
 def parents(run: Run, data: Dataset, seeds: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """For each of the seeds a photograph of each class of the pair, of those a generator may know.
 
-    data: all splits. Two of float32 (N, 3, S, S) in [0, 1]; all generators that blend use the same ones.
+    data: all splits. Two of float32 (N, 3, S, S) in [0, 1]; all generators that blend use the same ones, and the same
+    two photographs come again only when every pair has had its turn.
     """
     known = (data.split == "train") & (data.fold != HELD_OUT)
-    chosen = []
-    for label in run.recipe.pair:
-        rows = np.flatnonzero(known & (data.labels == label))
-        chosen.append([np.random.default_rng([run.seed, label, seed]).choice(rows) for seed in seeds])
-    return tuple(as_tensor(data.images[np.array(rows, np.int64)]) for rows in chosen)
+    first, second = (np.flatnonzero(known & (data.labels == label)) for label in run.recipe.pair)
+    order = np.random.default_rng(run.seed).permutation(len(first) * len(second))
+    turn = order[np.asarray(seeds, np.int64) % len(order)]
+    return tuple(
+        as_tensor(data.images[rows]) for rows in (first[turn // len(second)], second[turn % len(second)])
+    )
 
 
 def of_parents(blend: Callable) -> Callable:
