@@ -31,7 +31,7 @@ def page(run, whole, plain_features):
 def test_every_figure_is_stored_with_a_text_for_those_who_cannot_see_it(page):
     page03.top_sheet(page, page.headline, "a_sheet", "Highest")
     images = page.data.images[:8]
-    page03.noise_bars(page, {"noise": 0.9, "stripes": 0.2}, {"noise": images, "stripes": images})
+    page03.noise_bars(page, {"noise": [0.9], "stripes": [0.2]}, {"noise": images, "stripes": images})
     for draw in (page03.plane_idea, page03.plane, page03.doubles):
         draw(page)
     for name in ("a_sheet", "noise_wins", "plane_idea", "plane", "pairs"):
@@ -90,11 +90,22 @@ def test_the_highest_score_comes_first_and_the_colours_are_explained(page, figur
 
 def test_a_bar_for_each_kind_of_picture(page, figure_of):
     images = {kind: page.data.images[:5] for kind in ("noise", "stripes")}
-    figure = page03.noise_bars(page, {"noise": 0.8, "stripes": 0.4}, images)
+    figure = page03.noise_bars(page, {"noise": [0.7, 0.9], "stripes": [0.4, 0.4]}, images)
     left, ax = figure.axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["noise", "stripes"]
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([80, 40])
     assert {"80 %", "40 %"} <= set(figure_of(figure))
+
+
+def test_an_area_and_its_interval_for_each_that_was_asked(page, figure_of):
+    found = {
+        kind: {who: (0.6, 0.5, 0.9) for who in ("net", "rival", "judge")} for kind in ("noise", "halves")
+    }
+    figure = page03.area_figure(page, found, both=1)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["noise", "halves"]
+    assert len(figure.axes[0].containers) == 3
+    low, high = figure.axes[0].containers[0][2][0].get_segments()[0][:, 0]
+    assert (low, high) == pytest.approx((0.5, 0.9))
 
 
 def test_each_pair_stands_side_by_side_and_no_picture_twice(page, figure_of):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from clockodile.core.recipes import get_recipe
+from clockodile.data.dataset import as_tensor
 from clockodile.hybrids import page04
 from clockodile.hybrids.generators.table import GENERATORS
 
@@ -60,19 +61,36 @@ def test_the_way_leads_through_every_mixture_to_one_of_three_photographs(page, d
     assert "velocity" in ax.texts[1].get_text()
 
 
-def test_the_control_has_one_hidden_photograph_in_a_disc_on_another(page, data):
+def test_the_controls_have_the_same_discs_and_other_surroundings(page, data):
     data = replace(data, labels=np.arange(len(data)) % 2)
-    page.known, page.count = SimpleNamespace(train=data, held_out=np.arange(20)), 6
-    found = page04.photographs_in_a_disc(page)
-    second = data.rows(np.arange(1, 12, 2)).tensor()
-    assert found.shape == second.shape
-    half = found.shape[-1] // 2
-    assert torch.allclose(found[:, :, half:, half:], second[:, :, half:, half:], atol=0.01), (
-        "the rest is the second"
+    background = SimpleNamespace(images=data.images[:30], word="other things")
+    judged = SimpleNamespace(background=background, fold_background=np.arange(30) % 3)
+    page.known = SimpleNamespace(train=data, held_out=np.arange(20), judged=judged)
+    page.made = {"flow_best": (data.images[40:46], 0.0)}
+
+    def sample(layouts, weights, seeds, *, known, where):
+        asked.append((layouts[0].labels[0, 0].item(), list(seeds)))
+        return torch.lerp(torch.zeros_like(known), known, where)
+
+    asked, net = [], SimpleNamespace(null_class=3)
+    page.flow = SimpleNamespace(
+        image_size=data.images.shape[1],
+        pair=(0, 1),
+        classes=("clock", "crocodile", "lizard"),
+        net=net,
+        sample=sample,
     )
-    assert not torch.allclose(found[:, :, :half, :half], second[:, :, :half, :half], atol=0.1), (
-        "here is the disc"
+    found, made = page04.same_discs(page), as_tensor(data.images[40:46])
+    assert [name for name in found if "oak_tree" in name] == [] and len(found) == 6
+    assert sorted(asked) == sorted((label, [odd, odd + 2, odd + 4]) for label in (1, 3, 2) for odd in (0, 1))
+    changed = torch.stack([(pictures - made).abs().amax(1) for pictures in list(found.values())[1:]]).amax(0)
+    high, wide = changed.shape[1] // 4, changed.shape[2] // 4
+    assert (changed[0::2, high, wide] < 0.02).all() and (changed[1::2, high, -wide] < 0.02).all(), (
+        "the disc stays"
     )
+    below = slice(2 * high + 4, None)
+    photograph = data.rows(np.array([1])).tensor()[0]
+    assert torch.allclose(found["photographs of crocodile"][0, :, below], photograph[:, below], atol=0.01)
 
 
 def test_each_voice_has_a_dot_for_each_method(page):

@@ -49,9 +49,10 @@ def background_pictures(data: Dataset, *, seed: int) -> Background:
     made = np.array([f"{kind} {index}" for kind in ("drawn", "shuffled") for index in range(MADE // 2)])
     note = (
         f"{f'only {len(found)}' if len(found) else 'no'} pictures of other things were given. {len(made)} were made "
-        "(drawn scenes, shuffled tiles) to learn from, and evidence for a class is the share of the other classes' "
-        "photographs with a lower score: below, that is what 'other things' means. To tell both from neither, give "
-        "--background a folder with some hundred photographs that show none of the classes"
+        "(drawn scenes, shuffled tiles), and the other classes are counter-examples for each class, too: so the judge "
+        "does compare classes, and evidence for one is the share of the other classes' photographs with a lower score "
+        "(where the text says 'other things', these are meant). To tell both from neither, give --background a folder "
+        "with some hundred photographs that show none of the classes"
     )
     return Background(
         np.concatenate([found.images, np.stack(drawn), shuffled]),

@@ -44,6 +44,10 @@ class JudgeResult:
     # asked for them, for they would fill 100 kB an image
     maps: Callable[[], list[np.ndarray]]
 
+    def counter_examples(self, label: int) -> np.ndarray:
+        """What the probe of a class tells it from, bool (N + M,): other things; where they are few, rivals too."""
+        return self.labels != label if self.background.note else self.labels < 0
+
 
 @cache
 def backbones(network: str) -> list[Backbone]:

@@ -39,7 +39,7 @@ from clockodile.show.plots import (
     image_sheet,
     new_figure,
     save_figure,
-    short_id,
+    short_ids,
     show_tiles,
     tile_figure,
 )
@@ -129,11 +129,12 @@ def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> 
 def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     """The 24 images with the highest score, (N,)."""
     data, order = page.data, scores.top(score)
+    ids = short_ids(data.ids)
     below = np.floor(100 * score + 1e-9) / 100  # what is less than 0.9 shall not stand there as 0.90
     figure = tile_figure(
         data.images[order],
         columns=8,
-        captions=[f"{short_id(data.ids[row])}: {below[row]:.2f}" for row in order],
+        captions=[f"{ids[row]}: {below[row]:.2f}" for row in order],
         colours=[class_colour(label) for label in data.labels[order]],
         title=f"{title} ({colour_key(data.classes)})",
         size=8,
@@ -142,23 +143,29 @@ def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     return show_figure(page, figure, name, title, alt)
 
 
-def noise_bars(page: Page, shares: dict[str, float], images: dict[str, np.ndarray]) -> Image:
-    """How often pictures of neither class look ambiguous to a net that compares, beside three pictures of each kind.
+def noise_bars(page: Page, by_net: dict[str, list[float]], images: dict[str, np.ndarray]) -> Image:
+    """How often pictures of neither class look ambiguous to nets that compare, beside three pictures of each kind.
 
-    shares: kind -> 0..1; images: kind -> uint8 (N, S, S, 3).
+    by_net: kind -> a share of 0..1 for each net; images: kind -> uint8 (N, S, S, 3). Bars are means.
     """
+    shares = {kind: float(np.mean(found)) for kind, found in by_net.items()}
     title = "Pictures of neither class: how many seem 'ambiguous' by their entropy?"
     alt = "Bars: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     alt += ". Share that is more ambiguous by entropy than nine in ten real images; by chance 10 %."
     kinds, percent = list(shares), [100 * share for share in shares.values()]
     figure, (left, ax) = new_figure(1, 2, height=0.75 * len(kinds) + 0.9, width_ratios=(1, 2))
-    sheet = image_sheet(np.concatenate([images[kind][:3] for kind in kinds]), 3)
+    three = [images[kind][:: max(1, len(images[kind]) // 3)][:3] for kind in kinds]
+    sheet = image_sheet(np.concatenate(three), 3)
     left.imshow(sheet, extent=(0, 3, len(kinds) - 0.5, -0.5), interpolation="nearest", aspect="auto")
     left.set_yticks(range(len(kinds)), kinds)
     left.set_xticks([])
     left.tick_params(axis="y", length=0)
     left.spines[:].set_visible(False)
-    ax.bar_label(ax.barh(range(len(kinds)), percent, color=BLUE, height=0.6), fmt="%.0f %%", padding=4)
+    ax.barh(range(len(kinds)), percent, color=BLUE, height=0.6)
+    for row, kind in enumerate(kinds):
+        ends = 100 * min(by_net[kind]), 100 * max(by_net[kind])
+        ax.plot(ends, [row, row], color=INK, linewidth=1.2, label="from net to net" if row == 0 else None)
+        ax.text(max(ends) + 2, row, f"{percent[row]:.0f} %", va="center")
     ax.axvline(10, color=ALARM, linestyle="--", label="real images, by construction")
     ax.set(xlim=(0, 105), ylim=(len(kinds) - 0.5, -0.5), yticks=[])
     ax.set_xlabel("share that is more 'ambiguous' than nine in ten real images, %")
@@ -234,24 +241,26 @@ def plane(page: Page) -> Image:
     ax.axhline(0, **limits)
     corner_names(ax, names)
     shown = scores.top(page.headline, 10)
-    colours = [class_colour(label) for label in data.labels[shown]]
+    ids = short_ids(data.ids)
+    colours = [class_colour(label) if label in columns else QUIET for label in data.labels[shown]]
     places = number_places((points[shown] - low) / (high - low))
     for number, (row, place, colour) in enumerate(zip(shown, places, colours, strict=True), start=1):
         line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 1}
         look = {"ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold"}
         ax.plot(*points[row], "o", markersize=5, color=colour, markeredgecolor=INK)
         ax.annotate(str(number), points[row], place, textcoords="axes fraction", arrowprops=line, **look)
-    captions = [f"{number}: {short_id(data.ids[row])}" for number, row in enumerate(shown, start=1)]
+    captions = [f"{number}: {ids[row]}" for number, row in enumerate(shown, start=1)]
     show_tiles(side, data.images[shown], columns=2, captions=captions, colours=colours, size=8)
     title = f"{(page.headline >= LENIENT).sum()} of {len(data)} images reach the corner 'both'"
+    title += f", compared {rivals.replace('of', 'with')}" * bool(page.judged.background.note)
     figure.suptitle(title, x=0.01, ha="left")
     ax.set_xlabel(f"score for '{names[0]}', counted from evidence 0.9")
     ax.set_ylabel(f"score for '{names[1]}', counted from evidence 0.9")
     figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=8.5)
     return show_figure(
         page, figure, "plane", title,
-        "Scatter plot: score for the first class against score for the second, other things in grey, the corner 'both' "
-        "at the upper right. The ten pictures with the most evidence for both are numbered and shown at the side.",
+        f"Scatter plot: score for the first class against score for the second, {words} in grey, the corner 'both' at "
+        "the upper right. The ten pictures with the most evidence for both are numbered and shown at the side.",
     )  # fmt: skip
 
 
@@ -311,6 +320,36 @@ def place_maps(page: Page, images: np.ndarray, fold: np.ndarray, name: str, titl
         f"Pictures, and below each two grids of {places.shape[2]} times {places.shape[3]} grey squares, one for each "
         "class: the brighter, the more the place looks like the class. The brightest square is framed.",
     )  # fmt: skip
+
+
+def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float]]], both: int) -> Image:
+    """How often kinds of pictures get more "both" than ordinary photographs, a line a kind.
+
+    found: kind -> who was asked -> area under the ROC curve and the ends of its interval, each 0..1; both: how many of
+    the kinds, the first ones, are both by making.
+    """
+    figure, ax = new_figure(height=0.55 * len(found) + 1.4)
+    asked = list(next(iter(found.values())))
+    for who, colour, shape, shift in zip(asked, (QUIET, BLUE, ALARM), "sDo", (-0.22, 0, 0.22), strict=True):
+        area, low, high = np.array([found[kind][who] for kind in found]).T
+        place, around = np.arange(len(found)) + shift, (area - low, high - area)
+        ax.errorbar(area, place, xerr=np.maximum(around, 0), fmt=shape, color=colour, markersize=5, label=who)
+    ax.axvline(0.5, color=INK, linestyle=":", linewidth=1)
+    ax.text(0.5, -0.6, "as a photograph", ha="center", va="bottom")
+    ax.axhline(both - 0.5, color=INK, linewidth=1)
+    for row, va, words in (
+        (both - 0.55, "bottom", "both are there"),
+        (both - 0.42, "top", "both are not there"),
+    ):
+        ax.text(0.01, row, words, va=va, fontweight="bold")
+    ax.set(xlim=(0, 1.02), ylim=(len(found) - 0.5, -0.5), yticks=range(len(found)), yticklabels=found)
+    ax.set_xlabel("how often it gets more 'both' than an ordinary photograph (area under the ROC curve)")
+    figure.legend(loc="outside lower center", ncols=3)
+    title = "Who finds more 'both' in which pictures than in photographs?"
+    figure.suptitle(title, x=0.01, ha="left")
+    words = [f"{kind}: " + ", ".join(f"{found[kind][who][0]:.2f}" for who in asked) for kind in found]
+    alt = f"Dots with intervals, areas by {', '.join(asked)}. {'; '.join(words[:4])}."
+    return show_figure(page, figure, "areas", title, alt)
 
 
 def doubles(page: Page) -> Image:
@@ -430,15 +469,33 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     inside = scores.within_tolerance(SCORES["centre_balance"].score(known), tolerance)
     rows = [
         results.metric("images that our net names wrongly, out of fold", int(wrong.sum())),
-        results.metric(
-            f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum())
+        *(
+            # of three classes the others are far from both, and often about equally
+            [
+                results.metric(
+                    f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum())
+                )
+            ]
+            if len(data.classes) == 2
+            else []
         ),
         *(
             results.metric(f"judge, {name}: area under the ROC curve", area)
             for name, area in zip(data.classes, page.judged.auroc, strict=True)
         ),
-        results.metric("photographs in the corner 'both'", (page.headline >= LENIENT).mean(), unit="%"),
-        results.metric("top 24 shared by two judges without a common picture", confirmed, unit="%"),
+        results.metric(
+            "photographs in the corner 'both'",
+            (page.headline >= LENIENT).mean(),
+            unit="%",
+            note="compared with the other classes, of which one in ten passes"
+            * bool(page.judged.background.note),
+        ),
+        results.metric(
+            "top 24 shared by two judges without a common picture",
+            confirmed,
+            unit="%",
+            note=f"by luck {min(1, scores.TOP / len(data)):.0%}",
+        ),
     ]
     results.record_metrics(page.run.dir, "03", rows)
     return table

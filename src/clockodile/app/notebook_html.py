@@ -50,6 +50,8 @@ def read_notebook(path: Path, measured_on: Mapping | None = None) -> tuple[str, 
         notebook.cells = [cell for cell in notebook.cells if not lesson & set(cell.metadata.get("tags", []))]
         for cell in notebook.cells:
             cell.source = re.sub(MEASURED, "", cell.source)
+            if cell.cell_type == "markdown":
+                cell.source = re.sub(SUMMARY, "", cell.source, flags=re.MULTILINE | re.DOTALL)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(?:\d\d\W+)?(.+)$", text, re.MULTILINE)  # the report numbers them itself
     title = re.sub(r"[`*_]", "", heading[1]) if heading else path.stem[3:].replace("_", " ").capitalize()

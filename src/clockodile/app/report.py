@@ -38,9 +38,11 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "'{best[name]}' tells them apart best: right on {best[mean]:.1%} of the pictures that it has not seen (95 % "
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule, "
     "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
-    "It contradicts the label of {contradicted:,} pictures, most surely of {surest}: which of the two is wrong?",
+    "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
+    "the label, or nothing can be made out.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
+    "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule.",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
@@ -57,6 +59,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
 FEW = 60  # pictures in a fold; with fewer, one picture is more than what methods often differ by
 LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
 LEADING_ELSEWHERE = ("results", "plane", "both_top")  # what a net draws of other data is seldom clear
+LEADING_ALONE = ("results", "check")  # without other things nobody can say what "both" means
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ def gather(run_dir: Path) -> dict:
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
     facts = facts_of(run_dir, card, [row for section in parts for row in section.rows])
-    leading = LEADING if settings.get("recipe", DEFAULT_RECIPE) == DEFAULT_RECIPE else LEADING_ELSEWHERE
+    own = settings.get("recipe", DEFAULT_RECIPE) != DEFAULT_RECIPE
+    leading = (LEADING_ALONE if "given" in facts else LEADING_ELSEWHERE) if own else LEADING
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
         "settings": settings,
@@ -133,6 +137,7 @@ def gather(run_dir: Path) -> dict:
         "many_notes": MANY_NOTES,
         "findings": findings(facts),
         "facts": facts,
+        "own": own,
         "leading": [figures[name] for name in leading if name in figures],
         "sections": parts,
         "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
@@ -178,6 +183,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     if simple:
         facts["simple"] = max(simple, key=lambda row: row["mean"])
     fold = facts.get("training images", np.inf) / card.get("request", {}).get("folds", 1)
+    if facts.get("compact residual net (ours)", 1) <= facts.get("simple", {"mean": 0})["mean"]:
+        facts["beaten"] = ""
     if fold < FEW:
         facts |= {"fold": fold, "one": 1 / fold}
     if names:
@@ -197,6 +204,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         few = {"given": f"only {given}" if given else "no", "passing": both}
         facts |= few if given < ENOUGH else {"both": both}
     with suppress(*ABSENT):
+        if "given" in facts:  # then nobody can say what "both" means
+            return facts
         table = pd.read_csv(run_dir / "hybrids.csv", index_col="method").sort_values("both", kind="stable")
         made = table.drop("photographs")
         facts |= {"real": table.loc["photographs"], "least": made.iloc[0], "most": made.iloc[-1]}
@@ -218,8 +227,10 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
     images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
     said, probability, labels = logits.argmax(1), softmax(logits, axis=1).max(1), images["label"].to_numpy()
+    given = softmax(logits, axis=1)[np.arange(len(labels)), labels]  # what the label gets
     wrong = np.flatnonzero(said != labels)
-    surest = wrong[np.argsort(-probability[wrong], kind="stable")][:DOUBTFUL]
+    wrong = wrong[np.argsort(-probability[wrong], kind="stable")]
+    unsure = [row for row in np.argsort(given, kind="stable") if said[row] == labels[row]]
     kept = store.load(run_dir, "dataset.npz")
     row_of = {name: row for row, name in enumerate(kept["ids"].tolist())}
     doubtful = [
@@ -230,13 +241,13 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
             "sure": f"{probability[row]:.0%}",
             "picture": small_picture(kept["images"][row_of[images["id"].iloc[row]]]),
         }
-        for row in surest
+        for row in [*wrong, *unsure][:DOUBTFUL]
     ]
     facts, every = {}, range(len(classes))
     if len(classes) <= READABLE:
         counts = pd.crosstab(labels, said).reindex(index=every, columns=every, fill_value=0).to_numpy()
         facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]
-    words = [f"{image['id']} ({image['said']}?)" for image in doubtful[:3]]
+    words = [f"{image['id']} ({image['said']}? {image['sure']})" for image in doubtful[: min(3, len(wrong))]]
     facts |= {"contradicted": len(wrong), "surest": ", ".join(words)} if words else {}
     return facts | {"doubtful": doubtful}
 

@@ -34,7 +34,7 @@ from clockodile.show.plots import (
     colour_key,
     new_figure,
     save_figure,
-    short_id,
+    short_ids,
     tile_figure,
 )
 
@@ -190,10 +190,10 @@ def errors_with_neighbours(
     rows, neighbours = rows[:most], neighbours[:most]
     if not len(rows):
         return tile_figure(np.full_like(data.images[:1], 255), columns=columns, title="No errors at all")
-    lines = []
+    lines, ids = [], short_ids(data.ids)
     for start in range(0, len(rows), columns):
         wrong = rows[start : start + columns]
-        told = [f"{short_id(data.ids[row])}: {100 * probability[row].max():.0f} %" for row in wrong]
+        told = [f"{ids[row]}: {100 * probability[row].max():.0f} %" for row in wrong]
         lines.append(Row("wrong", data.images[wrong], told, bars(data, wrong)))
         for rank, near in enumerate(neighbours[start : start + columns].T, start=1):
             lines.append(Row(f"its nearest\n({rank})", data.images[near], colours=bars(data, near)))

@@ -35,7 +35,7 @@ CHANGED = (
 CUT_FIRST = (
     "faces were cut out of these photographs; crop others to the face before `predict` or `rank` sees them"
 )
-OTHER_IMAGES = "the text was written about clocks and crocodiles; figures and numbers are of your own images"
+OTHER_IMAGES = "the lesson was written about clocks and crocodiles; figures and numbers are of your own images"
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def prepare_dataset(run: Run, *, image_size: int = 0) -> Dataset:
         raise UserError(f"parameter 'image_size' is {size}; give a multiple of {SIZE_STEP}")
     collection = without_twins_in_background(collect(run, image_size=size))
     if why:
-        note = FileNote(collection.source.where, why, used=True)
+        note = FileNote("all pictures", why, used=True)
         collection = replace(collection, notes=(*collection.notes, note))
     config = {
         "images": store.fingerprint(collection.images, collection.labels),

@@ -220,7 +220,7 @@ def suited_side(recipe: Recipe, data_dir: Path) -> tuple[int, str]:
     fitting = max((side for side in SIDES if side <= median), default=SIDES[0])
     quick = max((side for side in SIDES if len(files) * side**2 <= MOST_VALUES), default=SIDES[0])
     side = min(fitting, quick)
-    why = f"all pictures are made {side} pixels a side; half of the photographs have {median} or more"
+    why = f"cut to a square, made {side} pixels a side; half of the photographs have {median} or more"
     if quick < fitting:
         why += f"; {fitting} would suit them, but of {len(files)} photographs take long (-p image_size={fitting})"
     return side, why

@@ -207,10 +207,10 @@ def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: s
     both = np.concatenate([data.images[shown["first"]], gap, data.images[shown["second"]]], axis=2)
     labels = zip(*(data.labels[shown[end]] for end in ("first", "second")), strict=True)
     colours = [plots.class_colour(one) if one == other else plots.QUIET for one, other in labels]
-    ids = [data.ids[shown[end]] for end in ("first", "second")]
+    ids = plots.short_ids(data.ids)
     captions = [
-        f"{number}: r = {r:.3f}\n{a}\n{b}"
-        for number, (r, a, b) in enumerate(zip(shown["correlation"], *ids, strict=True), start=1)
+        f"{number}: {ids[pair.first]}\nand {ids[pair.second]}, r = {pair.correlation:.3f}"
+        for number, pair in enumerate(shown.itertuples(), start=1)
     ]
     figure = plots.tile_figure(both, columns=4, title=title, captions=captions, colours=colours, size=8)
     alt = (

@@ -23,7 +23,7 @@ from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.recipes import DEFAULT_RECIPE
 from clockodile.core.workspace import Run, open_run
-from clockodile.data.dataset import Dataset, as_images, load_dataset
+from clockodile.data.dataset import Dataset, as_images, as_tensor, load_dataset
 from clockodile.hybrids import evaluation
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, class_evidence, noise_of, to_signed, to_unit
@@ -32,11 +32,12 @@ from clockodile.hybrids.generators.flow_of_run import (
     DISC,
     HELD_OUT,
     SIDE,
+    STRONG,
     Flow,
     as_generators_see,
     fit_flow,
 )
-from clockodile.hybrids.generators.layouts import frame_coords, island, photographed
+from clockodile.hybrids.generators.layouts import island
 from clockodile.hybrids.generators.table import GENERATORS, Draw, make_hybrids, parents, prepare
 from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_quiz, shares_in_words
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
@@ -50,6 +51,7 @@ FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_best")  # generators in the quiz
+OTHERS = ("lizard", "oak_tree")  # of the package's flow: what a crocodile may be taken for
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 
@@ -187,9 +189,9 @@ def draw_the_way(page: Page) -> Image:
 def hybrids(page: Page, name: str) -> Image:
     """The hybrids of the first seeds, none of these left out."""
     images = page.made[name][0][: 3 * SHOWN]
-    title = f"The first {len(images)} seeds, the clearest candidate of each"
+    title = f"The first {len(images)} seeds; of each, the candidate that the flow itself likes best"
     figure = tile_figure(images, columns=SHOWN, title=title)
-    alt = f"Rows of small pictures, each with a {page.names[0]} in a disc and a {page.names[1]} round it."
+    alt = f"Rows of small pictures: in a disc '{page.names[0]}' was asked for, round it '{page.names[1]}'."
     return show_figure(page, figure, "hybrids", title, alt)
 
 
@@ -446,20 +448,32 @@ def evidence_for(page: Page, images: np.ndarray | torch.Tensor) -> np.ndarray:
     return found[:, list(page.run.recipe.pair)]
 
 
-def photographs_in_a_disc(page: Page) -> torch.Tensor:
-    """Hidden photographs of the first class in the disc of `flow_best`, on hidden ones of the second.
+def same_discs(page: Page) -> dict[str, torch.Tensor]:
+    """The hybrids of `flow_best`, and their discs in other surroundings: each float (N, 3, S, S) in [0, 1].
 
-    Float (N, 3, S, S) in [0, 1], at most as many as each method made. A control: nothing is drawn, and neither a
-    generator nor the regressions that `evidence_for` asks have learned from these photographs.
+    Controls. If the disc and its place were enough, all would be judged both alike.
     """
-    hidden = page.known.train.rows(page.known.held_out)
-    first, second = (
-        hidden.rows(hidden.labels == label).tensor()[: page.count] for label in page.run.recipe.pair
-    )
-    frame = frame_coords(first.shape[-1], *(torch.tensor([value]) for value in (DISC, 0.0, -ASIDE, -ASIDE)))
-    small = photographed(first, frame.expand(len(first), -1, -1, -1))
-    disc = island(first.shape[-1], 1, 0, scale=DISC, x=-ASIDE, y=-ASIDE).masks[:, 1:]
-    return torch.lerp(second, small, disc)
+    made, flow, (_, name) = as_tensor(page.made["flow_best"][0]), page.flow, page.names
+    judged, hidden = page.known.judged, page.known.train.rows(page.known.held_out)
+    others = as_tensor(judged.background.images[judged.fold_background == HELD_OUT])
+    second = hidden.rows(hidden.labels == page.run.recipe.pair[1]).tensor()
+    photographs = {f"photographs of {name}": second, f"photographs of {judged.background.word}": others}
+    asked = {f"drawn, told '{name}', not chosen": flow.pair[1], "drawn, told nothing": flow.net.null_class}
+    asked |= {
+        f"drawn, told '{other}'": flow.classes.index(other) for other in OTHERS if other in flow.classes
+    }
+    found = {f"drawn, told '{name}', the best of several": made}
+    found |= {words: torch.empty_like(made) for words in (*asked, *photographs)}
+    for odd, x in enumerate((-ASIDE, ASIDE)):
+        seeds, inside = range(odd, len(made), 2), made[odd::2]
+        for words, label in asked.items():
+            layout = island(flow.image_size, label, flow.pair[0], scale=DISC, x=x, y=-ASIDE)
+            disc = layout.masks[:, 1:]
+            found[words][odd::2] = flow.sample([layout], [STRONG], seeds, known=inside, where=disc)
+        for words, pictures in photographs.items():
+            spread = np.linspace(0, len(pictures) - 1, len(made)).astype(int)[odd::2]  # of many kinds
+            found[words][odd::2] = torch.lerp(pictures[spread], inside, disc)
+    return found
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

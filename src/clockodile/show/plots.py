@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -163,6 +164,16 @@ def short_id(name: str) -> str:
     """The last part of an id, which is enough beside a class name: clock/10092 -> 10092."""
     text = str(name).rsplit("/", 1)[-1]
     return text if len(text) <= 12 else f"{text[:5]}…{text[-6:]}"
+
+
+def short_ids(names: Sequence[str]) -> list[str]:
+    """Each id's last part where it is the only one here, else with the beginning of what stands before it."""
+    parts = [short_id(name) for name in names]
+    often = Counter(parts)
+    return [
+        part if often[part] == 1 else f"{str(name).partition('/')[0][:6]}/{part}"
+        for name, part in zip(names, parts, strict=True)
+    ]
 
 
 def show_tiles(
