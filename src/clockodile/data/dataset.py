@@ -35,7 +35,9 @@ CHANGED = (
 CUT_FIRST = (
     "faces were cut out of these photographs; crop others to the face before `predict` or `rank` sees them"
 )
-OTHER_IMAGES = "the lesson was written about clocks and crocodiles; figures and numbers are of your own images"
+OTHER_IMAGES = (
+    "the lesson was written about clocks and crocodiles; figures and numbers are of your own images"
+)
 
 
 @dataclass(frozen=True)

@@ -460,7 +460,9 @@ def same_discs(page: Page) -> dict[str, torch.Tensor]:
     photographs = {f"photographs of {name}": second, f"photographs of {judged.background.word}": others}
     asked = {f"drawn, told '{name}', not chosen": flow.pair[1], "drawn, told nothing": flow.net.null_class}
     asked |= {
-        f"drawn, told '{other}'": flow.classes.index(other) for other in OTHERS if other in flow.classes
+        f"drawn, told '{other.replace('_', ' ')}'": flow.classes.index(other)
+        for other in OTHERS
+        if other in flow.classes
     }
     found = {f"drawn, told '{name}', the best of several": made}
     found |= {words: torch.empty_like(made) for words in (*asked, *photographs)}
