@@ -15,7 +15,7 @@ from clockodile.hybrids import page04
 from clockodile.hybrids.generators.table import GENERATORS
 
 
-@pytest.mark.parametrize("asked", ["fresh", "plain", "warned"])
+@pytest.mark.parametrize("asked", ["fresh", "plain", "warned", "discs"])
 def test_answers_of_outside_viewers_are_shares_of_all_answers(asked):
     found = page04.viewers(asked)
     assert (found[["first", "second", "both", "neither"]].sum(axis=1).round(6) == 1).all()
@@ -91,6 +91,13 @@ def test_the_controls_have_the_same_discs_and_other_surroundings(page, data):
     below = slice(2 * high + 4, None)
     photograph = data.rows(np.array([1])).tensor()[0]
     assert torch.allclose(found["photographs of crocodile"][0, :, below], photograph[:, below], atol=0.01)
+
+
+def test_judge_and_viewers_stand_side_by_side_for_the_same_discs(page):
+    judged = {"photographs of crocodile": np.arange(32) < 20, "nobody was asked": np.ones(32, bool)}
+    table = page04.discs_table(page, judged)
+    assert table.index.tolist() == ["photographs of crocodile"]
+    assert table.iloc[0].tolist() == ["20 of 32", "19 of 32", "19 of 32"]
 
 
 def test_each_voice_has_a_dot_for_each_method(page):

@@ -297,8 +297,8 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
 
     both_low, both_high: the least and the largest share of "both" that a viewer gave, second_low, second_high: of the
     second class, both_each: those of "both" of all viewers; pictures: shown to a viewer, in the mean.
-    asked: "fresh" for pictures made when every choice had been made; "plain" and "warned" for one earlier set of
-    pictures under two questions, see notebook 04.
+    asked: "fresh" for pictures made when every choice had been made; "discs" for those of `same_discs`; "plain" and
+    "warned" for one earlier set of pictures under two questions, see notebook 04.
     """
     with VIEWERS.open("r", encoding="utf-8") as file:
         answers = pd.read_csv(file).query("asked == @asked")
@@ -344,6 +344,18 @@ def two_questions(page: Page) -> pd.DataFrame:
             row[question] = with_range(found.loc[[source]], word).item()
         rows.append(row)
     return pd.DataFrame(rows).set_index("pictures")
+
+
+def discs_table(page: Page, judged: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How often the judge and each viewer called pictures of `same_discs` both; judged: the judge's yes or no, (N,)."""
+    said = viewers("discs").rename(index=lambda source: source_name(page, source))
+    rows = {}
+    for name, both in judged.items():
+        if name in said.index:
+            shown = round(said.loc[name, "pictures"])
+            answers = [f"{share * shown:.0f} of {shown}" for share in said.loc[name, "both_each"]]
+            rows[name] = [f"{both.sum()} of {len(both)}", *answers]
+    return pd.DataFrame(rows, index=["the judge", "one viewer", "another"]).T.rename_axis("called both")
 
 
 def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
