@@ -352,6 +352,44 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
     return show_figure(page, figure, "areas", title, alt)
 
 
+def judge_by_steps(page: Page) -> Image:
+    """The way of one photograph through the judge: places of two sizes, the strongest answer, other things' scores."""
+    label, data, judged = page.pair[0], page.data, page.judged
+    rows = np.flatnonzero((data.fold == 0) & (data.labels == label))
+    row = rows[
+        np.argsort(judged.scores[rows, label])[len(rows) // 2]
+    ]  # neither the clearest nor the least clear
+    image, sizes = data.images[row], maps_of(data.images[[row]])
+    figure, axes = new_figure(1, 4, height=2.8, width_ratios=(1, 1, 1, 1.5))
+    for number, (ax, seen) in enumerate(zip(axes, sizes, strict=False), start=1):
+        ax.imshow(image, interpolation="nearest")
+        places = seen.shape[-1]
+        for line in np.arange(1, places) * len(image) / places - 0.5:
+            ax.axvline(line, color="white", linewidth=0.8)
+            ax.axhline(line, color="white", linewidth=0.8)
+        ax.set_title(f"{number}. {places} x {places} places,\n{seen.shape[1]:,} numbers each", fontsize=9.5)
+    weight = judged.judge.weight[0, label, -sizes[-1].shape[1] :]
+    answers = np.einsum("d,dyx->yx", weight, sizes[-1][0].astype(np.float64))
+    y, x = np.unravel_index(answers.argmax(), answers.shape)
+    axes[2].imshow(answers, cmap="Greys_r")
+    frame = {"fill": False, "edgecolor": class_colour(label), "linewidth": 2.5}
+    axes[2].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **frame))
+    axes[2].set_title("3. weights x numbers:\nthe strongest counts", fontsize=9.5)
+    for ax in axes[:3]:
+        ax.set(xticks=[], yticks=[])
+    score, things = judged.scores[row, label], judged.judge.background[:, label]
+    axes[3].hist(things, bins=30, color="#8A9296", label=judged.background.word)
+    axes[3].axvline(score, color=class_colour(label), linewidth=2.5, label="this photograph")
+    axes[3].set(xlabel=f"score for '{page.names[0]}'", yticks=[])
+    axes[3].set_title(f"4. evidence: share of\nlower scores, {judged.evidence[row, label]:.2f}", fontsize=9.5)
+    axes[3].legend(loc="center", fontsize=8)
+    return show_figure(
+        page, figure, "steps", "The judge in four steps",
+        "A photograph with a coarse and a fine grid; a grid of grey squares, the brightest framed; a histogram of the "
+        "scores of others, and a line where that of the photograph lies.",
+    )  # fmt: skip
+
+
 def doubles(page: Page) -> Image:
     """Of the 24 most ambiguous images the twelve whose nearest image of the other class is most alike."""
     nearest = page.doubles.iloc[scores.top(page.headline)].query("partner >= 0")
