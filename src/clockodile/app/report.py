@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from clockodile.core.stats import summary
 
 ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
+ABOUT_BOTH = re.compile("both|two judges")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
@@ -36,13 +37,13 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
     "{near-duplicate groups:,.0f}.",
     "'{best[name]}' tells them apart best: right on {best[mean]:.1%} of the pictures that it has not seen (95 % "
-    "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule, "
+    "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule tried, "
     "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
     "the label, or nothing can be made out.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
-    "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule.",
+    "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
@@ -121,6 +122,11 @@ def gather(run_dir: Path) -> dict:
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
     facts = facts_of(run_dir, card, [row for section in parts for row in section.rows])
+    if "given" in facts:  # then nobody can say what "both" means
+        parts = [
+            replace(part, rows=[row for row in part.rows if not ABOUT_BOTH.search(row["name"])])
+            for part in parts
+        ]
     own = settings.get("recipe", DEFAULT_RECIPE) != DEFAULT_RECIPE
     leading = (LEADING_ALONE if "given" in facts else LEADING_ELSEWHERE) if own else LEADING
     return {
@@ -204,7 +210,7 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         few = {"given": f"only {given}" if given else "no", "passing": both}
         facts |= few if given < ENOUGH else {"both": both}
     with suppress(*ABSENT):
-        if "given" in facts:  # then nobody can say what "both" means
+        if "given" in facts:
             return facts
         table = pd.read_csv(run_dir / "hybrids.csv", index_col="method").sort_values("both", kind="stable")
         made = table.drop("photographs")

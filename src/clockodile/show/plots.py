@@ -171,7 +171,7 @@ def short_ids(names: Sequence[str]) -> list[str]:
     parts = [short_id(name) for name in names]
     often = Counter(parts)
     return [
-        part if often[part] == 1 else f"{str(name).partition('/')[0][:6]}/{part}"
+        part if often[part] == 1 else f"{str(name).partition('/')[0][:3]}/{part}"
         for name, part in zip(names, parts, strict=True)
     ]
 
