@@ -252,7 +252,7 @@ def plane(page: Page) -> Image:
     captions = [f"{number}: {ids[row]}" for number, row in enumerate(shown, start=1)]
     show_tiles(side, data.images[shown], columns=2, captions=captions, colours=colours, size=8)
     title = f"{(page.headline >= LENIENT).sum()} of {len(data)} images reach the corner 'both'"
-    title += f", compared {rivals.replace('of', 'with')}" * bool(page.judged.background.note)
+    title += ", compared with the other classes" * bool(page.judged.background.note)
     figure.suptitle(title, x=0.01, ha="left")
     ax.set_xlabel(f"score for '{names[0]}', counted from evidence 0.9")
     ax.set_ylabel(f"score for '{names[1]}', counted from evidence 0.9")
@@ -292,24 +292,33 @@ def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.nd
     )  # fmt: skip
 
 
+def place_answers(page: Page, maps: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """What every place of feature maps (N, D, H, W) of the larger size says for the pair's classes, (2, N, H, W)."""
+    weight = page.judged.judge.weight[fold][:, list(page.pair), -maps.shape[1] :]
+    return np.einsum("ncd,ndyx->cnyx", weight, maps.astype(np.float64))
+
+
+def frame_strongest(ax: Axes, answers: np.ndarray, label: int, *, side: float = 1) -> None:
+    """Frame the place with the highest of the answers (H, W) in its class's colour; side: of a place, as drawn."""
+    y, x = np.unravel_index(answers.argmax(), answers.shape)
+    look = {"fill": False, "edgecolor": class_colour(label), "linewidth": 2.5}
+    ax.add_patch(Rectangle((x * side - 0.5, y * side - 0.5), side, side, **look))
+
+
 def place_maps(page: Page, images: np.ndarray, fold: np.ndarray, name: str, title: str) -> Image:
     """Pictures, and below each how much every place of the larger enlargement looks like each class of the pair.
 
     images: uint8 (N, S, S, 3); fold: int (N,) whose probes, fitted without it, are asked about each.
     """
-    maps = maps_of(images)[-1].astype(np.float64)
-    weight = page.judged.judge.weight[fold][:, list(page.pair), -maps.shape[1] :]
-    places = np.einsum("ncd,ndyx->cnyx", weight, maps)
+    places = place_answers(page, maps_of(images)[-1], fold)
     side = images.shape[1] / places.shape[-1]  # pixels of a place in the picture
     figure, axes = new_figure(3, len(images), height=4.4)
     for column, image in enumerate(images):
         axes[0, column].imshow(image, interpolation="nearest")
         for row, (label, found) in enumerate(zip(page.pair, places, strict=True), start=1):
             axes[row, column].imshow(found[column], cmap="Greys_r", vmin=found.min(), vmax=found.max())
-            y, x = np.unravel_index(found[column].argmax(), found[column].shape)
-            frame = {"fill": False, "edgecolor": class_colour(label), "linewidth": 2.5}
-            axes[row, column].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **frame))
-            axes[0, column].add_patch(Rectangle((x * side - 0.5, y * side - 0.5), side, side, **frame))
+            frame_strongest(axes[row, column], found[column], label)
+            frame_strongest(axes[0, column], found[column], label, side=side)
     for row, class_name in enumerate(page.names, start=1):
         axes[row, 0].set_ylabel(f"score for\n{class_name}")
     for ax in axes.flat:
@@ -356,9 +365,8 @@ def judge_by_steps(page: Page) -> Image:
     """The way of one photograph through the judge: places of two sizes, the strongest answer, other things' scores."""
     label, data, judged = page.pair[0], page.data, page.judged
     rows = np.flatnonzero((data.fold == 0) & (data.labels == label))
-    row = rows[
-        np.argsort(judged.scores[rows, label])[len(rows) // 2]
-    ]  # neither the clearest nor the least clear
+    by_score = rows[np.argsort(judged.scores[rows, label])]
+    row = by_score[len(rows) // 2]  # neither the clearest nor the least clear
     image, sizes = data.images[row], maps_of(data.images[[row]])
     figure, axes = new_figure(1, 4, height=2.8, width_ratios=(1, 1, 1, 1.5))
     for number, (ax, seen) in enumerate(zip(axes, sizes, strict=False), start=1):
@@ -368,12 +376,9 @@ def judge_by_steps(page: Page) -> Image:
             ax.axvline(line, color="white", linewidth=0.8)
             ax.axhline(line, color="white", linewidth=0.8)
         ax.set_title(f"{number}. {places} x {places} places,\n{seen.shape[1]:,} numbers each", fontsize=9.5)
-    weight = judged.judge.weight[0, label, -sizes[-1].shape[1] :]
-    answers = np.einsum("d,dyx->yx", weight, sizes[-1][0].astype(np.float64))
-    y, x = np.unravel_index(answers.argmax(), answers.shape)
+    answers = place_answers(page, sizes[-1], np.zeros(1, int))[0, 0]
     axes[2].imshow(answers, cmap="Greys_r")
-    frame = {"fill": False, "edgecolor": class_colour(label), "linewidth": 2.5}
-    axes[2].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **frame))
+    frame_strongest(axes[2], answers, label)
     axes[2].set_title("3. weights x numbers:\nthe strongest counts", fontsize=9.5)
     for ax in axes[:3]:
         ax.set(xticks=[], yticks=[])

@@ -209,9 +209,9 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         facts |= {"pair": [names[label] for label in pair], "images": len(images), "top": top}
         few = {"given": f"only {given}" if given else "no", "passing": both}
         facts |= few if given < ENOUGH else {"both": both}
+    if "given" in facts:
+        return facts
     with suppress(*ABSENT):
-        if "given" in facts:
-            return facts
         table = pd.read_csv(run_dir / "hybrids.csv", index_col="method").sort_values("both", kind="stable")
         made = table.drop("photographs")
         facts |= {"real": table.loc["photographs"], "least": made.iloc[0], "most": made.iloc[-1]}
@@ -232,8 +232,11 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     """
     logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
     images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
-    said, probability, labels = logits.argmax(1), softmax(logits, axis=1).max(1), images["label"].to_numpy()
-    given = softmax(logits, axis=1)[np.arange(len(labels)), labels]  # what the label gets
+    said, probability, labels = logits.argmax(1), softmax(logits, axis=1), images["label"].to_numpy()
+    given, probability = (
+        probability[np.arange(len(labels)), labels],
+        probability.max(1),
+    )  # of the label; of what it says
     wrong = np.flatnonzero(said != labels)
     wrong = wrong[np.argsort(-probability[wrong], kind="stable")]
     unsure = [row for row in np.argsort(given, kind="stable") if said[row] == labels[row]]
@@ -260,8 +263,13 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
 
 def small_picture(image: np.ndarray) -> str:
     """A picture, uint8 (S, S, 3), as an address for a table: 96 pixels a side."""
+    return webp(Image.fromarray(image).resize((96, 96), Image.Resampling.NEAREST), quality=90)
+
+
+def webp(picture: Image.Image, **options) -> str:
+    """A picture as an address; options: of Pillow's writer."""
     buffer = io.BytesIO()
-    Image.fromarray(image).resize((96, 96), Image.Resampling.NEAREST).save(buffer, "webp", quality=90)
+    picture.save(buffer, "webp", **options)
     return data_uri(buffer.getvalue(), "image/webp")
 
 
@@ -306,9 +314,8 @@ def find_figures(run_dir: Path) -> dict[str, list[Figure]]:
     for record in sorted((run_dir / "figures").glob("*.json")):
         for about in (read_json(record) or {}).get("figures", ()):
             with suppress(OSError):  # a picture that somebody removed, or damaged
-                picture, buffer = Image.open(run_dir / "figures" / f"{about['name']}.png"), io.BytesIO()
-                picture.convert("RGB").save(buffer, "webp", lossless=True, method=2)
-                source = data_uri(buffer.getvalue(), "image/webp")  # half of the PNG's bytes
+                picture = Image.open(run_dir / "figures" / f"{about['name']}.png")
+                source = webp(picture.convert("RGB"), lossless=True, method=2)  # half of the PNG's bytes
                 look = "chart pixels" if about["pictures"] else "chart"
                 figure = Figure(about["name"], about["title"], about["alt"], look, picture.size, source)
                 found.setdefault(record.stem, []).append(figure)
