@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clockodile.ambiguous import page03, scores
-from clockodile.ambiguous.evidence import mean_features, percentile
+from clockodile.ambiguous.evidence import mean_features
 from clockodile.ambiguous.judge import judge_run
 from clockodile.ambiguous.score_table import SCORES, collect_out_of_fold
 from clockodile.core import results, store
@@ -169,20 +169,21 @@ def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatc
         assert f"{name} {said[label]:.2f}" in screen.value
 
 
-@pytest.mark.parametrize("number", range(1, 6))
+@pytest.mark.parametrize("number", range(1, 7))
 def test_an_exercise_tells_right_from_wrong(page, number, capsys, monkeypatch):
     monkeypatch.setattr(
         page03, "middle_covered", lambda page: np.array([[0.9, 0.95], [0.8, 1.0], [1.0, 1.0]])
     )
+    monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     evidence = page.judged.evidence
-    others = percentile(page.judged.scores_background, page.judged.judge.background)
     balance = SCORES["centre_balance"].score(page.known)
     truth = {
         1: 2,
         2: [(evidence.min(1) >= limit).sum() for limit in (0.99, 0.95, 0.9, 0.8)],
         3: (balance > 0.9).sum(),
         4: round(24 * scores.overlap(evidence[:, 0] * evidence[:, 1], page.headline)),
-        5: (others.min(1) >= 0.9).sum(),
+        5: [0.6, 1, 1],
+        6: page03.with_the_mark(page),
     }[number]
     for answer in (None, truth, np.asarray(truth) + 1):
         page03.check_exercise(number, answer, page)
@@ -199,6 +200,21 @@ def test_only_the_middle_is_covered(page, monkeypatch):
     third, changed = before.shape[1] // 3, (before != after).any((0, 3))
     assert not changed[:third].any() and not changed[2 * third :].any() and changed[third : 2 * third].any()
     assert np.allclose(after[:, third, third], before.mean((1, 2)), atol=0.5)
+
+
+def test_only_the_corner_gets_the_mark(page, monkeypatch):
+    """Pictures of the second class and fold 0; those that have the first class anyway are counted before."""
+    seen = []
+    monkeypatch.setattr(page03, "maps_of", lambda images: seen.append(images) or plain.plain_maps(images))
+    before, after = page03.with_the_mark(page)
+    rows = (page.data.fold == 0) & (page.data.labels == 1)
+    assert before == (page.judged.evidence[rows, 0] >= 0.9).sum()
+    second = page.data.images[np.argsort(-page.headline, kind="stable")[1]]
+    third, expected = second.shape[0] // 3, page.data.images[rows].copy()
+    expected[:, :third, :third] = second[:third, :third]
+    assert np.array_equal(seen[0], expected)
+    judged = page.judged.judge.evidence(plain.plain_maps(expected), page.data.fold[rows])
+    assert after == (judged[:, 0] >= 0.9).sum()
 
 
 def test_pictures_of_each_kind_are_counted_in_the_corners(page):
@@ -226,13 +242,14 @@ def test_the_strongest_place_of_each_picture_is_framed(page, monkeypatch, figure
     judge = replace(page.judged.judge, weight=weight)
     page = replace(page, judged=replace(page.judged, judge=judge))
     images = np.zeros((2, 8, 8, 3), np.uint8)
-    figure = page03.place_maps(page, images, np.array([0, 1]), "places", "Where?")
+    figure = page03.place_maps(page, images, np.array([0, 1]), ["one", "two"], "places", "Where?")
     frames = [[patch.get_xy() for patch in ax.patches] for ax in figure.axes]
     assert frames[2] == [(0.5, 1.5)] and frames[4] == [(0.5, 1.5)], "the first picture, each class"
     assert frames[3] == [(2.5, -0.5)] and frames[5] != [(2.5, -0.5)], (
         "of the second, more is less for one class"
     )
     assert frames[0] == [(1.5, 3.5)] * 2, "the same in pixels of the picture"
+    assert [ax.get_title("left") for ax in figure.axes[:2]] == ["one", "two"]
 
 
 def directions(degrees):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -305,16 +306,19 @@ def frame_strongest(ax: Axes, answers: np.ndarray, label: int, *, side: float = 
     ax.add_patch(Rectangle((x * side - 0.5, y * side - 0.5), side, side, **look))
 
 
-def place_maps(page: Page, images: np.ndarray, fold: np.ndarray, name: str, title: str) -> Image:
+def place_maps(
+    page: Page, images: np.ndarray, fold: np.ndarray, captions: Sequence[str], name: str, title: str
+) -> Image:
     """Pictures, and below each how much every place of the larger enlargement looks like each class of the pair.
 
-    images: uint8 (N, S, S, 3); fold: int (N,) whose probes, fitted without it, are asked about each.
+    images: uint8 (N, S, S, 3); fold: int (N,) whose probes, fitted without it, are asked about each; captions: N.
     """
     places = place_answers(page, maps_of(images)[-1], fold)
     side = images.shape[1] / places.shape[-1]  # pixels of a place in the picture
     figure, axes = new_figure(3, len(images), height=4.4)
-    for column, image in enumerate(images):
+    for column, (image, caption) in enumerate(zip(images, short_ids(captions), strict=True)):
         axes[0, column].imshow(image, interpolation="nearest")
+        axes[0, column].set_title(caption, fontsize=9, fontweight="normal")
         for row, (label, found) in enumerate(zip(page.pair, places, strict=True), start=1):
             axes[row, column].imshow(found[column], cmap="Greys_r", vmin=found.min(), vmax=found.max())
             frame_strongest(axes[row, column], found[column], label)
@@ -475,7 +479,8 @@ def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:
     }
     if (rest := ~np.isin(labels, page.pair)).any():
         kinds["the other classes"] = page.judged.evidence[rest]
-    kinds[page.judged.background.word] = percentiles_of_others(page)
+    judge = page.judged.judge  # each other thing by the regressions that have not seen it
+    kinds[page.judged.background.word] = percentile(page.judged.scores_background, judge.background)
     kinds |= evidence
     shares = {
         name: pd.Series(quadrants(found, page.pair)).value_counts(normalize=True)
@@ -555,9 +560,10 @@ def check_exercise(number: int, answer, page: Page) -> None:
         2: lambda: [int((page.headline >= limit).sum()) for limit in (0.99, 0.95, 0.9, 0.8)],
         3: lambda: int(scores.within_tolerance(SCORES["centre_balance"].score(known), 0.1).sum()),
         4: lambda: round(scores.TOP * scores.overlap(evidence.prod(1), page.headline)),
-        5: lambda: int((scores.both(percentiles_of_others(page), page.pair) >= LENIENT).sum()),
+        5: lambda: [*percentile(np.array([[0.5], [4]]), np.array([[-2, -1, 0.5, 0.5, 3]]).T).flatten(), 1],
+        6: lambda: with_the_mark(page),
     }
-    check(answer, truths[number], tolerance=0)
+    check(answer, truths[number], tolerance=1e-9)
 
 
 def middle_covered(page: Page) -> np.ndarray:
@@ -569,6 +575,14 @@ def middle_covered(page: Page) -> np.ndarray:
     return page.judged.judge.evidence(maps_of(images), page.data.fold[first])
 
 
-def percentiles_of_others(page: Page) -> np.ndarray:
-    """Evidence (M, C) of the pictures of other things, each by the regressions that did not see it."""
-    return percentile(page.judged.scores_background, page.judged.judge.background)
+def with_the_mark(page: Page) -> list[int]:
+    """In how many of a hundred pictures of the second class the first is present: as they are, and with a mark.
+
+    The mark is the upper left corner of the second of the images that are most both.
+    """
+    data, (first, second), third = page.data, page.pair, page.data.images.shape[1] // 3
+    rows = np.flatnonzero((data.fold == 0) & (data.labels == second))[:100]
+    images = data.images[rows]
+    images[:, :third, :third] = data.images[scores.top(page.headline, 8)[1], :third, :third]
+    marked = page.judged.judge.evidence(maps_of(images), data.fold[rows])
+    return [int((found[:, first] >= LENIENT).sum()) for found in (page.judged.evidence[rows], marked)]
