@@ -2,8 +2,8 @@
 
 `make site` runs this. Links are relative and nothing runs, so the folder may lie on any server, or on a disk. A page
 stands where its source stands in the project (README.md becomes index.html). Decks of `make slides` are taken along
-when they are there; the gallery shows the figures that are there. The one page that does run something, and needs a
-server, is the playground: it is there when npm has fetched onnxruntime-web.
+when they are there. The one page that does run something, and needs a server, is the playground: it is there when npm
+has fetched onnxruntime-web.
 """
 
 import base64
@@ -64,7 +64,7 @@ def sources() -> Iterator[tuple[str, str]]:
     yield "index", of_markdown(front_page(), ROOT)
     for path in sorted(ROOT.glob("notebooks/*.ipynb")):
         yield f"notebooks/{path.stem}", of_notebook(path)
-    yield "gallery", of_markdown(with_pictures((HERE / "gallery.md").read_text("utf-8"), HERE), HERE)
+    yield "gallery", of_markdown((HERE / "gallery.md").read_text("utf-8"), HERE)
     for path in [*sorted(ROOT.glob("teaching/*.md")), *sorted(ROOT.glob("docs/*.md"))]:
         yield f"{path.parent.name}/{path.stem}", of_markdown(path.read_text("utf-8"), path.parent)
 
@@ -79,12 +79,6 @@ def front_page() -> str:
     intro, *others = sections((ROOT / "README.md").read_text("utf-8").replace(", slides (`make slides`)", ""))
     titled = {section.partition("\n")[0][3:]: section for section in others}
     return intro + "".join(titled[title] for title in FRONT)
-
-
-def with_pictures(text: str, folder: Path) -> str:
-    """Markdown without the sections whose picture is not there."""
-    shown = [(part, re.search(r"!\[.*?\]\((.*?)\)", part)) for part in sections(text)]
-    return "".join(part for part, picture in shown if not picture or (folder / picture[1]).is_file())
 
 
 def of_notebook(path: Path) -> str:

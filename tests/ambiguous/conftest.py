@@ -12,9 +12,9 @@ def plain_features(monkeypatch, tmp_path):
     """How rough the pictures are in each direction instead of features of a network; no shipped weights."""
     asked = []
 
-    def maps_of(images):
+    def maps_of(images, network, sides):
         asked.append(len(images))
-        return plain.plain_maps(images)
+        return plain.plain_maps(images, network, sides)
 
     monkeypatch.setattr(judge, "maps_of", maps_of)
     monkeypatch.setattr(store, "shipped_weights", lambda: tmp_path / "none")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -49,16 +49,57 @@ class JudgeResult:
         return self.labels != label if self.background.note else self.labels < 0
 
 
+@dataclass(frozen=True)
+class Examples:
+    """What a judge learns from: the labelled images of a run, then pictures of other things, seen by one network."""
+
+    train: Dataset
+    background: Background
+    fold_background: np.ndarray  # int (M,)
+    network: str  # of learn.backbones.PACKAGED
+    sides: tuple[int, ...]  # pixels to which pictures are enlarged for it
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class of each, -1 for other things: int (N + M,)."""
+        return np.concatenate([self.train.labels, np.full(len(self.fold_background), -1)])
+
+    @property
+    def fold(self) -> np.ndarray:
+        """The fold of each, int (N + M,)."""
+        return np.concatenate([self.train.fold, self.fold_background])
+
+    @cached_property
+    def maps(self) -> list[np.ndarray]:
+        """Feature maps as of `maps_of`, of N + M pictures."""
+        images = np.concatenate([self.train.images, self.background.images])
+        return maps_of(images, self.network, self.sides)
+
+    @property
+    def config(self) -> dict:
+        """What a judge learns from and looks through; `fitted_judge` adds its rule."""
+        return {
+            "judge": self.network,
+            "sides": self.sides,
+            "strength": STRENGTH,
+            "folds": self.train.folds_key,
+            "background": store.fingerprint(self.background.images, self.fold_background),
+            "kinds": store.key_of({"": self.background.kinds.tolist()}),
+        }
+
+
 @cache
-def backbones(network: str) -> list[Backbone]:
-    """A frozen network at each size, loaded once. network: of learn.backbones.PACKAGED."""
-    return [load_backbone(network, side=side).freeze() for side in SIDES]
+def frozen(network: str, side: int) -> Backbone:
+    """A frozen network for pictures of that many pixels a side, loaded once. network: of learn.backbones.PACKAGED."""
+    return load_backbone(network, side=side).freeze()
 
 
-def maps_of(images: np.ndarray, network: str = DEFAULT_BACKBONE) -> list[np.ndarray]:
+def maps_of(
+    images: np.ndarray, network: str = DEFAULT_BACKBONE, sides: Sequence[int] = SIDES
+) -> list[np.ndarray]:
     """What a frozen network sees at each place of uint8 images (N, S, S, 3): float16 (N, 1280, H, W) for each size."""
-    tensor = as_tensor(images)
-    return [extract_features(backbone, tensor, maps=True).half().numpy() for backbone in backbones(network)]
+    tensor, looks = as_tensor(images), [frozen(network, side) for side in sides]
+    return [extract_features(look, tensor, maps=True).half().numpy() for look in looks]
 
 
 def judge_name(data: Dataset) -> str:
@@ -67,60 +108,63 @@ def judge_name(data: Dataset) -> str:
     return NAME if data.card.get("image_size", side) == side else f"{NAME}-{side}-pixels"
 
 
+def examples_of(
+    run: Run, data: Dataset, network: str = DEFAULT_BACKBONE, sides: tuple[int, ...] = SIDES
+) -> Examples:
+    """What a judge on this network learns from. data: all splits."""
+    train, background = data.part("train"), background_pictures(data, seed=run.seed)
+    return Examples(train, background, background.folds(train, seed=run.seed), network, sides)
+
+
+def fitted_judge(
+    run: Run, data: Dataset, examples: Examples, name: str, *, retrain: bool
+) -> store.Checkpoint:
+    """Fit a judge, or load it: from the run's file `name`, or the package's. data: all splits."""
+    note = examples.background.note
+    # of makeshift pictures alone a judge would learn what a drawing is
+    config = examples.config | {"one_vs_rest": bool(note)}
+
+    def fit() -> tuple[dict, dict]:
+        rules = {"classes": len(data.classes), "one_vs_rest": config["one_vs_rest"]}
+        judge = fit_judge(examples.maps, examples.labels, examples.fold, **rules)
+        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
+        about = {"classes": list(data.classes), "pair": list(run.recipe.pair), "note": note}
+        return state, about | {"image_size": int(examples.train.images.shape[1])}
+
+    kept_with = config | {"pair": list(run.recipe.pair)}
+    return store.fit_or_load(
+        *(name, kept_with, data.fingerprint, fit),
+        **{"run_dir": run.dir, "retrain": retrain, "accept_shipped_if": config},
+    )
+
+
 def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
-    train, background, name = data.part("train"), background_pictures(data, seed=run.seed), judge_name(data)
-    fold_background = background.folds(train, seed=run.seed)
-    labels = np.concatenate([train.labels, np.full(len(fold_background), -1)])
-    fold = np.concatenate([train.fold, fold_background])
-    seen = {
-        "judge": DEFAULT_BACKBONE,
-        "sides": SIDES,
-        "strength": STRENGTH,
-        "folds": train.folds_key,
-        "background": store.fingerprint(background.images, fold_background),
-        "kinds": store.key_of({"": background.kinds.tolist()}),
-    }
-
-    @cache
-    def maps() -> list[np.ndarray]:
-        return maps_of(np.concatenate([train.images, background.images]))
+    examples, name = examples_of(run, data), judge_name(data)
+    labels, fold, seen = examples.labels, examples.fold, examples.config
 
     def kept(what: str, asked: dict, make: Callable[[], np.ndarray]) -> np.ndarray:
         file = f"judge/{name}-{what}.npz"
         return store.cached(run.dir, file, asked, lambda: {"rows": make()})["rows"]
 
-    features = kept("features", seen, lambda: mean_features(maps()))
-    # of makeshift pictures alone a judge would learn what a drawing is
-    config = seen | {"one_vs_rest": bool(background.note)}
-
-    def fit() -> tuple[dict, dict]:
-        judge = fit_judge(maps(), labels, fold, classes=len(data.classes), one_vs_rest=config["one_vs_rest"])
-        state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
-        about = {"classes": list(data.classes), "pair": list(run.recipe.pair), "note": background.note}
-        return state, about | {"image_size": int(train.images.shape[1])}
-
-    kept_with = config | {"pair": list(run.recipe.pair)}
-    fitted = store.fit_or_load(
-        *(name, kept_with, data.fingerprint, fit),
-        **{"run_dir": run.dir, "retrain": retrain, "accept_shipped_if": config},
-    )
+    features = kept("features", seen, lambda: mean_features(examples.maps))
+    fitted = fitted_judge(run, data, examples, name, retrain=retrain)
     judge, known = judge_from(fitted), labels >= 0
     probes = {"probes": store.digest(fitted.state)}
-    scores = kept("scores", seen | probes, lambda: judge.scores(maps(), fold))
+    scores = kept("scores", seen | probes, lambda: judge.scores(examples.maps, fold))
     return JudgeResult(
         judge,
         features[known],
         scores[known],
         percentile(scores[known], judge.background),
-        background,
-        fold_background,
+        examples.background,
+        examples.fold_background,
         features[~known],
         scores[~known],
         auroc_against_background(scores, labels, len(data.classes)),
         labels,
         fold,
-        maps,
+        lambda: examples.maps,
     )
 
 

@@ -29,6 +29,7 @@ RESULTS = re.compile(r"(<!-- table:results -->\n).*?(<!-- /table:results -->)", 
 SHIPPED = (
     "classifier/predictor-*",
     "judge",
+    "generators/selector",
     "generators/vae",
 )  # weights of a full run that come with the package
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,8 @@ from clockodile.data.files import InvalidImage, read_image
 from clockodile.data.scan import is_run
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
 from clockodile.hybrids.generators.flow_of_run import SIDE, Flow, fit_flow, flow_from
+from clockodile.hybrids.generators.selector import NAME as SELECTOR
+from clockodile.hybrids.generators.selector import selector_from
 from clockodile.hybrids.generators.table import GENERATORS
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import DPI, tile_figure
@@ -88,7 +91,7 @@ def maker(run: str | None, method: str) -> tuple[Make, dict]:
     if run is not None and not is_run(Path(run)):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     folder = None if run is None else Path(run)
-    flow, path = load_flow(folder)
+    flow, paths = load_flow(folder, chosen=method == "flow_best")
     noted = (folder and read_json(folder / "run.json")) or {}
     profile = get_profile(noted.get("settings", {}).get("profile") or "quick")
     # a flow asks the run for nothing but its profile
@@ -100,17 +103,26 @@ def maker(run: str | None, method: str) -> tuple[Make, dict]:
 
     classes = [flow.classes[label] for label in flow.pair]
     settings = {"method": method, "classes": classes, "run": run, "profile": profile.name}
-    return make, settings | {"image_size": flow.image_size, "net": file_digest(path)[:16]}
+    return make, settings | {
+        "image_size": flow.image_size,
+        "nets": [file_digest(path)[:16] for path in paths],
+    }
 
 
-def load_flow(folder: Path | None) -> tuple[Flow, Path]:
-    """The flow of a run for the pair that its judge compares, or the package's for None; and its file.
+def load_flow(folder: Path | None, *, chosen: bool) -> tuple[Flow, list[Path]]:
+    """The flow of a run for the pair that its judge compares, or the package's for None; and the files it is made of.
+
+    chosen: whether a selector is needed, too.
 
     Raises UserError for what is missing, damaged or another net.
     """
     if folder is None:
-        path = shipped_weights() / "flow.safetensors"
-        return flow_from(read_checkpoint(path), get_recipe(DEFAULT_RECIPE).classes), path
+        names = get_recipe(DEFAULT_RECIPE).classes
+        path, chooser = (shipped_weights() / f"{Path(name).name}.safetensors" for name in (FLOW, SELECTOR))
+        flow = flow_from(read_checkpoint(path), names)
+        if not chosen:
+            return flow, [path]
+        return replace(flow, selector=selector_from(read_checkpoint(chooser), names)), [path, chooser]
     again = f"`clockodile run --only 04 --out {shlex.quote(str(folder))}` makes it, with that run's options"
     path, judge = folder / f"{FLOW}.safetensors", folder / f"{JUDGE}-{SIDE}-pixels.safetensors"
     if not judge.is_file():  # it is there when the photographs were shrunk for the flow
@@ -120,7 +132,12 @@ def load_flow(folder: Path | None) -> tuple[Flow, Path]:
         about = read_record(judge)["metrics"]
         names = [about["classes"][label] for label in about["pair"]]
         reading = path
-        return flow_from(read_checkpoint(path), names), path
+        flow = flow_from(read_checkpoint(path), names)
+        if not chosen:
+            return flow, [path]
+        reading = folder / f"{SELECTOR}.safetensors"
+        selector = selector_from(read_checkpoint(reading), names)
+        return replace(flow, selector=selector), [path, reading]
     except UserError as error:
         raise UserError(f"{error}; {again}") from None
     except (LookupError, TypeError, RuntimeError):

@@ -7,11 +7,10 @@ from torch import nn
 
 from clockodile.hybrids.generators.flow import (
     adams_bashforth2,
-    class_evidence,
     composed_velocity,
     flow_loss,
     guess,
-    keeping,
+    losses_told,
     noise_of,
     to_signed,
     to_unit,
@@ -63,15 +62,6 @@ def test_the_solver_follows_curves_nearly_exactly():
     assert off[0] > 3 * off[1], "second order: half the step, a quarter of the error"
 
 
-def test_what_is_known_is_reached_exactly_and_the_rest_goes_its_way():
-    noise, photos = torch.randn(2, 3, 8, 8), torch.rand(2, 3, 8, 8) * 2 - 1
-    left = (torch.arange(8) < 4).float().expand(1, 1, 8, 8)
-    velocity = lambda x, time: torch.full_like(x, 0.5)  # noqa: E731
-    found = adams_bashforth2(keeping(velocity, noise, photos, left), noise, steps=4)
-    assert torch.allclose(found[..., :4], photos[..., :4], atol=1e-5)
-    assert torch.allclose(found[..., 4:], noise[..., 4:] + 0.5, atol=1e-5)
-
-
 def test_whoever_knows_the_photograph_is_led_to_it():
     photo = torch.rand(3, 8, 8) * 2 - 1
     velocity = composed_velocity(Oracle(photo, -photo), [ANY], [1.0])
@@ -102,9 +92,10 @@ def test_guidance_may_differ_from_place_to_place():
     assert torch.allclose(velocity[..., 8:], none[..., 8:], atol=1e-4)
 
 
-def test_evidence_is_higher_for_the_class_that_a_picture_shows():
+def test_the_loss_is_least_for_the_class_that_a_picture_shows():
     first, second = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     net, images = Oracle(to_signed(first), to_signed(second)), torch.stack([first, second])
-    of_first, of_second = (class_evidence(net, images, label) for label in (0, 1))
-    assert of_first[0] > 0.9 and of_second[1] > 0.9, "told its class, it knows all"
-    assert of_first[1] < 0 and of_second[0] < 0, "told the wrong one, it knows less than told nothing"
+    layouts = [Layout(torch.tensor([[label]])) for label in (0, 1, 2)]
+    losses = losses_told(net, images, layouts, times=(0.2, 0.5))
+    assert losses.shape == (3, 2) and losses.argmin(0).tolist() == [0, 1]
+    assert (losses[2] < losses[[1, 0], [0, 1]]).all(), "told the wrong class it knows less than told nothing"

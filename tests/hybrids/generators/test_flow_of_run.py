@@ -1,6 +1,7 @@
 """The flow of a run: the package's where it fits, trained further where it does not."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import get_profile
 from clockodile.hybrids.generators import flow_of_run
 from clockodile.hybrids.generators.flow_of_run import (
-    CANDIDATES,
     HELD_OUT,
     SEEN,
     Flow,
@@ -24,14 +24,24 @@ from clockodile.hybrids.generators.flow_of_run import (
     image_hashes,
     known_photographs,
     package_flow,
+    set_into,
+    tries,
     with_classes,
 )
 from clockodile.hybrids.generators.unet import Layout
 
 
+class LightAndDark:
+    """A selector to which light pictures are of the first class, dark ones of the second."""
+
+    def scores(self, pictures):
+        light = pictures.mean((1, 2, 3))
+        return torch.stack([light, -light], 1)
+
+
 @pytest.fixture
 def flow():
-    return Flow(trained(small_unet(classes=3)), KNOWS, (0, 2), 16)
+    return Flow(trained(small_unet(classes=3)), KNOWS, (0, 2), 16, LightAndDark())
 
 
 @pytest.fixture
@@ -40,7 +50,8 @@ def tiny(monkeypatch):
 
 
 def test_pictures_depend_on_their_own_seed_alone(flow):
-    for draw in (flow.both, flow.placed, lambda seeds: flow.one(1, seeds)):
+    joined = partial(flow.joined, count=2)
+    for draw in (flow.both, flow.placed, joined, lambda seeds: flow.one(1, seeds)):
         many = draw([3, 8, 5])
         assert many.shape == (3, 3, 16, 16) and 0 <= many.min() and many.max() <= 1
         assert torch.allclose(draw([8]), many[1:2], atol=0.02)
@@ -54,6 +65,8 @@ def test_the_ends_of_a_mix_are_the_classes_alone(flow):
     assert torch.allclose(flow.both([1, 2], mix=1.0), second, atol=1e-3)
     assert torch.equal(flow.placed([1, 2], mix=0.0), first)
     assert torch.equal(flow.placed([1, 2], mix=1.0), second)
+    assert torch.equal(flow.joined([1, 2], mix=0.0), flow.best_of(0, [1, 2], flow_of_run.FIRST_TRIES))
+    assert torch.equal(flow.joined([1, 2], mix=1.0, count=2), flow.best_of(1, [1, 2], 2))
 
 
 def test_what_is_placed_differs_from_the_second_class_most_in_its_place(flow):
@@ -61,37 +74,42 @@ def test_what_is_placed_differs_from_the_second_class_most_in_its_place(flow):
     assert change[8:, 8:].mean() > change[:6, :6].mean()
 
 
-def test_the_disc_stands_left_for_even_seeds_and_right_for_odd_ones(flow):
-    seeds = [4, 7, 10]
-    around = flow.one(flow.pair[1], seeds, guidance=flow_of_run.STRONG)
-    painted = flow.painted(seeds, count=1)
-    change = (painted - around).abs().mean(1)[:, :6]
-    left, right = change[:, :, :7].mean((1, 2)), change[:, :, 9:].mean((1, 2))
-    assert (left > right).tolist() == [True, False, True]
-    assert torch.allclose(flow.painted([7], count=1), painted[1:2], atol=0.02)
+def test_the_disc_stands_where_there_is_least_to_be_seen():
+    second = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    second[0, :, :16, :16] = second[1, :, 16:, 8:24] = 0.5  # the upper left, and below the middle
+    found = set_into(second, torch.ones(3, 3, 32, 32))
+    changed = (found - second).abs().amax(1) > 0.01
+    for picture, (row, column) in ((0, (7, 7)), (1, (24, 16))):
+        assert (found[picture, :, row, column] > 0.99).all()
+        rows, columns = changed[picture].nonzero().T
+        assert (rows - row).abs().max() <= 8 and (columns - column).abs().max() <= 8
+    assert 60 <= changed[2].sum() <= 16 * 16, "where there is something everywhere, it stands somewhere"
+    assert set_into(second, torch.ones(3, 3, 32, 32), 0.8).mean() > found.mean()
 
 
-def test_of_several_the_one_is_kept_that_shows_most_of_what_was_asked_for(flow, monkeypatch):
-    def lighter_is_clearer(net, images, layout, **options):
-        told = -images.mean((1, 2, 3))
-        return torch.zeros_like(told), told
-
-    monkeypatch.setattr(flow_of_run, "told_and_untold", lighter_is_clearer)
-    seeds, layout = [3, 4], Layout(torch.tensor([[0]]))
-    kept = flow.clearest(layout, seeds, 4, 1.0)
-    for picture, seed in zip(kept, seeds, strict=True):
-        tries = flow.sample([layout], [1.0], [seed + number * CANDIDATES for number in range(4)])
-        light = tries.mean((1, 2, 3))
-        assert light.max() - light.min() > 1e-3
-        assert torch.allclose(picture, tries[light.argmax()], atol=0.02)
+def test_what_is_shrunk_is_whole():
+    """Black left, white right: so it is in the disc."""
+    second, first = torch.full((1, 3, 32, 32), 0.5), torch.zeros(1, 3, 32, 32)
+    first[..., 16:] = 1
+    found = set_into(second, first)[0, 0]
+    assert found.min() < 0.05 and found.max() > 0.95
+    assert (found < 0.05).nonzero()[:, 1].max() < (found > 0.95).nonzero()[:, 1].min()
 
 
-def test_neighbouring_seeds_share_no_candidate(flow, monkeypatch):
-    asked = []
-    real = flow_of_run.noise_of
-    monkeypatch.setattr(flow_of_run, "noise_of", lambda seeds, size: asked.extend(seeds) or real(seeds, size))
-    flow.clearest(Layout(torch.tensor([[0]])), range(4), 3, 1.0)
-    assert len(asked) == len(set(asked)) == 12
+def test_the_kept_one_of_several_has_most_of_its_class(flow):
+    seeds = [3, 4]
+    for place, sign in enumerate((1, -1)):
+        kept = flow.best_of(place, seeds, 4, 1.0)
+        for picture, seed in zip(kept, seeds, strict=True):
+            drawn = flow.one(flow.pair[place], tries([seed], 4), guidance=1.0, steps=flow_of_run.FEW_STEPS)
+            light = sign * drawn.mean((1, 2, 3))
+            assert light.max() - light.min() > 1e-3
+            assert torch.allclose(picture, drawn[light.argmax()], atol=0.02)
+
+
+def test_neighbouring_seeds_share_no_candidate():
+    found = tries(range(4), 3)
+    assert len(set(found)) == 12 and found[::3] == [0, 1, 2, 3]
 
 
 def test_hashes_tell_copies_from_others():

@@ -20,8 +20,6 @@ from clockodile.learn.muon import fast_bfloat16
 STEPS = 16  # of the ODE solver, one evaluation of the net each
 GUIDANCE_SCALE = 5.0  # how many times what makes a class special is asked for; 1 = as the net learned it
 BATCH = 48  # pictures sampled at once
-FINE = (0.2, 0.35, 0.5, 0.65)  # times at which texture tells classes apart
-COARSE = (0.05, 0.1, 0.2)  # times at which only large shapes are left to tell by
 
 Velocity = Callable[[torch.Tensor, float], torch.Tensor]  # of x (N, 3, S, S) at a time in [0, 1]
 
@@ -84,14 +82,6 @@ def composed_velocity(
     return velocity
 
 
-def keeping(velocity: Velocity, noise: torch.Tensor, photos: torch.Tensor, where: torch.Tensor) -> Velocity:
-    """A velocity that leads to `photos` where `where` is 1, straight from the noise, and is as it was where it is 0.
-
-    noise, photos: (N, 3, S, S), photos in [-1, 1]; where: (N or 1, 1, S, S).
-    """
-    return lambda x, time: torch.lerp(velocity(x, time), photos - noise, where)
-
-
 @torch.no_grad()
 def adams_bashforth2(velocity: Velocity, noise: torch.Tensor, *, steps: int = STEPS) -> torch.Tensor:
     """Integrate a velocity from time 0 (noise) to 1 by the two-step Adams-Bashforth method; x in about [-1, 1].
@@ -106,23 +96,6 @@ def adams_bashforth2(velocity: Velocity, noise: torch.Tensor, *, steps: int = ST
     return x
 
 
-def told_and_untold(
-    net: nn.Module,
-    images: torch.Tensor,
-    layout: Layout,
-    *,
-    times: Sequence[float] = FINE,
-    where: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """The net's losses on pictures, (2, N): told nothing, and told `layout`.
-
-    Over noisy versions of each picture that share their noise, one for each of the times. images: (N, 3, S, S) in
-    [0, 1]; layout: of one picture; where: (1, 1, S, S), how much each place counts, all the same without it.
-    """
-    untold = replace(layout, labels=torch.full_like(layout.labels, net.null_class))
-    return losses_told(net, images, (untold, layout), times=times, where=where)
-
-
 @torch.no_grad()
 def losses_told(
     net: nn.Module,
@@ -130,11 +103,15 @@ def losses_told(
     layouts: Sequence[Layout],
     *,
     times: Sequence[float],
-    where: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The net's losses on pictures, (len(layouts), N), when told each of the layouts; else as `told_and_untold`."""
+    """The net's losses on pictures when told each of the layouts, (len(layouts), N), summed over times.
+
+    Over noisy versions of each picture that share their noise, one for each of the times: the class whose loss is least
+    explains the picture best (a generative classifier; Li et al., 2023). images: (N, 3, S, S) in [0, 1]; layouts: each
+    of one picture.
+    """
     device = next(net.parameters()).device
-    layouts, where = [layout.to(device) for layout in layouts], 1 if where is None else where.to(device)
+    layouts = [layout.to(device) for layout in layouts]
     losses = torch.zeros(len(layouts), len(images))
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)
@@ -144,15 +121,5 @@ def losses_told(
             x, t = (1 - time) * noise + time * photos, torch.full((len(photos),), time, device=device)
             for place, asked in enumerate(layouts):
                 off = guess(net, x, t, asked.rows(0, len(photos))) - (photos - noise)
-                losses[place, rows] += (off.square() * where).mean((1, 2, 3)).cpu()
+                losses[place, rows] += off.square().mean((1, 2, 3)).cpu()
     return losses
-
-
-def class_evidence(net: nn.Module, images: torch.Tensor, label: int) -> torch.Tensor:
-    """How much better the net explains pictures when told their class, (N,): 0 = not at all, higher = more of it.
-
-    (loss when told nothing - loss when told `label`) / loss when told nothing: the generative classifier of Li et al.
-    (2023). images: (N, 3, S, S) in [0, 1].
-    """
-    untold, told = told_and_untold(net, images, Layout(torch.tensor([[label]])))
-    return (untold - told) / untold

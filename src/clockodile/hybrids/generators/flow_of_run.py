@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from clockodile.ambiguous.background import background_pictures
 from clockodile.core import store
@@ -19,39 +20,35 @@ from clockodile.data.cifar import resized
 from clockodile.data.dataset import Dataset
 from clockodile.hybrids.generators.flow import (
     BATCH,
-    COARSE,
-    FINE,
     GUIDANCE_SCALE,
+    STEPS,
     adams_bashforth2,
     composed_velocity,
-    keeping,
     losses_told,
     noise_of,
-    to_signed,
     to_unit,
-    told_and_untold,
 )
 from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training
-from clockodile.hybrids.generators.layouts import frame_coords, island, photographed
+from clockodile.hybrids.generators.layouts import island, shrunk
+from clockodile.hybrids.generators.selector import HELD_OUT, Selector, fit_selector
 from clockodile.hybrids.generators.unet import Layout, UNet
 
 LOG = logging.getLogger("clockodile").info
 NAME = "generators/flow"
 SIDE = 32  # pixels a side of what the package's flow learned from
-HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 SEEN = "seen"  # in the file: hashes of the photographs that were learned from
 ISLAND = 0.55  # side of a clock that is set into a crocodile, half-way from one class to the other
 INSIDE = 0.5  # guidance scale of the island, as a share of that around it
 CORNER = 0.4  # how far its centre lies from the picture's, to the right and down
-DISC = 0.4  # side of a clock round which a crocodile is drawn, half-way from one class to the other
-ASIDE = 0.55  # how far its centre lies from the picture's, up and to one side
+DISC = 0.4  # side of a clock that is set into a drawn crocodile, half-way from one class to the other
+ASIDE = 0.55  # how far its centre lies from the picture's, sideways and up or down
+PLACES = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]  # where it may stand, of ASIDE
 STRONG = 8.0  # guidance scale where what is drawn has to be recognised beside something else
-SMALL_TRIES = 4  # clocks drawn for each one that is shrunk
-SEARCH, FEW = (
-    (0.2, 0.5),
-    8,
-)  # times and photographs by which a class of the net is found that is like a user's
+FIRST_TRIES = 4  # clocks drawn for each one that is shrunk
+FEW_STEPS = 10  # of the solver, where many are drawn for each that is kept
 CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
+SEARCH = (0.2, 0.5)  # times at which a class of the net is sought that is like a user's
+FEW = 8  # photographs by which it is sought
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,7 @@ class Flow:
     classes: tuple[str, ...]  # name of each label; the null class comes after them
     pair: tuple[int, int]  # labels of the two classes that are mixed
     image_size: int  # pixels a side
+    selector: Selector | None = None  # keeps one of several drawings; `joined` needs it
 
     @torch.no_grad()
     def sample(
@@ -70,31 +68,26 @@ class Flow:
         weights: Sequence[float | torch.Tensor],
         seeds: Sequence[int],
         *,
-        known: torch.Tensor | None = None,
-        where: torch.Tensor | None = None,
+        steps: int = STEPS,
     ) -> torch.Tensor:
-        """Pictures (N, 3, S, S) in [0, 1], one a seed, by `flow.composed_velocity`; layouts for one picture or N.
-
-        known: pictures (N, 3, S, S) in [0, 1] that are kept where `where`, (1, 1, S, S), is 1.
-        """
+        """Pictures (N, 3, S, S) in [0, 1], one a seed, by `flow.composed_velocity`; layouts for one picture or N."""
         device = pick_device()
         self.net.to(device)
+        weights = [weight.to(device) if torch.is_tensor(weight) else weight for weight in weights]
         found = []
         for start in range(0, len(seeds), BATCH):
             part = seeds[start : start + BATCH]
             here = [layout.rows(start, len(part)).to(device) for layout in layouts]
-            weights = [weight.to(device) if torch.is_tensor(weight) else weight for weight in weights]
             noise = noise_of(part, self.image_size).to(device)
-            velocity = composed_velocity(self.net, here, weights)
-            if known is not None:
-                photos = to_signed(known[start : start + BATCH]).to(device)
-                velocity = keeping(velocity, noise, photos, where.to(device))
-            found.append(to_unit(adams_bashforth2(velocity, noise)).cpu())
+            drawn = adams_bashforth2(composed_velocity(self.net, here, weights), noise, steps=steps)
+            found.append(to_unit(drawn).cpu())
         return torch.cat(found) if found else torch.zeros(0, 3, self.image_size, self.image_size)
 
-    def one(self, label: int, seeds: Sequence[int], *, guidance: float = GUIDANCE_SCALE) -> torch.Tensor:
+    def one(
+        self, label: int, seeds: Sequence[int], *, guidance: float = GUIDANCE_SCALE, steps: int = STEPS
+    ) -> torch.Tensor:
         """New pictures of one class."""
-        return self.sample([plain(label)], [guidance], seeds)
+        return self.sample([plain(label)], [guidance], seeds, steps=steps)
 
     def both(
         self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE
@@ -117,53 +110,51 @@ class Flow:
         weight = guidance * (1 - (1 - INSIDE) * layout.masks[:, 1:])
         return self.sample([layout], [weight], seeds)
 
-    def painted(
-        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = STRONG, count: int = 12
+    def joined(
+        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = STRONG, count: int = 20
     ) -> torch.Tensor:
-        """The first class, drawn large and shrunk into a disc; then the second, drawn round it.
+        """Each class drawn alone, and the first then, shrunk into a disc, set into the second by `set_into`.
 
-        The disc stands at the upper left for even seeds, at the upper right for odd ones.
-        mix: 0 = the first fills the picture, 1 = it is gone; count: of how many of the second the clearest is kept.
+        mix: 0 = the first fills the picture, 1 = it is gone; count: drawings of the second of which one is kept.
         """
+        many = (FIRST_TRIES, count)
         if mix in (0, 1):
-            return self.one(self.pair[mix == 1], seeds, guidance=guidance)
-        first, second = self.pair
-        scale = float(np.interp(mix, (0, 0.5, 1), (1, DISC, 0)))
-        reach = min(ASIDE, 1 - scale)  # it stays inside the picture
-        # what is drawn small has no hands and no numerals; what is drawn large and shrunk still has
-        pictures = self.clearest(plain(first), seeds, SMALL_TRIES, guidance, times=COARSE)
-        for odd, x in enumerate((-reach, reach)):
-            rows = [row for row, seed in enumerate(seeds) if seed % 2 == odd]
-            frame = frame_coords(
-                self.image_size, *(torch.tensor([value]) for value in (scale, 0.0, x, -reach))
-            )
-            small = photographed(pictures[rows], frame.expand(len(rows), -1, -1, -1))
-            layout = island(self.image_size, second, first, scale=scale, x=x, y=-reach)
-            here = [seeds[row] for row in rows]
-            disc = layout.masks[:, 1:]
-            pictures[rows] = self.clearest(layout, here, count, guidance, known=small, where=disc)
-        return pictures
+            return self.best_of(int(mix), seeds, many[int(mix)], guidance)
+        first, second = (self.best_of(place, seeds, many[place], guidance) for place in (0, 1))
+        return set_into(second, first, float(np.interp(mix, (0, 0.5, 1), (1, DISC, 0))))
 
-    def clearest(
-        self,
-        layout: Layout,
-        seeds: Sequence[int],
-        count: int,
-        guidance: float,
-        *,
-        times: Sequence[float] = FINE,
-        known: torch.Tensor | None = None,
-        where: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Of `count` pictures a seed the one whose loss falls most when the net is told what is drawn."""
-        tries = [seed + number * CANDIDATES for seed in seeds for number in range(count)]
-        if known is not None:
-            known = known.repeat_interleave(count, 0)
-        images = self.sample([layout], [guidance], tries, known=known, where=where)
-        drawn = None if where is None else 1 - where
-        untold, told = told_and_untold(self.net, images, layout, times=times, where=drawn)
-        best = (untold - told).view(len(seeds), count).argmax(1)
+    def best_of(self, place: int, seeds: Sequence[int], count: int, guidance: float = STRONG) -> torch.Tensor:
+        """Of `count` new pictures a seed the one with most of its class by the selector; place: its place in `pair`."""
+        images = self.one(self.pair[place], tries(seeds, count), guidance=guidance, steps=FEW_STEPS)
+        best = self.selector.scores(images)[:, place].view(len(seeds), count).argmax(1)
         return images.view(len(seeds), count, *images.shape[1:])[torch.arange(len(seeds)), best]
+
+
+def tries(seeds: Sequence[int], count: int) -> list[int]:
+    """The seeds of `count` candidates for each of the seeds, the first of them that seed itself."""
+    return [seed + number * CANDIDATES for seed in seeds for number in range(count)]
+
+
+def detail(pictures: torch.Tensor) -> torch.Tensor:
+    """How much the grey value changes to the right and downwards, squared: (N, S, S). pictures: (N, 3, S, S)."""
+    grey = pictures.mean(1)
+    right, down = grey.diff(dim=2).square(), grey.diff(dim=1).square()
+    return F.pad(right, (0, 1)) + F.pad(down, (0, 0, 0, 1))
+
+
+def set_into(second: torch.Tensor, first: torch.Tensor, scale: float = DISC) -> torch.Tensor:
+    """Pictures `first`, shrunk into discs, in pictures `second`, each where that has least `detail`.
+
+    Eight places around the middle are tried: where little is to be seen, little is lost. second, first: (N, 3, S, S) in
+    [0, 1]; scale: side of the shrunk picture, canvas = 1.
+    """
+    reach = min(ASIDE, 1 - scale)  # it stays inside the picture
+    found, lost = [], []
+    for x, y in PLACES:
+        small, disc = shrunk(first, scale=scale, x=reach * x, y=reach * y)
+        found.append(torch.lerp(second, small, disc))
+        lost.append((detail(second) * disc[:, 0]).sum((1, 2)))
+    return torch.stack(found)[torch.stack(lost).argmin(0), torch.arange(len(second))]
 
 
 def plain(label: int) -> Layout:
@@ -251,7 +242,8 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
         LOG(
             "NOTE: the flow has learned from photographs that are held out here: how new its pictures are is unknown"
         )
-    return flow_from(fitted, [data.classes[label] for label in run.recipe.pair])
+    names = [data.classes[label] for label in run.recipe.pair]
+    return flow_from(fitted, names, fit_selector(run, data, retrain=retrain))
 
 
 def closest_classes(net: UNet, kinds: Sequence[torch.Tensor]) -> list[int]:
@@ -282,10 +274,11 @@ def flow_net(fitted: store.Checkpoint) -> UNet:
     return net.to(memory_format=torch.channels_last).eval()
 
 
-def flow_from(fitted: store.Checkpoint, names: Sequence[str]) -> Flow:
+def flow_from(fitted: store.Checkpoint, names: Sequence[str], selector: Selector | None = None) -> Flow:
     """The flow in a stored file, for two of its classes. Raises UserError for a class that it does not know."""
     classes = tuple(fitted.metrics["classes"])
     for name in names:
         if name not in classes:
             raise UserError(f"the flow does not know '{name}'; it knows {', '.join(classes[:3])} ...")
-    return Flow(flow_net(fitted), classes, tuple(map(classes.index, names)), fitted.metrics["image_size"])
+    pair = tuple(map(classes.index, names))
+    return Flow(flow_net(fitted), classes, pair, fitted.metrics["image_size"], selector)

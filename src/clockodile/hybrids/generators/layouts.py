@@ -90,13 +90,26 @@ def pasted(
     )
 
 
+def disc(size: int, *, scale: float, x: float, y: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Coordinates (1, 2, S, S) of a photograph that is shrunk and moved, and the disc in which it stands (1, 1, S, S).
+
+    scale: its side, canvas = 1; x, y: its centre, the canvas is -1..1. The disc: 1 inside, 0 outside; its rim is soft.
+    """
+    coords = frame_coords(size, *(torch.tensor([value]) for value in (scale, 0.0, x, y)))
+    return coords, torch.sigmoid(-4 * (coords.square().sum(1, keepdim=True).sqrt() - 0.95) / 0.1)
+
+
+def shrunk(images: torch.Tensor, *, scale: float, x: float, y: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Photographs (N, 3, S, S) shrunk and moved, of the same shape, and the `disc` in which they then stand."""
+    coords, mask = disc(images.shape[-1], scale=scale, x=x, y=y)
+    return photographed(images, coords.expand(len(images), -1, -1, -1)), mask
+
+
 def island(size: int, below: int, above: int, *, scale: float, x: float, y: float) -> Layout:
     """The layout of one picture: class `above` in a disc on class `below`.
 
     scale: side of the disc's photograph, canvas = 1; x, y: its centre, the canvas is -1..1.
     """
-    given = (torch.tensor([value]) for value in (scale, 0.0, x, y))
-    coords = frame_coords(size, *given)
-    mask = torch.sigmoid(-4 * (coords.square().sum(1, keepdim=True).sqrt() - 0.95) / 0.1)
+    coords, mask = disc(size, scale=scale, x=x, y=y)
     told = torch.where(mask > 0.5, coords, plain_coords(1, size))
     return Layout(torch.tensor([[below, above]]), torch.cat([1 - mask, mask], 1), told)

@@ -87,8 +87,8 @@ ENTRIES = (
     ),
     HybridGenerator(
         "flow_best",
-        "flow, one drawn round the other",
-        lambda flow, run, data, seeds, mix: flow.painted(seeds, mix=mix, count=run.profile.n_candidates),
+        "flow, drawn apart and joined",
+        lambda flow, run, data, seeds, mix: flow.joined(seeds, mix=mix, count=run.profile.n_candidates),
         fit_flow,
     ),
 )
