@@ -89,7 +89,7 @@ class Examples:
 
 
 @cache
-def frozen(network: str, side: int) -> Backbone:
+def frozen_backbone(network: str, side: int) -> Backbone:
     """A frozen network for pictures of that many pixels a side, loaded once. network: of learn.backbones.PACKAGED."""
     return load_backbone(network, side=side).freeze()
 
@@ -98,7 +98,7 @@ def maps_of(
     images: np.ndarray, network: str = DEFAULT_BACKBONE, sides: Sequence[int] = SIDES
 ) -> list[np.ndarray]:
     """What a frozen network sees at each place of uint8 images (N, S, S, 3): float16 (N, 1280, H, W) for each size."""
-    tensor, looks = as_tensor(images), [frozen(network, side) for side in sides]
+    tensor, looks = as_tensor(images), [frozen_backbone(network, side) for side in sides]
     return [extract_features(look, tensor, maps=True).half().numpy() for look in looks]
 
 

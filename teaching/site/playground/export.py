@@ -23,7 +23,7 @@ from torch import nn
 
 from clockodile.ambiguous.describe import quadrant_name
 from clockodile.ambiguous.judge import NAME as JUDGE
-from clockodile.ambiguous.judge import frozen, judge_from, maps_of
+from clockodile.ambiguous.judge import frozen_backbone, judge_from, maps_of
 from clockodile.classify.predictor import Predictor, load_predictor
 from clockodile.core.recipes import DEFAULT_RECIPE, get_recipe
 from clockodile.core.source_code import source_key
@@ -139,7 +139,7 @@ class Asked(nn.Module):
         fitted = read_checkpoint(shipped_weights() / f"{JUDGE}.safetensors")
         judge = judge_from(fitted)
         looks = fitted.config["judge"], fitted.config["sides"]
-        self.eyes = nn.ModuleList([frozen(looks[0], side) for side in looks[1]])
+        self.eyes = nn.ModuleList([frozen_backbone(looks[0], side) for side in looks[1]])
         for eye in self.eyes:  # the same network at several sizes: one copy of its weights in the file
             eye.body = self.eyes[0].body
         self.register_buffer("weight", torch.from_numpy(judge.weight).float())  # (K, C, sizes * D)
