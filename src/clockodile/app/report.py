@@ -232,11 +232,8 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     """
     logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
     images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
-    said, probability, labels = logits.argmax(1), softmax(logits, axis=1), images["label"].to_numpy()
-    given, probability = (
-        probability[np.arange(len(labels)), labels],
-        probability.max(1),
-    )  # of the label; of what it says
+    said, shares, labels = logits.argmax(1), softmax(logits, axis=1), images["label"].to_numpy()
+    given, probability = shares[np.arange(len(labels)), labels], shares.max(1)  # the label's, the answer's
     wrong = np.flatnonzero(said != labels)
     wrong = wrong[np.argsort(-probability[wrong], kind="stable")]
     unsure = [row for row in np.argsort(given, kind="stable") if said[row] == labels[row]]

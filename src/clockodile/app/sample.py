@@ -91,7 +91,7 @@ def maker(run: str | None, method: str) -> tuple[Make, dict]:
     if run is not None and not is_run(Path(run)):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     folder = None if run is None else Path(run)
-    flow, paths = load_flow(folder, chosen=method == "flow_best")
+    flow, paths = load_flow(folder, chosen=GENERATORS[method].chooses)
     noted = (folder and read_json(folder / "run.json")) or {}
     profile = get_profile(noted.get("settings", {}).get("profile") or "quick")
     # a flow asks the run for nothing but its profile

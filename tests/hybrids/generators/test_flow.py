@@ -98,4 +98,5 @@ def test_the_loss_is_least_for_the_class_that_a_picture_shows():
     layouts = [Layout(torch.tensor([[label]])) for label in (0, 1, 2)]
     losses = losses_told(net, images, layouts, times=(0.2, 0.5))
     assert losses.shape == (3, 2) and losses.argmin(0).tolist() == [0, 1]
+    assert (losses[[0, 1], [0, 1]] < 0.1 * losses[2]).all(), "told its class, it knows all"
     assert (losses[2] < losses[[1, 0], [0, 1]]).all(), "told the wrong class it knows less than told nothing"

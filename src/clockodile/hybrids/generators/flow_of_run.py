@@ -149,11 +149,11 @@ def set_into(second: torch.Tensor, first: torch.Tensor, scale: float = DISC) -> 
     [0, 1]; scale: side of the shrunk picture, canvas = 1.
     """
     reach = min(ASIDE, 1 - scale)  # it stays inside the picture
-    found, lost = [], []
+    change, found, lost = detail(second), [], []
     for x, y in PLACES:
         small, disc = shrunk(first, scale=scale, x=reach * x, y=reach * y)
         found.append(torch.lerp(second, small, disc))
-        lost.append((detail(second) * disc[:, 0]).sum((1, 2)))
+        lost.append((change * disc[:, 0]).sum((1, 2)))
     return torch.stack(found)[torch.stack(lost).argmin(0), torch.arange(len(second))]
 
 
@@ -202,10 +202,10 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
     """
     known, package = known_photographs(data), package_flow()
     learned = {"net": "flow", "known": store.fingerprint(known.images, known.labels)}
-    background = background_pictures(data, seed=run.seed)
     plan = config_of(run.profile)
 
     def fit() -> tuple[dict, dict]:
+        background = background_pictures(data, seed=run.seed)
         images = np.concatenate([known.images, background.images])
         others = len(data.classes)
         labels = np.concatenate([known.labels, np.full(len(background.images), others)])
