@@ -111,10 +111,13 @@ def test_an_area_and_its_interval_for_each_that_was_asked(page, figure_of):
 def test_the_judges_steps_end_at_the_score_of_the_photograph(page, figure_of, monkeypatch):
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     figure = page03.judge_by_steps(page)
-    shown, score = figure.axes[0].images[0].get_array(), figure.axes[3].lines[0].get_xdata()[0]
+    shown, score = figure.axes[0].images[0].get_array(), figure.axes[-1].lines[0].get_xdata()[0]
     row = next(row for row, image in enumerate(page.data.images) if np.array_equal(image, shown))
     assert page.data.fold[row] == 0 and score == page.judged.scores[row, page.pair[0]]
-    assert f"{page.judged.evidence[row, page.pair[0]]:.2f}" in figure.axes[3].get_title("left")
+    assert f"{page.judged.evidence[row, page.pair[0]]:.2f}" in figure.axes[-1].get_title("left")
+    strongest = [float(ax.get_xlabel().split()[-1]) for ax in figure.axes if "strongest:" in ax.get_xlabel()]
+    bias = page.judged.judge.bias[0, page.pair[0]]
+    assert len(strongest) == 2 and sum(strongest) + bias == pytest.approx(score, abs=0.11)
 
 
 def test_each_pair_stands_side_by_side_and_no_picture_twice(page, figure_of):

@@ -244,10 +244,10 @@ def test_somebody_who_waits_is_told_how_far_it_is(place, capsys, monkeypatch):
 
 def test_sheets_name_classes_mixes_and_seeds():
     pictures = np.zeros((2, 8, 8, 3), np.uint8)
-    settings = {"classes": ["clock", "crocodile"], "method": "vae", "mix": 0.3, "seed": 41}
+    settings = {"classes": ["clock", "crocodile"], "method": "flow_placed", "mix": 0.3, "seed": 41}
     sheet = module.contact_sheet(pictures, settings)
     said = {text.get_text() for text in sheet.findobj(Text)}
-    assert {"clock and crocodile, mix 0.3; below each its seed (vae)", "41", "42"} <= said
+    assert {"clock and crocodile, mix 0.3; below each its seed (flow_placed)", "41", "42"} <= said
 
     def make(seeds, mixes):
         return torch.zeros(len(mixes), len(seeds), 3, 8, 8)
@@ -267,7 +267,7 @@ def test_sheets_name_classes_mixes_and_seeds():
         (["--pretrained", "--seed", "-1", "--out", "x"], "--seed: give a whole number from 0 to 2147483647"),
         (["--pretrained", "--n", "0", "--out", "x"], "--n"),
         (["--pretrained", "--method", "flo", "--out", "x"], "flow_placed"),
-        (["--pretrained", "--method", "vae", "--out", "x"], "flow_placed"),
+        (["--pretrained", "--method", "pixel_blend", "--out", "x"], "flow_placed"),
         (["--pretrained", "--out", ""], "--out is empty"),
         (["--out", "x"], "--pretrained"),
         (["nowhere", "--out", "x"], "nowhere"),

@@ -366,36 +366,47 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
 
 
 def judge_by_steps(page: Page) -> Image:
-    """The way of one photograph through the judge: places of two sizes, the strongest answer, other things' scores."""
+    """The way of one photograph through the judge: places of two sizes, their answers, other things' scores."""
     label, data, judged = page.pair[0], page.data, page.judged
     rows = np.flatnonzero((data.fold == 0) & (data.labels == label))
     by_score = rows[np.argsort(judged.scores[rows, label])]
     row = by_score[len(rows) // 2]  # neither the clearest nor the least clear
     image, sizes = data.images[row], maps_of(data.images[[row]])
-    figure, axes = new_figure(1, 4, height=2.8, width_ratios=(1, 1, 1, 1.5))
-    for number, (ax, seen) in enumerate(zip(axes, sizes, strict=False), start=1):
-        ax.imshow(image, interpolation="nearest")
+    figure, axes = new_figure(2, 3, height=4.6, width_ratios=(1, 1, 1.6))
+    weights = np.split(judged.judge.weight[0, label], len(sizes))
+    for (left, right, _), seen, weight in zip(axes, sizes, weights, strict=True):
+        left.imshow(image, interpolation="nearest")
         places = seen.shape[-1]
         for line in np.arange(1, places) * len(image) / places - 0.5:
-            ax.axvline(line, color="white", linewidth=0.8)
-            ax.axhline(line, color="white", linewidth=0.8)
-        ax.set_title(f"{number}. {places} x {places} places,\n{seen.shape[1]:,} numbers each", fontsize=9.5)
-    answers = place_answers(page, sizes[-1], np.zeros(1, int))[0, 0]
-    axes[2].imshow(answers, cmap="Greys_r")
-    frame_strongest(axes[2], answers, label)
-    axes[2].set_title("3. weights x numbers:\nthe strongest counts", fontsize=9.5)
-    for ax in axes[:3]:
-        ax.set(xticks=[], yticks=[])
+            left.axvline(line, color="white", linewidth=0.8)
+            left.axhline(line, color="white", linewidth=0.8)
+        left.set_ylabel(f"{places} x {places} places")
+        answers = np.einsum("d,dyx->yx", weight, seen[0].astype(np.float64))
+        right.imshow(answers, cmap="Greys_r")
+        frame_strongest(right, answers, label)
+        right.set_xlabel(f"the strongest: {answers.max():.1f}")
+        for ax in (left, right):
+            ax.set(xticks=[], yticks=[])
+    axes[0, 0].set_title("First: each place\nbecomes 1,280 numbers", fontsize=9.5)
+    axes[0, 1].set_title("Second, third: scores;\nthe strongest counts", fontsize=9.5)
+    for ax in axes[:, 2]:
+        ax.remove()
+    ax = figure.add_subplot(axes[0, 0].get_gridspec()[:, 2], axes_class=type(axes[0, 0]))
     score, things = judged.scores[row, label], judged.judge.background[:, label]
-    axes[3].hist(things, bins=30, color="#8A9296", label=judged.background.word)
-    axes[3].axvline(score, color=class_colour(label), linewidth=2.5, label="this photograph")
-    axes[3].set(xlabel=f"score for '{page.names[0]}'", yticks=[])
-    axes[3].set_title(f"4. evidence: share of\nlower scores, {judged.evidence[row, label]:.2f}", fontsize=9.5)
-    axes[3].legend(loc="center", fontsize=8)
+    ax.hist(things, bins=30, color="#8A9296", label=judged.background.word)
+    ax.axvline(score, color=class_colour(label), linewidth=2.5, label="this photograph")
+    bias = judged.judge.bias[0, label]
+    ax.set(xlabel=f"score for '{page.names[0]}': both strongest, and b = {bias:.1f}", yticks=[])
+    share = judged.evidence[row, label]
+    ax.set_title(
+        f"Then evidence: the share of {judged.background.word}\nwith a lower score, {share:.2f}", fontsize=9.5
+    )
+    ax.legend(loc="center")
+    ax.spines[["top", "right", "left"]].set_visible(False)
     return show_figure(
-        page, figure, "steps", "The judge in four steps",
-        "A photograph with a coarse and a fine grid; a grid of grey squares, the brightest framed; a histogram of the "
-        "scores of others, and a line where that of the photograph lies.",
+        page, figure, "steps", "The judge, step by step",
+        "A photograph with a coarse and a fine grid; beside each a grid of grey squares, the brightest framed; a "
+        "histogram of the scores of others, and a line where that of the photograph lies.",
     )  # fmt: skip
 
 

@@ -26,12 +26,8 @@ from clockodile.core.workspace import open_run, project_root
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 RESULTS = re.compile(r"(<!-- table:results -->\n).*?(<!-- /table:results -->)", re.DOTALL)
-SHIPPED = (
-    "classifier/predictor-*",
-    "judge",
-    "generators/selector",
-    "generators/vae",
-)  # weights of a full run that come with the package
+# weights of a full run that come with the package
+SHIPPED = ("classifier/predictor-*", "judge", "generators/selector")
 
 
 def refresh_command(args: argparse.Namespace) -> int:

@@ -46,7 +46,6 @@ class Profile:
     n_hybrids: int  # pictures made and measured by each method of notebook 04
     n_candidates: int  # drawings of the second class for each one that is kept
     n_per_class: int  # new pictures of each class alone
-    vae_steps: int  # batches of 32 in notebook 04
     flow_batch: int  # pictures a step when the package's flow learns classes of its user
     finetune_steps: int  # batches of that
     effort: float = 1.0  # share of the usual training of every net; less is quicker and worse
@@ -124,7 +123,6 @@ PROFILES = {
             n_hybrids=32,
             n_candidates=20,
             n_per_class=32,
-            vae_steps=160,
             flow_batch=32,
             finetune_steps=100,
         ),
@@ -139,7 +137,6 @@ PROFILES = {
             n_hybrids=64,
             n_candidates=32,
             n_per_class=1000,
-            vae_steps=4000,
             flow_batch=64,
             finetune_steps=1200,
         ),

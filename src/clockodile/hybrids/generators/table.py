@@ -12,10 +12,9 @@ import torch
 from clockodile.core.timing import timed
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images, as_tensor
+from clockodile.hybrids.generators.autoencoder import fit_autoencoder
 from clockodile.hybrids.generators.blends import half_and_half, pixel_blend, pyramid_paste
 from clockodile.hybrids.generators.flow_of_run import HELD_OUT, fit_flow
-from clockodile.hybrids.generators.trained import fit_autoencoder, fit_vae
-from clockodile.hybrids.generators.vae import vae_hybrids
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,11 @@ def of_codes(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> 
     return net.decode(torch.lerp(*map(net.encode, parents(run, data, seeds)), mix))
 
 
-def of_vae(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> torch.Tensor:
-    """Draw by the variational autoencoder, told that much of each class."""
-    return vae_hybrids(net, seeds, pair=run.recipe.pair, mix=mix)
-
-
 ENTRIES = (
     HybridGenerator("pixel_blend", "double exposure", of_parents(pixel_blend)),
     HybridGenerator("half_and_half", "half and half", of_parents(half_and_half)),
     HybridGenerator("pyramid_paste", "one pasted into the other", of_parents(pyramid_paste)),
     HybridGenerator("dense_autoencoder", "averaged codes", of_codes, fit_autoencoder),
-    HybridGenerator("vae", "variational autoencoder", of_vae, fit_vae),
     HybridGenerator(
         "flow_both",
         "flow, both everywhere",
