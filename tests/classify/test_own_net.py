@@ -415,7 +415,7 @@ def test_the_pair_that_was_asked_for(run, three):
         choose_pair(replace(run, pair=("bear", "claud")), three)
 
 
-def test_without_being_asked_it_is_the_recipes_or_the_one_that_is_confused_most(run, three, data):
+def test_without_being_asked_it_is_the_recipes_or_the_one_that_is_confused_most(run, three, data, capsys):
     assert choose_pair(run, three).recipe.pair == (0, 1), "notebook 02 has not been run"
     config = own_net.stored_config(run, three) | {"asked": 0}
     logits = np.zeros((1, 60, 3), np.float32)
@@ -425,6 +425,7 @@ def test_without_being_asked_it_is_the_recipes_or_the_one_that_is_confused_most(
     arrays |= {"features": logits, "centre_distance": logits}
     store.save(run.dir, "oof_predictions.npz", arrays, config)
     assert choose_pair(run, three).recipe.pair == (1, 2)
+    assert f"{three.classes[1]} and {three.classes[2]}, which our net confuses" in capsys.readouterr().out
     own = replace(run, recipe=replace(run.recipe, pair=(0, 2)))
     assert choose_pair(own, three).recipe.pair == (0, 2)
     assert choose_pair(run, data).recipe.pair == (0, 1), "two classes are a pair"

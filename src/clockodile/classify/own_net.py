@@ -150,7 +150,8 @@ def choose_pair(run: Run, data: Dataset) -> Run:
     """The run with the pair of classes that notebooks 03 and 04 compare in its recipe.
 
     The one that was asked for; else the recipe's; else, of more than two classes, the one that notebook 02's nets
-    confuse most, if it has been run. data: training images. Raises UserError, naming the nearest, for an unknown name.
+    confuse most, if it has been run; a line then says which. data: training images. Raises UserError, naming the
+    nearest, for an unknown name.
     """
     pair, labels = run.recipe.pair, {name: label for label, name in enumerate(data.classes)}
     if run.pair:
@@ -158,6 +159,10 @@ def choose_pair(run: Run, data: Dataset) -> Run:
     elif pair == (0, 1) and len(labels) > 2:
         stored = store.load_cached(run.dir, FILE, stored_config(run, data), subset=True)
         pair = pair if stored is None else most_confused(stored["logits"], data.labels)
+        first, second = (data.classes[label] for label in pair)
+        print(
+            f"NOTE: compared are {first} and {second}, which our net confuses most; --pair A B names others"
+        )
     return replace(run, recipe=replace(run.recipe, pair=pair))
 
 
