@@ -22,7 +22,7 @@ from sklearn.preprocessing import normalize
 from clockodile.ambiguous import scores
 from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import LENIENT, mean_features, percentile, quadrants
-from clockodile.ambiguous.judge import JudgeResult, judge_run, maps_of
+from clockodile.ambiguous.judge import SIDES, JudgeResult, judge_run, maps_of
 from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, collect_out_of_fold
 from clockodile.classify import own_net
 from clockodile.core import results, store
@@ -187,8 +187,8 @@ def corner_names(ax: Axes, names: tuple[str, str]) -> None:
 def plane_idea(page: Page) -> Image:
     """Draw the plane with its four corners and the diagonal, and a typical picture in three of the corners."""
     (a, b), names = page.pair, page.names
-    evidence, others = page.judged.evidence, page.judged.scores_background[:, [a, b]].max(1)
-    lead = [np.where(page.data.labels == k, evidence[:, k] - evidence[:, j], -2) for k, j in ((a, b), (b, a))]
+    found, others = page.judged.scores, page.judged.scores_background[:, [a, b]].max(1)
+    lead = [np.where(page.data.labels == k, found[:, k] - found[:, j], -np.inf) for k, j in ((a, b), (b, a))]
     images = [page.data.images[rows.argmax()] for rows in lead]
     images.append(page.judged.background.images[others.argmin()])
     figure, ax = new_figure(width=6.4, height=5.6)
@@ -216,7 +216,7 @@ def plane_idea(page: Page) -> Image:
 
 
 def plane(page: Page) -> Image:
-    """Every image in the plane of its two scores; those that are most like both, ten at most, have numbers."""
+    """Every image in the plane of its two scores; those that are both have numbers, three to ten of them."""
     columns, data, names = list(page.pair), page.data, page.names
     others = page.judged.scores_background[:, columns]
     # both axes count from where a class counts as present
@@ -241,7 +241,7 @@ def plane(page: Page) -> Image:
     ax.axvline(0, **limits, label=f"exceeded by one in ten {rivals}")
     ax.axhline(0, **limits)
     corner_names(ax, names)
-    shown = scores.top(page.headline, 10)
+    shown = scores.top(page.headline, max(3, min(10, int((page.headline >= LENIENT).sum()))))
     ids = short_ids(data.ids)
     colours = [class_colour(label) if label in columns else QUIET for label in data.labels[shown]]
     places = number_places((points[shown] - low) / (high - low))
@@ -324,7 +324,7 @@ def place_maps(
             frame_strongest(axes[row, column], found[column], label)
             frame_strongest(axes[0, column], found[column], label, side=side)
     for row, class_name in enumerate(page.names, start=1):
-        axes[row, 0].set_ylabel(f"score for\n{class_name}")
+        axes[row, 0].set_ylabel(f"answers for\n{class_name}")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
     figure.suptitle(title, x=0.01, ha="left")
@@ -370,21 +370,31 @@ def judge_by_steps(page: Page) -> Image:
     label, data, judged = page.pair[0], page.data, page.judged
     rows = np.flatnonzero((data.fold == 0) & (data.labels == label))
     by_score = rows[np.argsort(judged.scores[rows, label])]
-    row = by_score[len(rows) // 2]  # neither the clearest nor the least clear
-    image, sizes = data.images[row], maps_of(data.images[[row]])
+    middle = by_score[len(rows) // 3 :][: max(1, len(rows) // 3)]  # neither the clearest nor the least clear
+    sizes, weights = maps_of(data.images[middle]), np.split(judged.judge.weight[0, label], len(SIDES))
+    answers = [
+        np.einsum("d,ndyx->nyx", weight, seen.astype(np.float64))
+        for weight, seen in zip(weights, sizes, strict=True)
+    ]
+    # the one whose strongest places of the two sizes lie nearest to each other: most alike for the eye
+    places = [
+        (np.stack(np.unravel_index(found.reshape(len(middle), -1).argmax(1), found.shape[1:])) + 0.5)
+        / found.shape[1]
+        for found in answers
+    ]
+    chosen = np.square(places[0] - places[1]).sum(0).argmin()
+    row, image = middle[chosen], data.images[middle[chosen]]
     figure, axes = new_figure(2, 3, height=4.6, width_ratios=(1, 1, 1.6))
-    weights = np.split(judged.judge.weight[0, label], len(sizes))
-    for (left, right, _), seen, weight in zip(axes, sizes, weights, strict=True):
+    for (left, right, _), found in zip(axes, answers, strict=True):
         left.imshow(image, interpolation="nearest")
-        places = seen.shape[-1]
-        for line in np.arange(1, places) * len(image) / places - 0.5:
+        side, found = found.shape[-1], found[chosen]
+        for line in np.arange(1, side) * len(image) / side - 0.5:
             left.axvline(line, color="white", linewidth=0.8)
             left.axhline(line, color="white", linewidth=0.8)
-        left.set_ylabel(f"{places} x {places} places")
-        answers = np.einsum("d,dyx->yx", weight, seen[0].astype(np.float64))
-        right.imshow(answers, cmap="Greys_r")
-        frame_strongest(right, answers, label)
-        right.set_xlabel(f"the strongest: {answers.max():.1f}")
+        left.set_ylabel(f"{side} x {side} places")
+        right.imshow(found, cmap="Greys_r")
+        frame_strongest(right, found, label)
+        right.set_xlabel(f"the strongest: {found.max():.1f}")
         for ax in (left, right):
             ax.set(xticks=[], yticks=[])
     axes[0, 0].set_title("First: each place\nbecomes 1,280 numbers", fontsize=9.5)
@@ -565,11 +575,11 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
 
 def check_exercise(number: int, answer, page: Page) -> None:
     """Say whether the answer to an exercise is right."""
-    known, evidence = page.known, page.judged.evidence[:, list(page.pair)]
+    evidence = page.judged.evidence[:, list(page.pair)]
     truths = {
         1: lambda: int((scores.both(middle_covered(page), page.pair) >= LENIENT).sum()),
         2: lambda: [int((page.headline >= limit).sum()) for limit in (0.99, 0.95, 0.9, 0.8)],
-        3: lambda: int(scores.within_tolerance(SCORES["centre_balance"].score(known), 0.1).sum()),
+        3: lambda: [3.0, 0.25, 0.75],
         4: lambda: round(scores.TOP * scores.overlap(evidence.prod(1), page.headline)),
         5: lambda: [*percentile(np.array([[0.5], [4]]), np.array([[-2, -1, 0.5, 0.5, 3]]).T).flatten(), 1],
         6: lambda: with_the_mark(page),

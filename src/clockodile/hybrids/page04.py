@@ -318,6 +318,7 @@ def viewers_table(page: Page) -> pd.DataFrame:
     shown.columns = [*page.names, "both", "neither"]
     ends = (100 * found[["both_low", "both_high"]]).round().astype(int)
     shown["both, each viewer"] = [f"{low} to {high}" for low, high in ends.itertuples(index=False)]
+    shown["viewers"] = found["both_each"].map(len)
     return shown.rename(index=lambda source: source_name(page, source))
 
 
@@ -468,7 +469,7 @@ def same_discs(page: Page) -> dict[str, torch.Tensor]:
     judged, hidden = page.known.judged, page.known.train.rows(page.known.held_out)
     others = as_tensor(judged.background.images[judged.fold_background == HELD_OUT])
     second = hidden.rows(hidden.labels == page.run.recipe.pair[1]).tensor()
-    asked = {f"drawn '{name}', the first": flow.pair[1], "drawn, told nothing": flow.net.null_class}
+    asked = {f"drawn '{name}', first": flow.pair[1], "drawn, told nothing": flow.net.null_class}
     asked |= {
         f"drawn '{other.replace('_', ' ')}'": flow.classes.index(other)
         for other in OTHERS
@@ -481,7 +482,7 @@ def same_discs(page: Page) -> dict[str, torch.Tensor]:
         spread = np.linspace(0, len(pictures) - 1, len(made)).astype(int)  # of many kinds
         around[f"photographs of {kind}"] = pictures[spread]
     found = {words: set_into(pictures, clocks) for words, pictures in around.items()}
-    return {f"drawn '{name}', the best of several": made} | found
+    return {f"drawn '{name}', kept": made} | found
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

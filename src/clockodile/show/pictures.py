@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from clockodile.show.plots import fitted_title, new_figure, show_tiles, tile_gaps
 
-LEFT, ABOVE = 1.02, 0.6  # inches beside a grid for the names of its rows, above it for its title and columns
+LEFT, ABOVE = 1.12, 0.6  # inches beside a grid for the names of its rows, above it for its title and columns
 
 
 @dataclass(frozen=True)
