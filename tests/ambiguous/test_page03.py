@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clockodile.ambiguous import page03, scores
-from clockodile.ambiguous.evidence import mean_features
+from clockodile.ambiguous.evidence import LENIENT, mean_features
 from clockodile.ambiguous.judge import judge_run
 from clockodile.ambiguous.score_table import SCORES, collect_out_of_fold
 from clockodile.core import results, store
@@ -51,7 +51,8 @@ def test_the_plane_shows_every_image_its_corners_and_the_diagonal(page, figure_o
     points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
     assert points["striped"] == points["dotted"] == 60 and points["other things"] == 60
     assert {"both", "neither", "only striped", "only dotted"} <= set(figure_of(figure))
-    numbers = [str(number) for number in range(1, 11)]
+    both = int((page.headline >= LENIENT).sum())  # with fewer than three, three all the same
+    numbers = [str(number) for number in range(1, 1 + max(3, min(10, both)))]
     assert set(numbers) <= {text.get_text() for text in ax.texts}
     assert [text.get_text().split(":")[0] for text in side.texts] == numbers
     assert any("diagonal" in str(line.get_label()) for line in ax.lines)
@@ -114,7 +115,7 @@ def test_the_judges_steps_end_at_the_score_of_the_photograph(page, figure_of, mo
     shown, score = figure.axes[0].images[0].get_array(), figure.axes[-1].lines[0].get_xdata()[0]
     row = next(row for row, image in enumerate(page.data.images) if np.array_equal(image, shown))
     assert page.data.fold[row] == 0 and score == page.judged.scores[row, page.pair[0]]
-    assert f"{page.judged.evidence[row, page.pair[0]]:.2f}" in figure.axes[-1].get_title("left")
+    assert f"{page.judged.evidence[row, page.pair[0]]:.3f}" in figure.axes[-1].get_title("left")
     strongest = [float(ax.get_xlabel().split()[-1]) for ax in figure.axes if "strongest:" in ax.get_xlabel()]
     bias = page.judged.judge.bias[0, page.pair[0]]
     assert len(strongest) == 2 and sum(strongest) + bias == pytest.approx(score, abs=0.11)
@@ -179,11 +180,10 @@ def test_an_exercise_tells_right_from_wrong(page, number, capsys, monkeypatch):
     )
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     evidence = page.judged.evidence
-    balance = SCORES["centre_balance"].score(page.known)
     truth = {
         1: 2,
         2: [(evidence.min(1) >= limit).sum() for limit in (0.99, 0.95, 0.9, 0.8)],
-        3: (balance > 0.9).sum(),
+        3: [-0.5 + 2 + 1.5, -0.5 + (-1 + 0.5 + 2 + 0.5) / 4 + (1.5 - 0.5) / 4, 3 / 4],
         4: round(24 * scores.overlap(evidence[:, 0] * evidence[:, 1], page.headline)),
         5: [0.6, 1, 1],
         6: page03.with_the_mark(page),

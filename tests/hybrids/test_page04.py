@@ -1,6 +1,7 @@
 """What stands behind the cells of notebook 04."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,23 @@ def test_viewers_were_asked_about_methods_of_the_table():
     titles = {generator.title for generator in GENERATORS.values()} | {"photographs"}
     asked = set(page04.viewers().index)
     assert len(asked & titles) >= 3
+
+
+def test_the_teaching_folder_shows_what_was_answered():
+    text = (Path(__file__).parents[2] / "teaching" / "viewers.md").read_text("utf-8")
+    shown = {
+        cells[0]: cells[1:]
+        for line in text.splitlines()
+        if line.startswith("| ") and len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 7
+    }
+    found = page04.viewers()
+    names = {"FIRST": "clock", "SECOND": "crocodile"}
+    for source, row in found.iterrows():
+        for old, new in names.items():
+            source = source.replace(old, new)
+        percent = [f"{100 * row[word]:.0f}" for word in page04.WORDS]
+        ends = f"{100 * row['both_low']:.0f} to {100 * row['both_high']:.0f}"
+        assert shown[source] == [*percent, ends, str(len(row["both_each"]))], source
 
 
 @pytest.fixture
@@ -97,10 +115,14 @@ def test_each_voice_has_a_dot_for_each_method(page):
     methods = ["nobody was asked about this", "half and half", "flow, drawn apart and joined"]
     ends = {"both_low": [0, 0.1 + 1e-12, 0.4], "both_high": [1, 0.2, 0.6]}  # rounding is no error
     table = pd.DataFrame({"both": [0.5, 0.1, 0.5]} | ends, index=methods)
-    figure = page04.both_by_voice(page, table)
+    first = np.repeat(
+        [True, False], [8, 2]
+    )  # of pictures with nothing chosen the judge calls eight in ten both
+    figure = page04.both_by_voice(page, table, {"drawn 'crocodile', first": first})
+    methods.append(page04.NONE_CHOSEN)
     (ax,) = figure.axes
     lines = {line.get_label(): line.get_xdata().tolist() for line in ax.lines}
-    assert ax.containers[0][0].get_xdata().tolist() == [10, 50]
+    assert ax.containers[0][0].get_xdata().tolist() == [10, 50, 80]
     said = page04.viewers().loc[methods[1:]]
     assert lines["outside viewers, their mean"] == (100 * said["both"]).tolist()
     assert lines["one viewer"] == pytest.approx(
@@ -112,7 +134,7 @@ def test_each_voice_has_a_dot_for_each_method(page):
 
 def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):
     page = SimpleNamespace(run=SimpleNamespace(recipe=get_recipe("folder")))
-    assert page04.both_by_voice(page, pd.DataFrame()) is None
+    assert page04.both_by_voice(page, pd.DataFrame(), {}) is None
     assert "clocks and crocodiles" in capsys.readouterr().out
 
 

@@ -403,14 +403,14 @@ def judge_by_steps(page: Page) -> Image:
         ax.remove()
     ax = figure.add_subplot(axes[0, 0].get_gridspec()[:, 2], axes_class=type(axes[0, 0]))
     score, things = judged.scores[row, label], judged.judge.background[:, label]
-    ax.hist(things, bins=30, color="#8A9296", label=judged.background.word)
+    # where nobody gave other things, evidence is counted among the classes
+    rivals = "the other classes" if judged.background.note else judged.background.word
+    ax.hist(things, bins=30, color="#8A9296", label=rivals)
     ax.axvline(score, color=class_colour(label), linewidth=2.5, label="this photograph")
     bias = judged.judge.bias[0, label]
     ax.set(xlabel=f"score for '{page.names[0]}': both strongest, and b = {bias:.1f}", yticks=[])
     share = judged.evidence[row, label]
-    ax.set_title(
-        f"Then evidence: the share of {judged.background.word}\nwith a lower score, {share:.2f}", fontsize=9.5
-    )
+    ax.set_title(f"Then evidence: the share of {rivals}\nwith a lower score, {share:.3f}", fontsize=9.5)
     ax.legend(loc="center")
     ax.spines[["top", "right", "left"]].set_visible(False)
     return show_figure(

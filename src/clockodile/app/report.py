@@ -41,8 +41,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
     "the label, or nothing can be made out.",
-    "May one believe how sure it says to be? In the mean it says {sure:.1%}. Of the half of the pictures that it is "
-    "surest of it names {surer:.1%} rightly, of the other half {rest:.1%}.",
+    "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
+    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",

@@ -23,6 +23,7 @@ from clockodile.ambiguous.judge import maps_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.recipes import DEFAULT_RECIPE
+from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, as_images, as_tensor, load_dataset
 from clockodile.hybrids import evaluation
@@ -53,6 +54,7 @@ LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_best")  # generators in the quiz
 OTHERS = ("lizard", "oak_tree")  # of the package's flow: what a crocodile may be taken for
+NONE_CHOSEN = "the same, but none chosen"  # a source of the viewers' answers
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 
@@ -311,17 +313,6 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
     return found.assign(both_low=both.min(), both_high=both.max(), both_each=both.agg(list))
 
 
-def viewers_table(page: Page) -> pd.DataFrame:
-    """The answers to fresh pictures for the page: per cent, and names of the classes."""
-    found = viewers()
-    shown = (100 * found[list(WORDS)]).round().astype(int)
-    shown.columns = [*page.names, "both", "neither"]
-    ends = (100 * found[["both_low", "both_high"]]).round().astype(int)
-    shown["both, each viewer"] = [f"{low} to {high}" for low, high in ends.itertuples(index=False)]
-    shown["viewers"] = found["both_each"].map(len)
-    return shown.rename(index=lambda source: source_name(page, source))
-
-
 def source_name(page: Page, source: str) -> str:
     """A source of the viewers' table with the names of the classes."""
     return source.replace("FIRST", page.names[0]).replace("SECOND", page.names[1])
@@ -339,15 +330,18 @@ def discs_table(page: Page, judged: dict[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=["the judge", "one viewer", "another"]).T.rename_axis("called both")
 
 
-def both_by_voice(page: Page, table: pd.DataFrame) -> Image | None:
+def both_by_voice(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray]) -> Image | None:
     """The judge's share of "both" beside the outside viewers', for the methods that both were asked about.
 
-    None, and a line, for pictures of anything but clocks and crocodiles: no viewer has seen such.
+    table: of `measure_all`; discs: the judge's yes or no for the pictures of `same_discs`, of which the first drawn are
+    the last line. None, and a line, for pictures of anything but clocks and crocodiles: no viewer has seen such.
     """
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    answers = viewers()
+    answers, first = viewers(), discs[f"drawn '{page.names[1]}', first"]
+    low, high = wilson_interval(first.mean(), len(first))
+    table.loc[NONE_CHOSEN, ["both", "both_low", "both_high"]] = first.mean(), low, high
     methods = table.index[table.index.isin(answers.index)]
     rows, judged, said = np.arange(len(methods)), table.loc[methods], answers.loc[methods]
     figure, ax = new_figure(height=0.36 * len(methods) + 1.1)
