@@ -244,7 +244,7 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     sure = (
         "In the mean it gives its answer 85.8 %, and is right in 98.0 %. Of the half of the pictures that it "
     )
-    sure += "is surest of it names 0.0 % rightly"
+    sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. So it is too sure."
     assert sure.replace(" %", "\N{NO-BREAK SPACE}%") in page
     doubtful = page.partition('<ul class="doubtful">')[2].partition("</ul>")[0]
     assert [doubtful.index(name) for name in ("dog/3", "cat/1")] == sorted(
@@ -267,12 +267,23 @@ def test_with_few_pictures_it_says_how_much_one_of_them_weighs(run_dir, images, 
 def test_without_other_things_it_says_what_the_judge_is_worth(run_dir, given, said):
     write_results(run_dir)
     record_metrics(run_dir, "03", [metric("photographs in the corner 'both'", 0.1, unit="%")])
+    write_figures(run_dir, "03", "plane", "pairs")
     card = {"classes": ["cat", EVIL, "dog"], "counts": {"background": given}}
     write_json(run_dir / "data_card.json", card)
     page = page_of(run_dir)
     assert ("of other things were given" in page) == bool(said) and said in page
     assert ("A judge that asks about each class" in page) != bool(said)
     assert ("photographs in the corner" in page) != bool(said)
+    assert ('id="figure-pairs"' in page) != bool(said)
+    assert ("page and figures are left out here" in page) == bool(said)
+
+
+def test_on_other_images_it_says_which_nets_the_tests_are_of(run_dir):
+    write_results(run_dir)
+    words = "tests our own nets, which know these pictures alone, and not 'HOG + SVM'"
+    assert words not in html.unescape(page_of(run_dir))  # the page was written about these nets
+    write_json(run_dir / "run.json", {"settings": {"recipe": "folder"}})
+    assert words in html.unescape(page_of(run_dir))
 
 
 def test_what_could_not_be_measured_is_not_told(run_dir):

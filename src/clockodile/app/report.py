@@ -42,7 +42,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
     "the label, or nothing can be made out.",
     "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
-    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}.",
+    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. So it "
+    "is {verdict}.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
@@ -59,6 +60,15 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "Of what a net has drawn, '{drawn.name}' is judged both most often, in {drawn[both]:.1%}; {drawn[told_apart]:.1%} "
     "of these are told from real pictures (guessing: 50%), {drawn[memorised]:.1%} repeat one that was learned from.",
 )
+NO_BOTH = (
+    "Which pictures are both cannot be told without pictures of other things. So this notebook's page and figures are "
+    "left out here; they lie in the folders executed and figures of the run."
+)
+OTHER_NETS = (
+    "The last part of this notebook (errors, confidence, noise, explanations, attacks) tests our own nets, which know "
+    "these pictures alone, and not '{best[name]}'."
+)
+OURS = "compact residual net (ours)"
 FEW = 60  # pictures in a fold; with fewer, one picture is more than what methods often differ by
 LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
 LEADING_ELSEWHERE = ("results", "plane", "both_top")  # what a net draws of other data is seldom clear
@@ -125,11 +135,13 @@ def gather(run_dir: Path) -> dict:
     figures = {figure.name: figure for section in parts for figure in section.figures}
     facts = facts_of(run_dir, card, [row for section in parts for row in section.rows])
     if "given" in facts:  # then nobody can say what "both" means
-        parts = [
-            replace(part, rows=[row for row in part.rows if not ABOUT_BOTH.search(row["name"])])
-            for part in parts
-        ]
+        parts = [part if part.number < "03" else without_both(part) for part in parts]
     own = settings.get("recipe", DEFAULT_RECIPE) != DEFAULT_RECIPE
+    if own and facts.get("best", {}).get("name") not in (None, OURS):
+        words = OTHER_NETS.format_map(facts)
+        parts = [
+            replace(part, warnings=[*part.warnings, words]) if part.number == "02" else part for part in parts
+        ]
     leading = (LEADING_ALONE if "given" in facts else LEADING_ELSEWHERE) if own else LEADING
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
@@ -151,6 +163,12 @@ def gather(run_dir: Path) -> dict:
         "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
         + [path.relative_to(run_dir).as_posix() for path in copies(run_dir).values()],
     }
+
+
+def without_both(part: Section) -> Section:
+    """A section of a run without other things: what is said of "both" is left out, and a line says so."""
+    rows = [row for row in part.rows if not ABOUT_BOTH.search(row["name"])]
+    return replace(part, rows=rows, figures=[], page=Markup(""), summary=Markup(""), warnings=[NO_BOTH])
 
 
 # --- parts -------------------------------------------------------------------------------------------------
@@ -182,7 +200,7 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     card: the data card; rows: of the results table.
     """
     facts, names = {row["name"]: row["mean"] for row in rows}, card.get("classes")
-    number = next((row["n"] for row in rows if row["name"] == "compact residual net (ours)"), 0)
+    number = next((row["n"] for row in rows if row["name"] == OURS), 0)
     ends = ", accuracy"  # of the rules without learning, in notebook 01
     simple = [row | {"name": row["name"].removesuffix(ends)} for row in rows if row["name"].endswith(ends)]
     if rivals := [row for row in rows if number and row["n"] == number and not row["name"].endswith(ends)]:
@@ -191,7 +209,7 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     if simple:
         facts["simple"] = max(simple, key=lambda row: row["mean"])
     fold = facts.get("training images", np.inf) / card.get("request", {}).get("folds", 1)
-    if facts.get("compact residual net (ours)", 1) <= facts.get("simple", {"mean": 0})["mean"]:
+    if facts.get(OURS, 1) <= facts.get("simple", {"mean": 0})["mean"]:
         facts["beaten"] = ""
     if fold < FEW:
         facts |= {"fold": fold, "one": 1 / fold}
@@ -253,7 +271,9 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     ]
     half, order = len(labels) // 2, np.argsort(-probability, kind="stable")
     surer, rest = (float((said == labels)[rows].mean()) for rows in (order[:half], order[half:]))
-    facts, every = {"sure": probability.mean(), "surer": surer, "rest": rest}, range(len(classes))
+    gap, every = (said == labels).mean() - probability.mean(), range(len(classes))
+    verdict = "about as sure as it is right" if abs(gap) < 0.02 else f"too {'modest' if gap > 0 else 'sure'}"
+    facts = {"sure": probability.mean(), "surer": surer, "rest": rest, "verdict": verdict}
     if len(classes) <= READABLE:
         counts = pd.crosstab(labels, said).reindex(index=every, columns=every, fill_value=0).to_numpy()
         facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]

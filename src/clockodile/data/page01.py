@@ -94,7 +94,7 @@ def show_classes(run: Run, data: Dataset) -> Image:
             "title": f"{name} ({len(of_class)} images)",
         }
         plots.show_tiles(ax, data.images[shown], columns=columns, captions=captions, **look)
-    alt = "A grid of random images for every class, the file number below each, and a bar in the class's colour."
+    alt = "A grid of images of every class, the file number below each, and a bar in the class's colour."
     return show_figure(figure, "check", run, title="What do the classes look like?", alt=alt)
 
 
