@@ -119,6 +119,7 @@ def test_each_voice_has_a_dot_for_each_method(page):
         [True, False], [8, 2]
     )  # of pictures with nothing chosen the judge calls eight in ten both
     figure = page04.both_by_voice(page, table, {"drawn 'crocodile', first": first})
+    assert list(table.index) == methods, "the page goes on with it"
     methods.append(page04.NONE_CHOSEN)
     (ax,) = figure.axes
     lines = {line.get_label(): line.get_xdata().tolist() for line in ax.lines}

@@ -341,6 +341,7 @@ def both_by_voice(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray])
         return None
     answers, first = viewers(), discs[f"drawn '{page.names[1]}', first"]
     low, high = wilson_interval(first.mean(), len(first))
+    table = table.copy()  # the page goes on with it
     table.loc[NONE_CHOSEN, ["both", "both_low", "both_high"]] = first.mean(), low, high
     methods = table.index[table.index.isin(answers.index)]
     rows, judged, said = np.arange(len(methods)), table.loc[methods], answers.loc[methods]
