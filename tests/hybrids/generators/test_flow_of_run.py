@@ -107,6 +107,21 @@ def test_the_kept_one_of_several_has_most_of_its_class(flow):
             assert torch.allclose(picture, drawn[light.argmax()], atol=0.02)
 
 
+def test_mixes_of_the_same_seeds_are_made_of_the_same_drawings(flow, monkeypatch):
+    flow, drawn, one = replace(flow), [], Flow.one
+    monkeypatch.setattr(
+        Flow, "one", lambda self, *words, **more: drawn.append(0) or one(self, *words, **more)
+    )
+    first = flow.joined([1, 2], mix=0.3, count=2)
+    assert len(drawn) == 2 and not torch.equal(flow.joined([1, 2], mix=0.6, count=2), first)
+    assert torch.equal(flow.joined([1, 2], mix=0.3, count=2), first) and len(drawn) == 2
+    for seed in range(10):
+        flow.best_of(0, [seed], 2)
+    assert len(drawn) == 12 and len(flow.kept) == flow_of_run.KEPT, (
+        "of many calls only the last are remembered"
+    )
+
+
 def test_neighbouring_seeds_share_no_candidate():
     found = tries(range(4), 3)
     assert len(set(found)) == 12 and found[::3] == [0, 1, 2, 3]

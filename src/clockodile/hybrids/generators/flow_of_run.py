@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ PLACES = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]  #
 STRONG = 8.0  # guidance scale where what is drawn has to be recognised beside something else
 FIRST_TRIES = 4  # clocks drawn for each one that is shrunk
 FEW_STEPS = 10  # of the solver, where many are drawn for each that is kept
+KEPT = 4  # drawings of the last calls that are remembered
 CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
 SEARCH = (0.2, 0.5)  # times at which a class of the net is sought that is like a user's
 FEW = 8  # photographs by which it is sought
@@ -60,6 +61,7 @@ class Flow:
     pair: tuple[int, int]  # labels of the two classes that are mixed
     image_size: int  # pixels a side
     selector: Selector | None = None  # keeps one of several drawings; `joined` needs it
+    kept: dict[tuple, torch.Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @torch.no_grad()
     def sample(
@@ -124,10 +126,19 @@ class Flow:
         return set_into(second, first, float(np.interp(mix, (0, 0.5, 1), (1, DISC, 0))))
 
     def best_of(self, place: int, seeds: Sequence[int], count: int, guidance: float = STRONG) -> torch.Tensor:
-        """Of `count` new pictures a seed the one with most of its class by the selector; place: its place in `pair`."""
-        images = self.one(self.pair[place], tries(seeds, count), guidance=guidance, steps=FEW_STEPS)
-        best = self.selector.scores(images)[:, place].view(len(seeds), count).argmax(1)
-        return images.view(len(seeds), count, *images.shape[1:])[torch.arange(len(seeds)), best]
+        """Of `count` new pictures a seed the one with most of its class by the selector; place: its place in `pair`.
+
+        They are drawn once: all mixes of the same seeds are made of the same.
+        """
+        asked = place, tuple(seeds), count, guidance
+        if asked not in self.kept:
+            images = self.one(self.pair[place], tries(seeds, count), guidance=guidance, steps=FEW_STEPS)
+            best = self.selector.scores(images)[:, place].view(len(seeds), count).argmax(1)
+            images = images.view(len(seeds), count, *images.shape[1:])
+            while len(self.kept) >= KEPT:
+                del self.kept[next(iter(self.kept))]  # the oldest: of a hundred thousand few are needed again
+            self.kept[asked] = images[torch.arange(len(seeds)), best]
+        return self.kept[asked]
 
 
 def tries(seeds: Sequence[int], count: int) -> list[int]:
