@@ -244,7 +244,8 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     sure = (
         "In the mean it gives its answer 85.8 %, and is right in 98.0 %. Of the half of the pictures that it "
     )
-    sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. So it is too sure."
+    sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. As far as so "
+    sure += "many pictures can tell, it is about as sure as it is right."
     assert sure.replace(" %", "\N{NO-BREAK SPACE}%") in page
     doubtful = page.partition('<ul class="doubtful">')[2].partition("</ul>")[0]
     assert [doubtful.index(name) for name in ("dog/3", "cat/1")] == sorted(
@@ -278,11 +279,23 @@ def test_without_other_things_it_says_what_the_judge_is_worth(run_dir, given, sa
     assert ("page and figures are left out here" in page) == bool(said)
 
 
+def test_a_report_on_somebodys_folder_is_about_the_folder(run_dir):
+    write_results(run_dir)
+    write_figures(run_dir, "02", "results", "fooled")
+    write_notebook(run_dir / "executed" / "02_classification.ipynb")
+    assert "The whole notebook" in page_of(run_dir)
+    write_json(run_dir / "run.json", {"settings": {"recipe": "folder"}})
+    page = page_of(run_dir)
+    assert "The whole notebook" not in page and "lie in the folder" in page
+    assert 'id="figure-results"' in page and 'id="figure-fooled"' not in page
+    assert "HOG + SVM" in page.partition('<table class="results"')[2]
+
+
 def test_on_other_images_it_says_which_nets_the_tests_are_of(run_dir):
     write_results(run_dir)
     words = "tests our own nets, which know these pictures alone, and not 'HOG + SVM'"
     assert words not in html.unescape(page_of(run_dir))  # the page was written about these nets
-    write_json(run_dir / "run.json", {"settings": {"recipe": "folder"}})
+    write_json(run_dir / "run.json", {"settings": {"recipe": "faces"}})
     assert words in html.unescape(page_of(run_dir))
 
 

@@ -29,7 +29,7 @@ from clockodile.core.stats import summary
 
 ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
-ABOUT_BOTH = re.compile("both|two judges")  # rows of the results table
+ABOUT_BOTH = re.compile("both|judge")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
@@ -42,8 +42,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
     "the label, or nothing can be made out.",
     "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
-    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. So it "
-    "is {verdict}.",
+    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. As "
+    "far as so many pictures can tell, it is {verdict}.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
@@ -72,6 +72,15 @@ OURS = "compact residual net (ours)"
 FEW = 60  # pictures in a fold; with fewer, one picture is more than what methods often differ by
 LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
 LEADING_ELSEWHERE = ("results", "plane", "both_top")  # what a net draws of other data is seldom clear
+OF_FOLDER = (
+    "check",
+    "results",
+    "plane",
+    "both_top",
+    "why",
+    "hybrids",
+    "mixes",
+)  # figures about one's own photographs
 LEADING_ALONE = ("results", "check")  # without other things nobody can say what "both" means
 
 
@@ -137,7 +146,10 @@ def gather(run_dir: Path) -> dict:
     if "given" in facts:  # then nobody can say what "both" means
         parts = [part if part.number < "03" else without_both(part) for part in parts]
     own = settings.get("recipe", DEFAULT_RECIPE) != DEFAULT_RECIPE
-    if own and facts.get("best", {}).get("name") not in (None, OURS):
+    folder = settings.get("recipe") == "folder"
+    if folder:
+        parts = [of_folder(part) for part in parts]
+    elif own and facts.get("best", {}).get("name") not in (None, OURS):
         words = OTHER_NETS.format_map(facts)
         parts = [
             replace(part, warnings=[*part.warnings, words]) if part.number == "02" else part for part in parts
@@ -158,6 +170,8 @@ def gather(run_dir: Path) -> dict:
         "findings": findings(facts),
         "facts": facts,
         "own": own,
+        "folder": folder,
+        "chapters": [part for part in parts if part.figures or part.page or part.warnings or not own],
         "leading": [figures[name] for name in leading if name in figures],
         "sections": parts,
         "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
@@ -169,6 +183,13 @@ def without_both(part: Section) -> Section:
     """A section of a run without other things: what is said of "both" is left out, and a line says so."""
     rows = [row for row in part.rows if not ABOUT_BOTH.search(row["name"])]
     return replace(part, rows=rows, figures=[], page=Markup(""), summary=Markup(""), warnings=[NO_BOTH])
+
+
+def of_folder(part: Section) -> Section:
+    """A section of a report on somebody's photographs: figures about them, and no lesson about other pictures."""
+    figures = [figure for figure in part.figures if figure.name in OF_FOLDER]
+    warnings = [warning for warning in part.warnings if warning != NO_BOTH]
+    return replace(part, figures=figures, page=Markup(""), summary=Markup(""), warnings=warnings)
 
 
 # --- parts -------------------------------------------------------------------------------------------------
@@ -221,6 +242,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         runs = runs[runs["title"] == facts["best"]["name"]]
         facts |= interval_of(runs)
         facts |= contradicted(run_dir, runs.iloc[0], names)
+        facts["verdict"] = "too modest" if facts["sure"] < facts["low"] else "about as sure as it is right"
+        facts["verdict"] = "too sure" if facts["sure"] > facts["high"] else facts["verdict"]
     with suppress(*ABSENT):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
@@ -271,9 +294,7 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     ]
     half, order = len(labels) // 2, np.argsort(-probability, kind="stable")
     surer, rest = (float((said == labels)[rows].mean()) for rows in (order[:half], order[half:]))
-    gap, every = (said == labels).mean() - probability.mean(), range(len(classes))
-    verdict = "about as sure as it is right" if abs(gap) < 0.02 else f"too {'modest' if gap > 0 else 'sure'}"
-    facts = {"sure": probability.mean(), "surer": surer, "rest": rest, "verdict": verdict}
+    facts, every = {"sure": probability.mean(), "surer": surer, "rest": rest}, range(len(classes))
     if len(classes) <= READABLE:
         counts = pd.crosstab(labels, said).reindex(index=every, columns=every, fill_value=0).to_numpy()
         facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]

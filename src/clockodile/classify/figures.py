@@ -197,7 +197,7 @@ def errors_with_neighbours(
         lines.append(Row("wrong", data.images[wrong], told, bars(data, wrong)))
         for rank, near in enumerate(neighbours[start : start + columns].T, start=1):
             lines.append(Row(f"its nearest\n({rank})", data.images[near], colours=bars(data, near)))
-    title = f"{left_out}The bar is the true class ({colour_key(data.classes)})"
+    title = f"{left_out}The bar is the label ({colour_key(data.classes)})"
     title = title[0].upper() + title[1:]
     return picture_rows(lines, columns=columns, title=title)
 
