@@ -52,9 +52,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
     "{top[evidence_b]:.0%}).",
     "Whether a picture shows both {pair[0]} and {pair[1]} cannot be told here, for {given} pictures of other things "
-    "were given. The judge can only compare a picture with those of the other classes, of which one in ten passes for "
-    "each class, whatever they show: by that rule {passing:,} of {images:,} pictures come out as both. A folder with "
-    "some hundred photographs that show none of the classes helps: run again with --background FOLDER.",
+    "were given, and the judge can compare a picture only with those of the other classes. A folder with some hundred "
+    "photographs that show none of the classes helps: run again with --background FOLDER.",
     "Of pictures made of two photographs, or drawn by a net, it sees both in {least[both]:.1%} ({least.name}) to "
     "{most[both]:.1%} ({most.name}); of real pictures that no generator has seen, in {real[both]:.1%}.",
     "Of what a net has drawn, '{drawn.name}' is judged both most often, in {drawn[both]:.1%}; {drawn[told_apart]:.1%} "
@@ -72,15 +71,8 @@ OURS = "compact residual net (ours)"
 FEW = 60  # pictures in a fold; with fewer, one picture is more than what methods often differ by
 LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that nobody should miss
 LEADING_ELSEWHERE = ("results", "plane", "both_top")  # what a net draws of other data is seldom clear
-OF_FOLDER = (
-    "check",
-    "results",
-    "plane",
-    "both_top",
-    "why",
-    "hybrids",
-    "mixes",
-)  # figures about one's own photographs
+OF_FOLDER = ("why", "hybrids", "mixes")  # more figures about somebody's own photographs
+OF_LESSON = re.compile("calibration|small net|out of fold|equally far")  # rows that only the lesson explains
 LEADING_ALONE = ("results", "check")  # without other things nobody can say what "both" means
 
 
@@ -189,7 +181,8 @@ def of_folder(part: Section) -> Section:
     """A section of a report on somebody's photographs: figures about them, and no lesson about other pictures."""
     figures = [figure for figure in part.figures if figure.name in OF_FOLDER]
     warnings = [warning for warning in part.warnings if warning != NO_BOTH]
-    return replace(part, figures=figures, page=Markup(""), summary=Markup(""), warnings=warnings)
+    rows = [row for row in part.rows if not OF_LESSON.search(row["name"])]
+    return replace(part, rows=rows, figures=figures, page=Markup(""), summary=Markup(""), warnings=warnings)
 
 
 # --- parts -------------------------------------------------------------------------------------------------
@@ -250,7 +243,7 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         given = card.get("counts", {}).get("background", ENOUGH)
         both, top = (images["quadrant"] == "both").sum(), images.loc[images["rank"].idxmin()]
         facts |= {"pair": [names[label] for label in pair], "images": len(images), "top": top}
-        few = {"given": f"only {given}" if given else "no", "passing": both}
+        few = {"given": f"only {given}" if given else "no"}
         facts |= few if given < ENOUGH else {"both": both}
     if "given" in facts:
         return facts
