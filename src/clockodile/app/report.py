@@ -42,8 +42,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
     "the label, or nothing can be made out.",
     "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
-    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. As "
-    "far as so many pictures can tell, it is {verdict}.",
+    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. So it "
+    "is {verdict}.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
@@ -235,8 +235,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         runs = runs[runs["title"] == facts["best"]["name"]]
         facts |= interval_of(runs)
         facts |= contradicted(run_dir, runs.iloc[0], names)
-        facts["verdict"] = "too modest" if facts["sure"] < facts["low"] else "about as sure as it is right"
-        facts["verdict"] = "too sure" if facts["sure"] > facts["high"] else facts["verdict"]
+        luck = "" if not facts["low"] <= facts["sure"] <= facts["high"] else ", which may be chance"
+        facts["verdict"] = f"too {'modest' if facts['sure'] < facts['best']['mean'] else 'sure'}{luck}"
     with suppress(*ABSENT):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
