@@ -11,17 +11,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from made_photos import write_photos
 
 from clockodile.app.run import find_notebooks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NOTEBOOKS = find_notebooks()
 TOKEN = "of-the-tests"
-# few pictures, and hardly any training: what is tested is what a reader sees and moves
+# pictures that the program draws itself, and hardly any training: what is tested is what a reader sees and moves
 SETTINGS = {
-    'recipe: str = "clocks_crocodiles"': 'recipe: str = "folder"',
-    'data_dir: str = ""': 'data_dir: str = "photos"',
+    'source: str = "auto"': 'source: str = "stand_in"',
     "effort: float = 1.0": "effort: float = 0.01",
     'models: str = ""': 'models: str = "hog_svm"',
     "seeds: int = 0": "seeds: int = 1",
@@ -35,7 +33,6 @@ SETTINGS = {
 def lab(tmp_path_factory):
     """The address of a JupyterLab whose folder holds the notebooks, changed by SETTINGS."""
     folder = tmp_path_factory.mktemp("lab")
-    write_photos(folder / "photos")
     for path in NOTEBOOKS:
         notebook = nbformat.read(path, as_version=4)
         for cell, (old, new) in itertools.product(notebook.cells, SETTINGS.items()):
