@@ -417,6 +417,7 @@ def test_the_pair_that_was_asked_for(run, three):
 
 def test_without_being_asked_it_is_the_recipes_or_the_one_that_is_confused_most(run, three, data, capsys):
     assert choose_pair(run, three).recipe.pair == (0, 1), "notebook 02 has not been run"
+    assert "confuses" not in capsys.readouterr().out
     config = own_net.stored_config(run, three) | {"asked": 0}
     logits = np.zeros((1, 60, 3), np.float32)
     logits[0, np.arange(60), three.labels] = 4

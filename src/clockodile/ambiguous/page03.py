@@ -22,7 +22,7 @@ from sklearn.preprocessing import normalize
 from clockodile.ambiguous import scores
 from clockodile.ambiguous.describe import describe_evidence, quadrant_name
 from clockodile.ambiguous.evidence import LENIENT, mean_features, percentile, quadrants
-from clockodile.ambiguous.judge import SIDES, JudgeResult, judge_run, maps_of
+from clockodile.ambiguous.judge import JudgeResult, judge_run, maps_of
 from clockodile.ambiguous.score_table import SCORES, OutOfFold, ambiguity_table, collect_out_of_fold
 from clockodile.classify import own_net
 from clockodile.core import results, store
@@ -293,10 +293,13 @@ def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.nd
     )  # fmt: skip
 
 
-def place_answers(page: Page, maps: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """What every place of feature maps (N, D, H, W) of the larger size says for the pair's classes, (2, N, H, W)."""
-    weight = page.judged.judge.weight[fold][:, list(page.pair), -maps.shape[1] :]
-    return np.einsum("ncd,ndyx->cnyx", weight, maps.astype(np.float64))
+def place_answers(page: Page, maps: Sequence[np.ndarray], fold: np.ndarray) -> list[np.ndarray]:
+    """What every place of feature maps says for the pair's classes: (2, N, H, W) for each size, of (N, D, H, W)."""
+    weights = np.split(page.judged.judge.weight[fold][:, list(page.pair)], len(maps), axis=2)
+    return [
+        np.einsum("ncd,ndyx->cnyx", weight, seen.astype(np.float64))
+        for weight, seen in zip(weights, maps, strict=True)
+    ]
 
 
 def frame_strongest(ax: Axes, answers: np.ndarray, label: int, *, side: float = 1) -> None:
@@ -313,7 +316,7 @@ def place_maps(
 
     images: uint8 (N, S, S, 3); fold: int (N,) whose probes, fitted without it, are asked about each; captions: N.
     """
-    places = place_answers(page, maps_of(images)[-1], fold)
+    places = place_answers(page, maps_of(images), fold)[-1]
     side = images.shape[1] / places.shape[-1]  # pixels of a place in the picture
     figure, axes = new_figure(3, len(images), height=4.4)
     for column, (image, caption) in enumerate(zip(images, short_ids(captions), strict=True)):
@@ -371,11 +374,7 @@ def judge_by_steps(page: Page) -> Image:
     rows = np.flatnonzero((data.fold == 0) & (data.labels == label))
     by_score = rows[np.argsort(judged.scores[rows, label])]
     middle = by_score[len(rows) // 3 :][: max(1, len(rows) // 3)]  # neither the clearest nor the least clear
-    sizes, weights = maps_of(data.images[middle]), np.split(judged.judge.weight[0, label], len(SIDES))
-    answers = [
-        np.einsum("d,ndyx->nyx", weight, seen.astype(np.float64))
-        for weight, seen in zip(weights, sizes, strict=True)
-    ]
+    answers = [found[0] for found in place_answers(page, maps_of(data.images[middle]), data.fold[middle])]
     # the one whose strongest places of the two sizes lie nearest to each other: most alike for the eye
     places = [
         (np.stack(np.unravel_index(found.reshape(len(middle), -1).argmax(1), found.shape[1:])) + 0.5)

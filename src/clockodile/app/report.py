@@ -135,8 +135,6 @@ def gather(run_dir: Path) -> dict:
     parts = sections(run_dir, run, measured_on(card, run))
     figures = {figure.name: figure for section in parts for figure in section.figures}
     facts = facts_of(run_dir, card, [row for section in parts for row in section.rows])
-    if "given" in facts:  # then nobody can say what "both" means
-        parts = [part if part.number < "03" else without_both(part) for part in parts]
     own = settings.get("recipe", DEFAULT_RECIPE) != DEFAULT_RECIPE
     folder = settings.get("recipe") == "folder"
     if folder:
@@ -146,6 +144,9 @@ def gather(run_dir: Path) -> dict:
         parts = [
             replace(part, warnings=[*part.warnings, words]) if part.number == "02" else part for part in parts
         ]
+    if "given" in facts:  # then nobody can say what "both" means
+        told = [] if folder else [NO_BOTH]  # a folder's report says it at the top
+        parts = [part if part.number < "03" else without_both(part, told) for part in parts]
     leading = (LEADING_ALONE if "given" in facts else LEADING_ELSEWHERE) if own else LEADING
     return {
         "title": run.get("title") or (recipe.title if recipe else "Clocks or crocodiles?"),
@@ -171,18 +172,18 @@ def gather(run_dir: Path) -> dict:
     }
 
 
-def without_both(part: Section) -> Section:
-    """A section of a run without other things: what is said of "both" is left out, and a line says so."""
+def without_both(part: Section, told: Sequence[str]) -> Section:
+    """A section of a run without other things: what is said of "both" is left out, and `told` stands there."""
     rows = [row for row in part.rows if not ABOUT_BOTH.search(row["name"])]
-    return replace(part, rows=rows, figures=[], page=Markup(""), summary=Markup(""), warnings=[NO_BOTH])
+    warnings = [*part.warnings, *told]
+    return replace(part, rows=rows, figures=[], page=Markup(""), summary=Markup(""), warnings=warnings)
 
 
 def of_folder(part: Section) -> Section:
     """A section of a report on somebody's photographs: figures about them, and no lesson about other pictures."""
     figures = [figure for figure in part.figures if figure.name in OF_FOLDER]
-    warnings = [warning for warning in part.warnings if warning != NO_BOTH]
     rows = [row for row in part.rows if not OF_LESSON.search(row["name"])]
-    return replace(part, rows=rows, figures=figures, page=Markup(""), summary=Markup(""), warnings=warnings)
+    return replace(part, rows=rows, figures=figures, page=Markup(""), summary=Markup(""))
 
 
 # --- parts -------------------------------------------------------------------------------------------------

@@ -158,11 +158,10 @@ def choose_pair(run: Run, data: Dataset) -> Run:
         pair = tuple(pick("class", name, labels) if isinstance(name, str) else name for name in run.pair)
     elif pair == (0, 1) and len(labels) > 2:
         stored = store.load_cached(run.dir, FILE, stored_config(run, data), subset=True)
-        pair = pair if stored is None else most_confused(stored["logits"], data.labels)
-        first, second = (data.classes[label] for label in pair)
-        print(
-            f"NOTE: compared are {first} and {second}, which our net confuses most; --pair A B names others"
-        )
+        if stored is not None:
+            pair = most_confused(stored["logits"], data.labels)
+            names = " and ".join(data.classes[label] for label in pair)
+            print(f"NOTE: compared are {names}, which our net confuses most; --pair A B names others")
     return replace(run, recipe=replace(run.recipe, pair=pair))
 
 

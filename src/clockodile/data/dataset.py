@@ -28,7 +28,7 @@ from clockodile.data.splits import grouped_folds, merge_folds, split_hash
 
 log = logging.getLogger(__name__)
 
-SIZE_STEP = 8  # image sizes are multiples of it: notebook 04 has nets that halve the side three times
+SIZE_STEP = 8  # image sizes are multiples of it, for nets halve the side again and again
 CHANGED = (
     "the photographs changed after notebook 01: prepared anew; what ran before still shows the former ones"
 )

@@ -47,6 +47,8 @@ def test_a_net_that_several_share_is_made_ready_once(short, whole, monkeypatch):
     })  # fmt: skip
     draws = prepare(list(table.GENERATORS), short, whole)
     assert len(asked) == 1 and set(draws) == set(table.GENERATORS)
+    prepare(list(table.GENERATORS), short, whole, ready={counted: fit(short, whole)})
+    assert len(asked) == 1, "what is ready is not made again"
 
 
 def test_parents_are_known_photographs_of_either_class(short, whole):

@@ -90,10 +90,21 @@ ENTRIES = (
 GENERATORS = {generator.name: generator for generator in ENTRIES}
 
 
-def prepare(names: Sequence[str], run: Run, data: Dataset, *, retrain: bool = False) -> dict[str, Draw]:
-    """The `Draw` of each of the generators; nets that several share are made ready once. data: all splits."""
-    fits = {GENERATORS[name].fit for name in names} - {None}
-    nets = {fit: fit(run, data, retrain=retrain) for fit in sorted(fits, key=lambda fit: fit.__name__)}
+def prepare(
+    names: Sequence[str],
+    run: Run,
+    data: Dataset,
+    *,
+    retrain: bool = False,
+    ready: Mapping[Callable, Any] | None = None,
+) -> dict[str, Draw]:
+    """The `Draw` of each of the generators; nets that several share are made ready once. data: all splits.
+
+    ready: what was made ready before, by the `fit` that has made it.
+    """
+    nets = dict(ready or {})
+    fits = {GENERATORS[name].fit for name in names} - {None, *nets}
+    nets |= {fit: fit(run, data, retrain=retrain) for fit in sorted(fits, key=lambda fit: fit.__name__)}
 
     def drawing(generator: HybridGenerator) -> Draw:
         return lambda seeds, *, mix=0.5: generator.draw(nets.get(generator.fit), run, data, seeds, mix)
