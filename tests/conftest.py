@@ -1,9 +1,12 @@
-"""Small data sets that tests share: made here, never read from a data folder."""
+"""What tests share: small data sets, made here and never read from a data folder, and a browser."""
 
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from chromium import CHROMIUM, PATIENCE, lacking
 from made_photos import striped_dataset, with_noise, write_photos
 
 from clockodile.core.workspace import Run, open_run
@@ -42,3 +45,27 @@ def drawn_and_closed(recwarn):
         plt.figure(number).canvas.draw()
     plt.close("all")
     assert not [str(warning.message) for warning in recwarn.list]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """A chromium that is installed, driven by playwright."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+        )
+        yield launched
+        launched.close()
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where the browser or what it shows is missing, its tests are left out, and one line says so."""
+    ours = [item for item in items if "browser" in item.fixturenames]
+    if ours and (missing := lacking()):
+        warnings.warn(f"the {len(ours)} tests in a browser are left out: no {missing}", stacklevel=1)
+        config.hook.pytest_deselected(items=ours)
+        items[:] = [item for item in items if item not in ours]

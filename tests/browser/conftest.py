@@ -1,46 +1,18 @@
-"""A browser for the tests of the site: a chromium that is installed, driven by playwright.
-
-Where chromium or the packages of npm are missing, these tests are left out, and one line says so.
-"""
+"""The site as the tests in a browser see it: built once, and served."""
 
 import importlib.util
-import shutil
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from chromium import PACKAGES, PATIENCE
 from filelock import FileLock
 
 from clockodile.app.demo import demo_server
 
-ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
-PACKAGES = ROOT / "build" / "npm-playground" / "node_modules"  # `make` fetches them
-SCREENSHOTS = ROOT / "build" / "screenshots"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 120_000  # milliseconds until something has to be there, on a busy machine
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-
-
-def lacking() -> str:
-    """What has to be installed before these tests can run, and how; empty if nothing has."""
-    if CHROMIUM is None:
-        return "chromium (Debian: apt install chromium)"
-    if not (PACKAGES / "onnxruntime-web" / "package.json").is_file():
-        return "onnxruntime-web (`make site` fetches it, with npm)"
-    return "" if importlib.util.find_spec("playwright") else "playwright (requirements.txt)"
-
-
-def pytest_collection_modifyitems(config, items):
-    ours = [item for item in items if HERE in item.path.parents]
-    if ours and (missing := lacking()):
-        warnings.warn(
-            f"the {len(ours)} tests of the site in a browser are left out: no {missing}", stacklevel=1
-        )
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if item not in ours]
+ROOT = Path(__file__).parents[2]
 
 
 def module(path: Path):
@@ -75,20 +47,6 @@ def address(site) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

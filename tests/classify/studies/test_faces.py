@@ -147,11 +147,12 @@ def write_people(root, count=22):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_all_four_notebooks_run_on_people(tmp_path):
+def test_the_notebooks_run_on_people(tmp_path):
     people = write_people(tmp_path / "people")
     words = ["run", "--recipe", "faces", "--data-dir", str(people), "--out", str(tmp_path / "run")]
-    least = ["effort=0.01", "seeds=2", "models=hog_svm", "count=6", "n_candidates=1", "n_per_class=2"]
-    assert main([*words, *(part for value in least for part in ("-p", value))]) == 0
+    least = ["effort=0.01", "seeds=2", "models=hog_svm"]
+    # notebook 04 is the same as that of a user's folder, which test_small_folder.py runs
+    assert main([*words, "--only", "01,02,03", *(part for value in least for part in ("-p", value))]) == 0
     report = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert (
         "Whose face is it?" in report

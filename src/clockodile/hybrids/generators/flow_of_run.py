@@ -48,7 +48,7 @@ FIRST_TRIES = 4  # clocks drawn for each one that is shrunk
 FEW_STEPS = 10  # of the solver, where many are drawn for each that is kept
 KEPT = 4  # drawings of the last calls that are remembered
 CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
-SEARCH = (0.2, 0.5)  # times at which a class of the net is sought that is like a user's
+SEARCH = 0.6  # time at which a class of the net is sought that is like a user's
 FEW = 8  # photographs by which it is sought
 
 
@@ -224,10 +224,8 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
         net = flow_net(package)
         starts = [net.null_class] * (others + 1)
         # those that are drawn begin as what the net knows that is most like them
-        pair = run.recipe.pair
-        examples = [known.rows(known.labels == label).tensor()[:FEW] for label in pair]
-        for label, start in zip(pair, closest_classes(net, examples), strict=True):
-            starts[label] = start
+        for label in run.recipe.pair:
+            starts[label] = closest_class(net, known.rows(known.labels == label).tensor()[:FEW])
         net = with_classes(net, starts)
         training = Training(net, plan, device, seed=run.seed)
         photographs = Photographs(images, labels, tuple(range(others)), device)
@@ -257,14 +255,13 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
     return flow_from(fitted, names, fit_selector(run, data, retrain=retrain))
 
 
-def closest_classes(net: UNet, kinds: Sequence[torch.Tensor]) -> list[int]:
-    """For each kind of picture the label that explains it best, compared with how well it explains the others.
+def closest_class(net: UNet, pictures: torch.Tensor) -> int:
+    """The label that explains pictures best: told it, the net's loss is lowest (Li et al., 2023).
 
-    Told a label that fits, the net's loss is lower (Li et al., 2023). kinds: pictures (N, 3, S, S) in [0, 1] of each.
+    pictures: (N, 3, S, S) in [0, 1].
     """
     labels = [plain(label) for label in range(net.null_class)]
-    losses = torch.stack([losses_told(net, images, labels, times=SEARCH).mean(1) for images in kinds])
-    return (losses - losses.mean(0)).argmin(1).tolist()
+    return int(losses_told(net, pictures, labels, times=[SEARCH]).mean(1).argmin())
 
 
 def with_classes(net: UNet, starts: Sequence[int]) -> UNet:
