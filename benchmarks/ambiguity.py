@@ -98,9 +98,7 @@ def planted_label_errors(data: Dataset, features: np.ndarray) -> None:
         if get_label_quality_scores is not None:
             for method in ("self_confidence", "normalized_margin"):
                 for adjusted in (False, True):
-                    quality = get_label_quality_scores(
-                        spoiled, probability, method=method, adjust_pred_probs=adjusted
-                    )
+                    quality = get_label_quality_scores(spoiled, probability, method=method, adjust_pred_probs=adjusted)
                     scores[f"cleanlab: {method}{', adjusted' * adjusted}"] = 1 - quality
         for name, score in scores.items():
             rows.setdefault(name, []).append(average_precision_score(exchanged, score))
@@ -120,35 +118,20 @@ def speed_of_rank(images: np.ndarray, counts: tuple[int, int], folder: Path) -> 
             picture = images[rng.integers(len(images))].copy()
             picture[0, 0] = rng.integers(0, 256, 3)  # no two alike
             Image.fromarray(picture).save(path)
-        command = [
-            sys.executable,
-            "-m",
-            "clockodile",
-            "rank",
-            "--pretrained",
-            place,
-            "--csv",
-            folder / "out.csv",
-        ]
+        command = [sys.executable, "-m", "clockodile", "rank", "--pretrained", place, "--csv", folder / "out.csv"]
         start = time.perf_counter()
         environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-        subprocess.run(
-            [str(part) for part in command], check=True, stderr=subprocess.DEVNULL, env=environment
-        )
+        subprocess.run([str(part) for part in command], check=True, stderr=subprocess.DEVNULL, env=environment)
         seconds = time.perf_counter() - start
         # of the largest child so far: the second can only be told when it needs more than the first
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
         found.append(seconds / count)
-        print(
-            f"  {count:>7} images: {seconds:7.0f} s, {1000 * seconds / count:6.1f} ms each, {memory:.2f} GB at most"
-        )
+        print(f"  {count:>7} images: {seconds:7.0f} s, {1000 * seconds / count:6.1f} ms each, {memory:.2f} GB at most")
     print(f"  an image in the larger folder takes {found[1] / found[0]:.2f} times as long")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="only show that every part works")
     parser.add_argument("--images", nargs=2, type=int, default=(1000, 10_000), metavar="N", help="to rank")
     parser.add_argument("--only", choices=("hybrids", "labels", "rank"), help="one of the three")

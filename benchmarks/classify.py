@@ -255,9 +255,7 @@ def print_row(name: str, outcomes: list[Outcome], folds: list[Fold], epochs: int
 
     Images a second are epochs times images: ours and fastai leave out of an epoch what does not fill a batch.
     """
-    accuracy, seconds = (
-        np.mean([getattr(one, part) for one in outcomes]) for part in ("accuracy", "seconds")
-    )
+    accuracy, seconds = (np.mean([getattr(one, part) for one in outcomes]) for part in ("accuracy", "seconds"))
     asked = sum(len(fold.unseen[1]) for fold in folds)
     spread = 1.96 * np.sqrt(accuracy * (1 - accuracy) / asked)
     a_second = epochs * np.mean([len(fold.labels) for fold in folds]) / seconds
@@ -343,14 +341,10 @@ def open_data(arguments: argparse.Namespace) -> Dataset:
 
 def parse(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--folds", type=int, choices=range(1, 6), default=1, help="held-out folds (default 1)"
-    )
+    parser.add_argument("--folds", type=int, choices=range(1, 6), default=1, help="held-out folds (default 1)")
     parser.add_argument("--full", action="store_true", help="also our full profile")
     parser.add_argument("--quick", action="store_true", help="one epoch of 64 images: does every part work?")
-    parser.add_argument(
-        "--data-dir", default="", help="images (default $CLOCKODILE_DATA, else as the notebooks)"
-    )
+    parser.add_argument("--data-dir", default="", help="images (default $CLOCKODILE_DATA, else as the notebooks)")
     return parser.parse_args(words)
 
 

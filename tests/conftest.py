@@ -55,8 +55,7 @@ def browser() -> Iterator:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+            executable_path=CHROMIUM, args=["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         )
         yield launched
         launched.close()

@@ -7,16 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "clockodile"
-ROOMS = (
-    "core",
-    "learn",
-    "show",
-    "data",
-    "classify",
-    "ambiguous",
-    "hybrids",
-    "app",
-)  # each may use those before it
+ROOMS = ("core", "learn", "show", "data", "classify", "ambiguous", "hybrids", "app")  # each may use those before it
 EACH_PAGE = {
     "check_exercise",
     "show_figure",

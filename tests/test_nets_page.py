@@ -73,9 +73,7 @@ def test_the_flow_learned_from_as_many_pictures_and_classes_as_the_page_says():
     flow = package_flow()
     assert f"{len(flow.state[SEEN]):,}" in row("the flow")["learned"]
     classes = set(flow.metrics["classes"])
-    assert {"clock", "crocodile"} < classes and f"other {len(classes) - 2} classes" in row("the flow")[
-        "learned"
-    ]
+    assert {"clock", "crocodile"} < classes and f"other {len(classes) - 2} classes" in row("the flow")["learned"]
 
 
 def test_judge_and_probe_look_through_the_frozen_network_of_the_page():
@@ -95,9 +93,7 @@ def test_no_maker_of_pictures_asks_the_judge():
     }
     assert used.pop("flow_of_run") == ["from clockodile.ambiguous.background import background_pictures"]
     assert used.pop("selector") and not any(used.values())
-    judge, chooser = (
-        store.read_record(WEIGHTS / f"{name}.safetensors")["config"] for name in ("judge", "selector")
-    )
+    judge, chooser = (store.read_record(WEIGHTS / f"{name}.safetensors")["config"] for name in ("judge", "selector"))
     assert judge["judge"] != chooser["judge"] == "efficientnet_lite1"
     assert {key for key in judge if judge[key] != chooser[key]} == {"judge", "sides"}
     assert HELD_OUT == 0 and row("the selector")["never"] == "fold 0"

@@ -57,10 +57,7 @@ def test_every_import_is_a_declared_dependency():
 def test_the_lock_holds_every_dependency_in_a_version_that_is_allowed():
     locked = {canonicalize_name(line.name): line for line in requirements_locked()}
     extras = PROJECT["optional-dependencies"]
-    asked = [
-        *DIRECT.values(),
-        *(Requirement(line) for name in extras if name != "bench" for line in extras[name]),
-    ]
+    asked = [*DIRECT.values(), *(Requirement(line) for name in extras if name != "bench" for line in extras[name])]
     for requirement in asked:
         (pin,) = locked[canonicalize_name(requirement.name)].specifier
         assert pin.operator == "==" and requirement.specifier.contains(pin.version), requirement.name
@@ -110,30 +107,16 @@ def installed(wheel, tmp_path_factory):
     home = tmp_path_factory.mktemp("fresh")
     venv.create(home, with_pip=False)
     paths = {"base": str(home), "platbase": str(home)}
-    Path(sysconfig.get_path("purelib", "venv", paths), "borrowed.pth").write_text(
-        sysconfig.get_path("purelib")
-    )
+    Path(sysconfig.get_path("purelib", "venv", paths), "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     scripts = Path(sysconfig.get_path("scripts", "venv", paths))
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(home),
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-    ]
+    pip = [sys.executable, "-m", "pip", "--python", str(home), "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*pip, wheel], check=True)
     return scripts / "clockodile"
 
 
 def away(program: Path, folder: Path, *words: str) -> subprocess.CompletedProcess:
     """What the program does in `folder`, with nothing that points to the checkout."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("CLOCKODILE", "PYTHON"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOCKODILE", "PYTHON"))}
     return subprocess.run([program, *words], cwd=folder, env=kept, capture_output=True, text=True)
 
 

@@ -19,17 +19,13 @@ def tracked() -> list[Path]:
     """Paths of the files that git knows, relative to the project."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
-    ).stdout
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     return [Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_nothing_large_but_weights(tracked):
     sizes = {path.as_posix(): (ROOT / path).stat().st_size for path in tracked}
-    assert {
-        name: size for name, size in sizes.items() if size > LARGEST and not name.startswith(WEIGHTS)
-    } == {}
+    assert {name: size for name, size in sizes.items() if size > LARGEST and not name.startswith(WEIGHTS)} == {}
 
 
 def test_no_data_and_no_pictures_but_figures(tracked):

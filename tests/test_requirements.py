@@ -26,8 +26,6 @@ def test_every_import_is_pinned():
     pinned = {name.replace("_", "-") for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
     owners = packages_distributions()
     missing = [
-        name
-        for name in sorted(imported())
-        if not {owner.lower().replace("_", "-") for owner in owners[name]} & pinned
+        name for name in sorted(imported()) if not {owner.lower().replace("_", "-") for owner in owners[name]} & pinned
     ]
     assert missing == []

@@ -83,8 +83,7 @@ def test_with_a_makeshift_evidence_is_counted_among_the_other_classes_too(world)
     maps = maps.copy()
     maps[kind == 2] -= 5  # pictures of neither that nothing real looks like
     apart, with_rivals = (
-        fit_judge(some(maps, known), labels[known], fold, classes=2, one_vs_rest=rule)
-        for rule in (False, True)
+        fit_judge(some(maps, known), labels[known], fold, classes=2, one_vs_rest=rule) for rule in (False, True)
     )
     rivals = some(maps, kind == 1)
     assert (apart.evidence(rivals)[:, 0] >= 0.9).mean() > 0.5, "everything real seems to be a class"
@@ -95,9 +94,7 @@ def test_with_a_makeshift_evidence_is_counted_among_the_other_classes_too(world)
 
 def test_it_works_for_three_classes(world):
     maps, kind = world
-    judge = fit_judge(
-        [maps], np.where(kind == 2, -1, np.where(kind == 3, 2, kind)), np.arange(400) % 5, classes=3
-    )
+    judge = fit_judge([maps], np.where(kind == 2, -1, np.where(kind == 3, 2, kind)), np.arange(400) % 5, classes=3)
     assert judge.evidence([maps]).shape == (400, 3)
 
 

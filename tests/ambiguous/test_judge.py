@@ -44,9 +44,7 @@ def test_an_image_is_judged_without_its_fold(run, whole):
 
 def test_without_other_things_a_note_says_so(run, data):
     found = judge_run(run, data)
-    assert "were made" in found.background.note and len(found.scores_background) == len(
-        found.background.images
-    )
+    assert "were made" in found.background.note and len(found.scores_background) == len(found.background.images)
 
 
 def test_a_judge_that_came_with_the_package_lies_in_the_run_folder_too(run, whole, tmp_path):

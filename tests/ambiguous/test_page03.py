@@ -99,9 +99,7 @@ def test_a_bar_for_each_kind_of_picture(page, figure_of):
 
 
 def test_an_area_and_its_interval_for_each_that_was_asked(page, figure_of):
-    found = {
-        kind: {who: (0.6, 0.5, 0.9) for who in ("net", "rival", "judge")} for kind in ("noise", "halves")
-    }
+    found = {kind: {who: (0.6, 0.5, 0.9) for who in ("net", "rival", "judge")} for kind in ("noise", "halves")}
     figure = page03.area_figure(page, found, both=1)
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["noise", "halves"]
     assert len(figure.axes[0].containers) == 3
@@ -154,18 +152,10 @@ def test_every_corner_of_the_plane_can_be_browsed(page):
 def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatch):
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     Image.fromarray(page.data.images[0]).save(tmp_path / "mine.png")
-    page = replace(
-        page, judged=replace(page.judged, features=mean_features(plain.plain_maps(page.data.images)))
-    )
+    page = replace(page, judged=replace(page.judged, features=mean_features(plain.plain_maps(page.data.images))))
     row, line, screen = page03.judge_your_photo(page).children
     content = (tmp_path / "mine.png").read_bytes()
-    file = {
-        "name": "mine.png",
-        "type": "",
-        "size": len(content),
-        "content": content,
-        "last_modified": datetime.now(),
-    }
+    file = {"name": "mine.png", "type": "", "size": len(content), "content": content, "last_modified": datetime.now()}
     row.children[0].value = (file,)
     assert line.value == ""
     said = page.judged.judge.evidence(plain.plain_maps(page.data.images[:1]))[0]
@@ -175,9 +165,7 @@ def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("number", range(1, 7))
 def test_an_exercise_tells_right_from_wrong(page, number, capsys, monkeypatch):
-    monkeypatch.setattr(
-        page03, "middle_covered", lambda page: np.array([[0.9, 0.95], [0.8, 1.0], [1.0, 1.0]])
-    )
+    monkeypatch.setattr(page03, "middle_covered", lambda page: np.array([[0.9, 0.95], [0.8, 1.0], [1.0, 1.0]]))
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     evidence = page.judged.evidence
     truth = {
@@ -248,9 +236,7 @@ def test_the_strongest_place_of_each_picture_is_framed(page, monkeypatch, figure
     figure = page03.place_maps(page, images, np.array([0, 1]), ["one", "two"], "places", "Where?")
     frames = [[patch.get_xy() for patch in ax.patches] for ax in figure.axes]
     assert frames[2] == [(0.5, 1.5)] and frames[4] == [(0.5, 1.5)], "the first picture, each class"
-    assert frames[3] == [(2.5, -0.5)] and frames[5] != [(2.5, -0.5)], (
-        "of the second, more is less for one class"
-    )
+    assert frames[3] == [(2.5, -0.5)] and frames[5] != [(2.5, -0.5)], "of the second, more is less for one class"
     assert frames[0] == [(1.5, 3.5)] * 2, "the same in pixels of the picture"
     assert [ax.get_title("left") for ax in figure.axes[:2]] == ["one", "two"]
 

@@ -35,9 +35,7 @@ def test_balance_is_a_share_and_does_not_care_who_is_first(distance):
 def test_balance_does_not_care_about_scale(distance, scale):
     distance = np.round(distance, 3)  # products of subnormal numbers lose their digits
     assert np.allclose(
-        centroid_distance_ratio(distance, (0, 1)),
-        centroid_distance_ratio(distance * scale, (0, 1)),
-        atol=1e-6,
+        centroid_distance_ratio(distance, (0, 1)), centroid_distance_ratio(distance * scale, (0, 1)), atol=1e-6
     )
 
 

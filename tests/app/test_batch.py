@@ -19,15 +19,7 @@ from clockodile.core.recipes import Recipe
 from clockodile.data.folders import folder_collection
 from clockodile.learn.training import seeded
 
-ODD = (
-    "a,b.png",
-    'say "x".png',
-    "two\nlines.png",
-    "\rx.png",
-    "Zürich 日本.png",
-    "back\\nslash.png",
-    "latin \udce9.png",
-)
+ODD = ("a,b.png", 'say "x".png', "two\nlines.png", "\rx.png", "Zürich 日本.png", "back\\nslash.png", "latin \udce9.png")
 
 
 @dataclass
@@ -77,11 +69,7 @@ def test_every_file_has_one_row_whatever_its_name():
     files = paint(ODD)
     Path("bad.png").write_text("x")
     found, _ = judge([*files, "bad.png"])
-    assert (
-        list(found) == [*files, "bad.png"]
-        and found["bad.png"][1] == ""
-        and "not an image" in found["bad.png"][0]
-    )
+    assert list(found) == [*files, "bad.png"] and found["bad.png"][1] == "" and "not an image" in found["bad.png"][0]
     assert [float(found[name][1]) for name in files] == list(range(len(ODD)))
     assert kept().read_bytes().count(b"\n") == 1 + len(ODD) + 1 and kept().read_bytes().isascii()
     assert judge(files)[1].seen == 0 and judge(files)[0] == {name: found[name] for name in files}
@@ -261,10 +249,7 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         append(table, numbers, rows)
 
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    with (
-        distributed.LocalCluster(**options) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster, set_as_default=False) as client:
         pids = client.run(os.getpid)
         monkeypatch.setattr(Table, "append", kill_one_then_append)
         judge_all(job, None, together, scheduler=cluster.scheduler_address)  # no model: workers load theirs
@@ -273,12 +258,8 @@ def test_every_image_once_though_a_worker_is_killed(monkeypatch, tmp_path):
         with pytest.raises(UserError, match="/nowhere/nets.safetensors: no such file.*every worker needs"):
             judge_all(elsewhere, None, empty, scheduler=cluster.scheduler_address)
     assert len(set(pids.values())) == 2 and killed and killed[0] not in after.values()
-    names = Counter(
-        line.split(b",")[0].decode() for line in Path("together.csv").read_bytes().splitlines()[1:]
-    )
+    names = Counter(line.split(b",")[0].decode() for line in Path("together.csv").read_bytes().splitlines()[1:])
     assert names == Counter(files)
-    for (path, why, values), (path_alone, why_alone, values_alone) in zip(
-        together.rows(), alone.rows(), strict=True
-    ):
+    for (path, why, values), (path_alone, why_alone, values_alone) in zip(together.rows(), alone.rows(), strict=True):
         assert (path, why, values[0]) == (path_alone, why_alone, values_alone[0])
         assert why or np.allclose(np.array(values[1:], float), np.array(values_alone[1:], float), atol=1e-6)

@@ -17,9 +17,7 @@ def project(tmp_path, monkeypatch):
     """A project with two tiny notebooks that the command line finds."""
     make_notebook(tmp_path / "notebooks" / "01_data.ipynb", DATA, own="image_size: int = 0\n")
     make_notebook(
-        tmp_path / "notebooks" / "02_classification.ipynb",
-        "print(epochs)",
-        own="epochs: int = 0\npair: str = ''\n",
+        tmp_path / "notebooks" / "02_classification.ipynb", "print(epochs)", own="epochs: int = 0\npair: str = ''\n"
     )
     monkeypatch.setattr(run, "project_root", lambda: tmp_path)
     monkeypatch.delenv("CLOCKODILE_DATA", raising=False)
@@ -62,14 +60,8 @@ def test_version_and_recipes(capsys):
         (["run", "--cell-timeout", "-3"], "--cell-timeout: give a number from 0 to 1000000, not '-3'"),
         (["run", "--cell-timeout", "nan"], "--cell-timeout: give a number"),
         (["demo", "--port", "65536"], "--port: give a whole number from 0 to 65535"),
-        (
-            ["collect", "a", "--class", "b", "--out", "c", "--max", "501"],
-            "--max: give a whole number from 1 to 500",
-        ),
-        (
-            ["rank", "--pretrained", "a", "--top", "few"],
-            "--top: give a whole number from 1 to 1000000, not 'few'",
-        ),
+        (["collect", "a", "--class", "b", "--out", "c", "--max", "501"], "--max: give a whole number from 1 to 500"),
+        (["rank", "--pretrained", "a", "--top", "few"], "--top: give a whole number from 1 to 1000000, not 'few'"),
         (["run", "--recipe", "clock_crocodiles"], "did you mean 'clocks_crocodiles'"),
         (["run", "--profile", "fast"], "unknown profile 'fast'"),
         (["run", "--source", "web"], "unknown source 'web'"),
@@ -88,19 +80,14 @@ def test_version_and_recipes(capsys):
         (["run", "-p", "image_size=33"], "parameter 'image_size' is 33; give a multiple of 8"),
         (["run", "--pair", "clock"], "--pair"),
         (["run", "--classes", "bee"], "give two or more different classes"),
-        (
-            ["run", "--classes", "bee,apple", "-p", "classes=bee,ox"],
-            "--classes bee,apple and -p classes=bee,ox",
-        ),
+        (["run", "--classes", "bee,apple", "-p", "classes=bee,ox"], "--classes bee,apple and -p classes=bee,ox"),
         (["run", "--pair", "clock", "clock"], "give two different classes"),
         (["run", "--pair", "a,b", "c"], "comma"),
         (["run", "--pair", "a", "b", "-p", "pair=a,c"], "--pair a,b and -p pair=a,c"),
     ],
 )
 def test_mistakes_are_one_line(project, capsys, words, told):
-    assert told in mistake(
-        capsys, *words, *(["-p", f"run_dir={project / 'run'}"] if words[:1] == ["run"] else [])
-    )
+    assert told in mistake(capsys, *words, *(["-p", f"run_dir={project / 'run'}"] if words[:1] == ["run"] else []))
     assert not (project / "run").exists()
 
 
@@ -133,13 +120,7 @@ def test_every_command_has_its_function():
 
 
 @pytest.mark.parametrize(
-    "words",
-    [
-        "run a b --json --csv c",
-        "--json --csv c run a b",
-        "run --json a --csv=c b",
-        "run --csv c a --json -- b",
-    ],
+    "words", ["run a b --json --csv c", "--json --csv c run a b", "run --json a --csv=c b", "run --csv c a --json -- b"]
 )
 def test_images_and_options_may_come_in_any_order(words):
     args = cli.parse(["predict", *words.split()])
@@ -147,11 +128,7 @@ def test_images_and_options_may_come_in_any_order(words):
 
 
 def test_after_two_dashes_everything_is_a_path():
-    assert cli.parse(["predict", "run", "--json", "--", "-a.png", "--csv"]).paths == [
-        "run",
-        "-a.png",
-        "--csv",
-    ]
+    assert cli.parse(["predict", "run", "--json", "--", "-a.png", "--csv"]).paths == ["run", "-a.png", "--csv"]
 
 
 def test_a_mistyped_option_between_images_is_named(capsys):

@@ -77,12 +77,7 @@ def test_what_can_be_used_is_kept_once_with_its_source(engine, tmp_path, capsys)
     assert [row["file"] for row in rows] == [f"cats/{name}" for name in kept]
     assert rows[0]["address"].endswith("/one.png") and rows[0]["licence"] == "by 4.0"
     said = capsys.readouterr().err
-    for reason in (
-        "1 shown by another",
-        "1 not a usable picture",
-        "1 forbidden by robots",
-        "1 not to be had",
-    ):
+    for reason in ("1 shown by another", "1 not a usable picture", "1 forbidden by robots", "1 not to be had"):
         assert reason in said
     assert "/private/three.png" not in engine  # not even asked for
     page = (tmp_path / "review_cats_1.html").read_text("utf-8")

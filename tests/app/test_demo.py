@@ -25,9 +25,7 @@ def test_the_site_is_served_to_this_machine_only(site):
         with urllib.request.urlopen(address + FIRST) as answer:
             assert b"Playground" in answer.read()
         with urllib.request.urlopen(address + "nets.mjs") as answer:
-            assert answer.headers["Content-Type"] == "text/javascript", (
-                "browsers refuse modules of other types"
-            )
+            assert answer.headers["Content-Type"] == "text/javascript", "browsers refuse modules of other types"
         server.shutdown()
 
 

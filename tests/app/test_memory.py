@@ -45,9 +45,7 @@ def test_programs_and_kernels_keep_freed_memory_but_an_import_does_not(monkeypat
     assert page_faults("keep") * 10 < usual
     assert page_faults(**variables) * 10 < usual
     assert page_faults("keep", MALLOC_ARENA_MAX="2") * 2 > usual, "the user has decided otherwise"
-    assert page_faults("keep", MALLOC_TRIM_THRESHOLD_="65536") * 10 < usual, (
-        "that is what Dask sets, not the user"
-    )
+    assert page_faults("keep", MALLOC_TRIM_THRESHOLD_="65536") * 10 < usual, "that is what Dask sets, not the user"
 
 
 def test_a_users_settings_are_left_alone(monkeypatch):

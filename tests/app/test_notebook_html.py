@@ -43,9 +43,7 @@ def test_what_is_no_formula_stays_as_it_was_typed(page):
 
 
 def test_solutions_stay_folded_and_their_code_is_coloured(page):
-    shown = page(
-        "<details><summary>Solution</summary>\n\n```python\nx = 1  # why\n```\n\n</details>\n\nafter"
-    )
+    shown = page("<details><summary>Solution</summary>\n\n```python\nx = 1  # why\n```\n\n</details>\n\nafter")
     folded = shown[shown.index("<details>") : shown.index("</details>")]
     assert "<summary>Solution</summary>" in folded and '<span class="c1"># why</span>' in folded
     assert "after" not in folded
@@ -87,9 +85,7 @@ def test_nothing_runs_and_nothing_is_fetched(page, evil):
     shown = page("1", new_output("display_data", {"text/html": evil})) + page(evil)
     for word in ("<script", "javascript:", "error=", "load=", "xlink", "url(", "@import", "<link", "<iframe"):
         assert word not in shown.lower(), word
-    assert not {"<svg", "<form", "action=", 'src="x"', "<style"} & set(
-        re.findall(r"<\w+|\w+=|src=\"x\"", shown)
-    )
+    assert not {"<svg", "<form", "action=", 'src="x"', "<style"} & set(re.findall(r"<\w+|\w+=|src=\"x\"", shown))
 
 
 def test_links_pictures_and_alignment_stay():
@@ -128,11 +124,7 @@ def test_the_title_is_the_first_heading_or_the_files_name(tmp_path, text, title)
     [
         [new_markdown_cell("always"), new_markdown_cell("72 percent", metadata={"tags": ["measured"]})],
         [new_markdown_cell("always"), new_markdown_cell("72 percent", metadata={"tags": ["exercise"]})],
-        [
-            new_markdown_cell(
-                'one <span class="measured">72\npercent</span> always <span class="measured">x</span>'
-            )
-        ],
+        [new_markdown_cell('one <span class="measured">72\npercent</span> always <span class="measured">x</span>')],
     ],
 )
 def test_what_was_measured_elsewhere_or_is_homework_is_left_out(tmp_path, cells):
@@ -165,8 +157,7 @@ def test_the_summary_ends_at_the_next_heading_of_its_level(tmp_path, text, there
 
 def test_pictures_are_replaced_in_order_and_others_stay():
     shown = [
-        f'<img alt="{alt}" src="data:image/png;base64,AA" width="8">'
-        for alt in ("a &gt; b", "c", "a &gt; b", "c")
+        f'<img alt="{alt}" src="data:image/png;base64,AA" width="8">' for alt in ("a &gt; b", "c", "a &gt; b", "c")
     ]
     replaced = replace_figures(
         "".join(shown), [("a > b", Markup("[1]")), ("c", Markup("[2]")), ("a > b", Markup("[3]"))]

@@ -139,12 +139,7 @@ def test_values_out_of_range_are_refused(name, kind, wrong, said):
 
 
 def test_values_in_range_pass():
-    for name, value in {
-        "count": "0",
-        "image_size": "512",
-        "models": "compact,resnet18",
-        "pair": "a,b",
-    }.items():
+    for name, value in {"count": "0", "image_size": "512", "models": "compact,resnet18", "pair": "a,b"}.items():
         assert check(name, value, "str" if name in ("models", "pair") else "int")
 
 
@@ -159,7 +154,5 @@ def test_every_number_of_the_notebooks_has_the_range_that_the_notebook_checks(pa
     assert numbers <= RANGES.keys()
     for name, parameter in declared.items():
         check_value(name, parameter.default)
-    for name, low, high in re.findall(
-        r'check_range\(\\"(\w+)\\", \w+, ([\d._]+), ([\d._]+)\)', path.read_text()
-    ):
+    for name, low, high in re.findall(r'check_range\(\\"(\w+)\\", \w+, ([\d._]+), ([\d._]+)\)', path.read_text()):
         assert RANGES[name] == (float(low), float(high))

@@ -35,9 +35,9 @@ def pool(*words: str) -> int:
 def test_a_class_becomes_a_table_a_figure_and_an_agreement(answers, capsys):
     assert pool() == 0
     table = pd.read_csv("out/pool.csv").set_index(["source", "answer"])
-    assert table.loc[("flow", "both"), "count"] == 20 and table.loc[
-        ("flow", "both"), "share"
-    ] == pytest.approx(1 / 3, abs=1e-4)
+    assert table.loc[("flow", "both"), "count"] == 20 and table.loc[("flow", "both"), "share"] == pytest.approx(
+        1 / 3, abs=1e-4
+    )
     assert len(table) == 8 and Image.open("out/pool.png").width > 1000
     told = capsys.readouterr()
     assert "33 % (0 to 67)" in told.out and "Cohen's kappa" in told.out and "15 pairs" in told.out

@@ -26,9 +26,7 @@ def paint(path: str, value: int) -> None:
 
 def store(path: str, accuracy: float | None = 0.9, kind: str = "brightness", **changes) -> None:
     nets = (Brightness(weight=20.0), Brightness(weight=20.0))
-    predictor = Predictor(
-        "brightness, 2 nets", ("dark", "bright"), 8, nets, kind=kind, accuracy=accuracy, **changes
-    )
+    predictor = Predictor("brightness, 2 nets", ("dark", "bright"), 8, nets, kind=kind, accuracy=accuracy, **changes)
     # every image with a mean above zero is nearer to "bright"; black ones are undecided and go to the first class
     save_predictor(Path(path), predictor)
 
@@ -70,11 +68,7 @@ def mistake(capsys, *words: str) -> str:
 def test_a_folder_in_natural_order_without_hidden_files(capsys):
     code, out, err = predict(capsys, "run", "photos")
     assert code == 0
-    assert table(out) == [
-        ("photos/9.png", "bright"),
-        ("photos/10.png", "dark"),
-        ("photos/in side/1.png", "bright"),
-    ]
+    assert table(out) == [("photos/9.png", "bright"), ("photos/10.png", "dark"), ("photos/in side/1.png", "bright")]
     assert err.splitlines()[-1] == "3 judged: 1 dark, 2 bright"
 
 
@@ -108,9 +102,7 @@ def test_refused_files_are_named_and_the_rest_is_judged(capsys):
     assert len(content["images"]) == 3
     assert {item["path"] for item in content["refused"]} == {"photos/bad.png", "photos/phone.heic"}
     refused = [line for line in err.splitlines() if line.startswith("refused: ")]
-    assert sorted(refused) == sorted(
-        f"refused: {item['path']}: {item['reason']}" for item in content["refused"]
-    )
+    assert sorted(refused) == sorted(f"refused: {item['path']}: {item['reason']}" for item in content["refused"])
 
 
 def test_what_is_no_image_by_its_name_is_no_failure_in_a_folder_but_is_when_named(capsys):
@@ -298,6 +290,4 @@ def test_a_scheduler_that_does_not_answer_is_one_line(capsys, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr(batch, "PATIENCE", 0.5)
     code, out, err = predict(capsys, "run", "photos", "--scheduler", "tcp://127.0.0.1:9")
-    assert (
-        code == 2 and not out and "--scheduler tcp://127.0.0.1:9: no Dask scheduler" in err.splitlines()[-1]
-    )
+    assert code == 2 and not out and "--scheduler tcp://127.0.0.1:9: no Dask scheduler" in err.splitlines()[-1]

@@ -71,10 +71,7 @@ def test_the_most_of_both_comes_first(capsys):
 def test_the_table_has_every_image_and_every_class(capsys):
     assert rank(capsys, "run", "photos", "--csv", "out.csv")[0] == 0
     table = rows("out.csv")
-    assert list(table[0]) == [
-        *("path", "rank", "score", "quadrant", "reason"),
-        *("evidence_red", "evidence_blue"),
-    ]
+    assert list(table[0]) == [*("path", "rank", "score", "quadrant", "reason"), *("evidence_red", "evidence_blue")]
     assert [line["rank"] for line in table] == ["1", "2", "3", "4"]
     by_name = {Path(line["path"]).stem: line for line in table}
     assert by_name["r"]["quadrant"] == "red" and by_name["b"]["quadrant"] == "blue"
@@ -99,12 +96,7 @@ def test_the_page_says_what_it_shows(capsys):
     Path("pages").mkdir()
     assert rank(capsys, "run", "photos", "--html", "pages/page.html", "--top", "4")[0] == 0
     page = Path("pages/page.html").read_text()
-    assert (
-        "first 4 of 5 images; 1 of 5" in page
-        and "0.90" in page
-        and "colours" in page
-        and "made for a test" in page
-    )
+    assert "first 4 of 5 images; 1 of 5" in page and "0.90" in page and "colours" in page and "made for a test" in page
     assert "only blue" in page and page.count('alt="photos/') == 4
     for link in re.findall('href="([^"]*)"', page):
         assert Path("pages", unquote(link)).is_file()
@@ -237,13 +229,9 @@ def test_a_judge_that_cannot_be_right_is_refused(capsys, changes, about):
     fitted = store.read_checkpoint(Path("run/judge.safetensors"))
     metrics = {name: value for name, value in (fitted.metrics | about).items() if value is not ...}
     Path("run/judge.safetensors").unlink()
-    store.fit_or_load(
-        "judge", fitted.config, "f", lambda: (fitted.state | changes, metrics), run_dir=Path("run")
-    )
+    store.fit_or_load("judge", fitted.config, "f", lambda: (fitted.state | changes, metrics), run_dir=Path("run"))
     code, out, err = rank(capsys, "run", "photos")
-    assert (
-        code == 2 and not out and err.count("\n") == 1 and "judge.safetensors" in err and "notebook 03" in err
-    )
+    assert code == 2 and not out and err.count("\n") == 1 and "judge.safetensors" in err and "notebook 03" in err
 
 
 @pytest.mark.parametrize("part", ["weight", "bias"])
@@ -281,6 +269,4 @@ def test_a_scheduler_that_does_not_answer_is_one_line(capsys, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr(batch, "PATIENCE", 0.5)
     code, out, err = rank(capsys, "run", "photos", "--scheduler", "tcp://127.0.0.1:9")
-    assert (
-        code == 2 and not out and "--scheduler tcp://127.0.0.1:9: no Dask scheduler" in err.splitlines()[-1]
-    )
+    assert code == 2 and not out and "--scheduler tcp://127.0.0.1:9: no Dask scheduler" in err.splitlines()[-1]

@@ -100,9 +100,7 @@ def copy_with(tmp_path, **changes):
 def test_nothing_of_this_machine_or_moment_is_published(tmp_path, capsys):
     outputs = [nbformat.v4.new_output("stream", name=name, text="a line") for name in ("stdout", "stderr")]
     copy = nbformat.read(copy_with(tmp_path, outputs=outputs), as_version=4)
-    copy.metadata = nbformat.from_dict(
-        {"language_info": {"name": "python", "version": "3.11.7"}, "widgets": {}}
-    )
+    copy.metadata = nbformat.from_dict({"language_info": {"name": "python", "version": "3.11.7"}, "widgets": {}})
     nbformat.write(copy, tmp_path / "01_x.ipynb")
     published = refresh.publishable(tmp_path / "01_x.ipynb")
     assert published.metadata.kernelspec.name == "python3" and "widgets" not in published.metadata

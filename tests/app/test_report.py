@@ -15,14 +15,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from clockodile.app.report import (
-    LEADING,
-    SENTENCES,
-    counts_table,
-    results_markdown,
-    results_text,
-    write_report,
-)
+from clockodile.app.report import LEADING, SENTENCES, counts_table, results_markdown, results_text, write_report
 from clockodile.core import store
 from clockodile.core.atomic_files import write_json
 from clockodile.core.errors import UserError
@@ -51,13 +44,7 @@ def run_dir(tmp_path):
     notes = [{"path": f"clock/{EVIL}{i}.png", "reason": "truncated image", "used": False} for i in range(12)]
     notes.append({"path": "clock/1.jpg", "reason": "enlarged from 10x12", "used": True})
     counts = {"train": {EVIL: 3, "crocodile": 4}, "background": 7}
-    card = {
-        "source": source,
-        "classes": [EVIL, "crocodile"],
-        "counts": counts,
-        "fingerprint": "abc",
-        "notes": notes,
-    }
+    card = {"source": source, "classes": [EVIL, "crocodile"], "counts": counts, "fingerprint": "abc", "notes": notes}
     write_json(tmp_path / "data_card.json", card)
     write_figures(tmp_path, "01", "first", "second")
     write_notebook(tmp_path / "executed" / "01_data.ipynb")
@@ -81,8 +68,7 @@ def write_notebook(path):
     outputs = [
         new_output("stream", name="stdout", text=f"\x1b[31mprinted {EVIL}\x1b[0m"),
         new_output(
-            "display_data",
-            {"text/html": html_output + '<style>@import "http://x"</style><script>a()</script>'},
+            "display_data", {"text/html": html_output + '<style>@import "http://x"</style><script>a()</script>'}
         ),
         new_output(
             "display_data",
@@ -111,12 +97,7 @@ def test_nothing_comes_from_outside(run_dir):
 
 
 def test_the_check_itself_would_notice():
-    for bad in (
-        '<img src="http://x">',
-        "<link href=x>",
-        "a{background:url(http://x)}",
-        '<image href="http://x"/>',
-    ):
+    for bad in ('<img src="http://x">', "<link href=x>", "a{background:url(http://x)}", '<image href="http://x"/>'):
         assert OUTSIDE.search(bad), bad
 
 
@@ -128,15 +109,7 @@ def test_names_are_text(run_dir):
 
 def test_everything_is_shown(run_dir):
     page = page_of(run_dir)
-    for text in (
-        "85.0",
-        "± 7.1 %",
-        "What is this?",
-        "first figure",
-        "Left out: 12",
-        "Changed on the way in<",
-        "abc",
-    ):
+    for text in ("85.0", "± 7.1 %", "What is this?", "first figure", "Left out: 12", "Changed on the way in<", "abc"):
         assert text in page, text
     assert page.index("first figure") < page.index("second figure")
     assert "<summary>Solution</summary>yes</details>" in page and "<math" in page
@@ -151,20 +124,9 @@ def write_results(run_dir, **hybrids):
     write_json(run_dir / "data_card.json", card)
     counts = [metric("training images", 1200), metric("near-duplicate groups", 7)]
     record_metrics(run_dir, "01", [*counts, metric("majority class, accuracy", 0.5, unit="%")])
-    methods = {
-        "compact residual net (ours)": [0.95, 0.97],
-        "HOG + SVM": [0.96, 1.0],
-        "four layers": [0.8, 0.8],
-    }
+    methods = {"compact residual net (ours)": [0.95, 0.97], "HOG + SVM": [0.96, 1.0], "four layers": [0.8, 0.8]}
     record_metrics(run_dir, "02", [metric(name, found, unit="%") for name, found in methods.items()])
-    runs = {
-        "model": "hog_svm",
-        "title": "HOG + SVM",
-        "source": "",
-        "seed": 0,
-        "fold": [0, 1],
-        "parameters": 1,
-    }
+    runs = {"model": "hog_svm", "title": "HOG + SVM", "source": "", "seed": 0, "fold": [0, 1], "parameters": 1}
     runs |= {"train_accuracy": 1.0, "accuracy": [0.96, 1.0], "log_loss": 1.0, "seconds": 0.1}
     store.save(run_dir, "classifier_runs.csv", pd.DataFrame(runs), {})
     rows = [("a/1", 2, "both", 0.9, 0.93), ("b/2", 1, "both", 0.97, 0.985), ("b/3", 3, "first", 0.99, 0.1)]
@@ -179,22 +141,14 @@ def write_results(run_dir, **hybrids):
 
 
 FOUND = {  # which file a sentence needs -> how it begins, and what it tells
-    "data_card.json": (
-        "There were 1,200 pictures of cat, <b>x</b>",
-        "and dog to learn from",
-        "among them: 7.",
-    ),
+    "data_card.json": ("There were 1,200 pictures of cat, <b>x</b>", "and dog to learn from", "among them: 7."),
     "metrics.json": (
         "'HOG + SVM' tells them apart best: right on 98.0 %",
         "(95 % interval 54 % to 100 %)",
         "Our own net: 96.0 %",
         "the best simple rule tried, majority class: 50.0 %",
     ),
-    "ambiguous.csv": (
-        "A judge",
-        "both dog and cat in 2 of 3",
-        "stands b/2 (evidence for dog 97 %, for cat 98 %)",
-    ),
+    "ambiguous.csv": ("A judge", "both dog and cat in 2 of 3", "stands b/2 (evidence for dog 97 %, for cat 98 %)"),
     "hybrids.csv": (
         "Of pictures made of two photographs",
         "in 0.0 % (paste) to 25.0 % (flow)",
@@ -241,16 +195,12 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     store.save(run_dir, "dataset.npz", kept, {})
     page = page_of(run_dir)
     assert said.replace(" %", "\N{NO-BREAK SPACE}%") in page
-    sure = (
-        "In the mean it gives its answer 85.8 %, and is right in 98.0 %. Of the half of the pictures that it "
-    )
+    sure = "In the mean it gives its answer 85.8 %, and is right in 98.0 %. Of the half of the pictures that it "
     sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. So it is "
     sure += "too modest, which may be chance."
     assert sure.replace(" %", "\N{NO-BREAK SPACE}%") in page
     doubtful = page.partition('<ul class="doubtful">')[2].partition("</ul>")[0]
-    assert [doubtful.index(name) for name in ("dog/3", "cat/1")] == sorted(
-        map(doubtful.index, ("dog/3", "cat/1"))
-    )
+    assert [doubtful.index(name) for name in ("dog/3", "cat/1")] == sorted(map(doubtful.index, ("dog/3", "cat/1")))
     assert "label dog<br>it says cat, 100% sure" in doubtful and doubtful.count("data:image/webp") == 3
     table = page.partition("Which class is taken for which")[2].partition("</table>")[0]
     assert "".join(re.findall(r"<td>(\d)</td>", table)) == "101200001001"  # each row's sum last
@@ -314,11 +264,7 @@ def test_the_best_pictures_come_first(run_dir):
     page = page_of(run_dir)
     shown = re.findall('id="figure-([^"]+)"', page)
     assert shown == ["both_top", "hybrids", "mixes", "plane", "first", "second", "pairs", "voices"]
-    assert (
-        page.index('id="figure-plane"')
-        < page.index('<table class="results"')
-        < page.index('id="figure-pairs"')
-    )
+    assert page.index('id="figure-plane"') < page.index('<table class="results"') < page.index('id="figure-pairs"')
     assert '<a href="#figure-plane">' in page
 
 
@@ -366,10 +312,7 @@ def test_a_notebooks_summary_is_outside_its_fold(run_dir):
     nbformat.write(new_notebook(cells=[new_markdown_cell(text)], metadata={"measured_on": here}), path)
     before, folded, inside = page_of(run_dir).partition('<details class="card copy">')
     assert (
-        warning not in inside
-        and "we saw it" in before
-        and "<h3>What did not work</h3>" in before
-        and "much" in before
+        warning not in inside and "we saw it" in before and "<h3>What did not work</h3>" in before and "much" in before
     )
     assert folded and "Exercises" not in before and "Exercises" in inside
 
@@ -408,8 +351,7 @@ def test_long_lists_of_refused_files_are_folded(run_dir):
 def test_the_stand_in_has_a_banner(run_dir):
     assert "not photographs" not in page_of(run_dir)
     write_json(
-        run_dir / "data_card.json",
-        {"source": {"kind": "stand_in", "stamp": "drawn stand-in", "why": "offline"}},
+        run_dir / "data_card.json", {"source": {"kind": "stand_in", "stamp": "drawn stand-in", "why": "offline"}}
     )
     page = page_of(run_dir)
     assert "Drawn stand-in: these images are not photographs." in page and "offline" in page
@@ -462,10 +404,7 @@ def test_parameters_that_were_given_are_told(run_dir):
 
 
 def test_classes_keep_their_order_in_the_table():
-    assert counts_table({"train": {"a": 2, "b": 3}}, ["b", "a"]) == (
-        ["", "b", "a", "together"],
-        [["train", 3, 2, 5]],
-    )
+    assert counts_table({"train": {"a": 2, "b": 3}}, ["b", "a"]) == (["", "b", "a", "together"], [["train", 3, 2, 5]])
 
 
 def test_the_report_says_when_other_things_were_made_up(run_dir):
@@ -511,9 +450,7 @@ def test_all_text_has_contrast(run_dir, theme):
     light, dark = re.findall(r":root \{(.*?)\n *\}", style, re.DOTALL)[:2]
     colours = dict(re.findall(r"--([\w-]+): (#\w{6})", light if theme == "light" else dark))
     pairs = [(ink, "tint") for ink in "kscmf"]  # code
-    pairs += [
-        (ink, paper) for ink in ("ink", "soft", "green", "brass") for paper in ("paper", "card", "tint")
-    ]
+    pairs += [(ink, paper) for ink in ("ink", "soft", "green", "brass") for paper in ("paper", "card", "tint")]
     for ink, paper in [*pairs, ("warn-ink", "warn")]:
         low, high = sorted(luminance(colours[name]) for name in (ink, paper))
         assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)

@@ -19,14 +19,7 @@ from clockodile.app import execute, memory
 from clockodile.app import run as runner
 from clockodile.app.execute import NotebookFailed
 from clockodile.app.output import make_writable, only_writer
-from clockodile.app.run import (
-    check_folder,
-    find_notebooks,
-    print_source,
-    run_notebooks,
-    select,
-    write_run_json,
-)
+from clockodile.app.run import check_folder, find_notebooks, print_source, run_notebooks, select, write_run_json
 from clockodile.core import store
 from clockodile.core.atomic_files import read_json, write_json
 from clockodile.core.errors import UserError
@@ -102,21 +95,12 @@ def test_out_must_be_writable(tmp_path, monkeypatch):
     def forbidden(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(
-        tempfile, "TemporaryFile", forbidden
-    )  # root may write anywhere, so folders cannot test it
+    monkeypatch.setattr(tempfile, "TemporaryFile", forbidden)  # root may write anywhere, so folders cannot test it
     with pytest.raises(UserError, match="permission denied"):
         make_writable(tmp_path / "run")
 
 
-FOREIGN = (
-    "report.html",
-    "metrics.json",
-    "run.json",
-    "data_card.json",
-    "figures/check.png",
-    "provenance/x.json",
-)
+FOREIGN = ("report.html", "metrics.json", "run.json", "data_card.json", "figures/check.png", "provenance/x.json")
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -210,10 +194,7 @@ def test_what_is_wrong_with_the_photographs_is_told(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_run_leaves_copies_a_record_and_a_report(folder, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(folder / "no-kernelspecs"))
-    second(
-        folder,
-        "import os, sys\nprint(sys.executable, os.environ['CLOCKODILE_HEADLESS'], epochs, seed, run_dir)",
-    )
+    second(folder, "import os, sys\nprint(sys.executable, os.environ['CLOCKODILE_HEADLESS'], epochs, seed, run_dir)")
     report = run_in(folder, (), {"epochs": "3"})
     assert report == folder / "run" / "report.html" and report.is_file()
     assert outputs(executed(folder)).split() == [sys.executable, "1", "3", "3", str(folder / "run")]
@@ -261,10 +242,7 @@ def test_a_cell_that_takes_too_long(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "last_act, told",
-    [("os._exit(3)", "exit code 3"), ("os.kill(os.getpid(), 9)", "memory")],
-)
+@pytest.mark.parametrize("last_act, told", [("os._exit(3)", "exit code 3"), ("os.kill(os.getpid(), 9)", "memory")])
 def test_a_dying_kernel(folder, last_act, told):
     second(folder, f"import os\n{last_act}")
     lines = failure(folder)
@@ -285,9 +263,7 @@ def test_a_kernel_that_does_not_start_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(execute.papermill, "execute_notebook", no_kernel)
     make_notebook(tmp_path / "01_x.ipynb", "1")
-    with pytest.raises(
-        NotebookFailed, match="01_x: its Jupyter kernel did not start .Kernel didn't"
-    ) as raised:
+    with pytest.raises(NotebookFailed, match="01_x: its Jupyter kernel did not start .Kernel didn't") as raised:
         execute.execute(tmp_path / "01_x.ipynb", tmp_path / "copy.ipynb", parameters={})
     assert "\n" not in str(raised.value)
 
@@ -313,9 +289,7 @@ def test_a_folder_with_braces_and_spaces(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "sent, code", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
-)
+@pytest.mark.parametrize("sent, code", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_in_the_middle_then_started_again(folder, sent, code):
     second(
         folder,

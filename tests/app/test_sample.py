@@ -103,19 +103,13 @@ def test_a_picture_depends_on_its_own_seed(place, capsys):
     sample(capsys, "--pretrained", "--n", 3, "--out", "a")
     sample(capsys, "--pretrained", "--n", 2, "--seed", 1, "--out", "b")
     sample(capsys, "--pretrained", "--n", 3, "--out", "c")
-    for one, other in (
-        ("a/0001.png", "b/0000.png"),
-        ("a/0002.png", "b/0001.png"),
-        ("a/0000.png", "c/0000.png"),
-    ):
+    for one, other in (("a/0001.png", "b/0000.png"), ("a/0002.png", "b/0001.png"), ("a/0000.png", "c/0000.png")):
         assert np.array_equal(pixels(place / one), pixels(place / other))
     assert not np.array_equal(pixels(place / "a/0000.png"), pixels(place / "a/0001.png"))
 
 
 def test_the_grid_goes_from_class_to_class(place, capsys):
-    assert (
-        sample(capsys, "--pretrained", "--n", 2, "--method", "flow_placed", "--grid", "--out", "new")[0] == 0
-    )
+    assert sample(capsys, "--pretrained", "--n", 2, "--method", "flow_placed", "--grid", "--out", "new")[0] == 0
     height, width, _ = pixels(place / "new/grid.png").shape
     assert width > 7 * 96 and 2 * 96 < height < width, "two rows of seven, each tile large enough to be seen"
 
@@ -131,8 +125,7 @@ def own_photo(path):
 
 
 @pytest.mark.parametrize(
-    "words",
-    [(2,), (5,), (4, "--mix", 1), (4, "--seed", 1), (4, "--method", "flow_both"), (4, "--out", "new/")],
+    "words", [(2,), (5,), (4, "--mix", 1), (4, "--seed", 1), (4, "--method", "flow_both"), (4, "--out", "new/")]
 )
 def test_pictures_of_another_call_stay_as_they_are(words, place, capsys):
     sample(capsys, *QUICK, 4)
@@ -205,9 +198,7 @@ def test_a_foreign_or_damaged_record_is_left_alone(content, place, capsys):
     assert (place / "new/sample.json").read_text() == content and names_in(place / "new") == {"sample.json"}
 
 
-@pytest.mark.parametrize(
-    ("method", "files"), [("flow_placed", ["flow"]), ("flow_best", ["flow", "selector"])]
-)
+@pytest.mark.parametrize(("method", "files"), [("flow_placed", ["flow"]), ("flow_best", ["flow", "selector"])])
 def test_the_record_says_how_pictures_were_made(method, files, place, noted_run, capsys):
     sample(capsys, noted_run, "--method", method, "--n", 1, "--mix", 0.25, "--seed", 7, "--out", "new")
     record = json.loads((place / "new/sample.json").read_text())
@@ -321,9 +312,7 @@ def test_candidates_are_as_many_as_in_the_profile_of_the_run(noted_run, capsys, 
 @pytest.mark.parametrize(
     ("content", "said"), [(b"no", "is damaged"), (None, "there is no file")], ids=["damaged", "missing"]
 )
-def test_what_cannot_be_read_is_named_with_the_command_that_makes_it(
-    content, said, name, place, capsys, noted_run
-):
+def test_what_cannot_be_read_is_named_with_the_command_that_makes_it(content, said, name, place, capsys, noted_run):
     path = noted_run / f"{name}.safetensors"
     path.write_bytes(content) if content else path.unlink()
     code, told = sample(capsys, noted_run, "--out", "x")

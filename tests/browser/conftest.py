@@ -56,18 +56,13 @@ def open_page(browser, address) -> Iterator:
 
     def opened(path: str, *, width: int = 1100, dark: bool = False, before: str = ""):
         context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
         )
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.asked, page.complaints = [], complaints
-        page.on(
-            "console",
-            lambda message: message.type in ("error", "warning") and complaints.append(message.text),
-        )
+        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         context.on("request", lambda request: page.asked.append(request.url))
         if before:

@@ -53,9 +53,7 @@ def predictor():
 def shown(page: Page, part: str) -> list[float]:
     """The exact numbers behind those that are shown, once there are any."""
     page.wait_for_selector(f"{part} [data-value]")
-    return page.eval_on_selector_all(
-        f"{part} [data-value]", "all => all.map(one => Number(one.dataset.value))"
-    )
+    return page.eval_on_selector_all(f"{part} [data-value]", "all => all.map(one => Number(one.dataset.value))")
 
 
 def on_easel(page: Page) -> np.ndarray:
@@ -248,9 +246,7 @@ def test_one_can_go_back_in_the_quiz(open_page):
 
 def test_the_slope_is_the_gradient_of_the_python_net(nets, predictor):
     net = predictor.models[0]
-    image = as_tensor(
-        np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
-    ).requires_grad_()
+    image = as_tensor(np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)).requires_grad_()
     logits = net(image)
     (logits[0, 0] - logits[0, 1]).backward()
     found = nets(

@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from clockodile.classify.calibration import (
-    cross_fitted_temperature,
-    fit_temperature,
-    log_loss_at,
-    log_mean_probability,
-)
+from clockodile.classify.calibration import cross_fitted_temperature, fit_temperature, log_loss_at, log_mean_probability
 from clockodile.core.errors import UserError
 
 
@@ -58,9 +53,7 @@ def test_no_decision_changes_and_rows_sum_to_one():
 def test_out_of_fold_probabilities_of_a_boasting_net_get_better():
     logits, labels = boasting(3.0, count=500)
     scaled = cross_fitted_temperature(logits, labels, np.arange(500) % 5)
-    before, after = (
-        -np.log(table[np.arange(500), labels]).mean() for table in (softmax(logits, axis=1), scaled)
-    )
+    before, after = (-np.log(table[np.arange(500), labels]).mean() for table in (softmax(logits, axis=1), scaled))
     assert after < 0.8 * before
 
 

@@ -93,9 +93,7 @@ def test_every_image_is_judged_by_a_fit_that_never_saw_it(run, data):
         assert asked["rows"] == set(np.flatnonzero(data.fold != fold))
         assert (asked["classes"], asked["image_size"]) == (2, 16)
     schemas.check_schema("predictions/memory-seed0.npz", found)
-    assert found["parameters"].tolist() == [7] and found["seconds"].shape == found[
-        "train_accuracy"
-    ].shape == (5,)
+    assert found["parameters"].tolist() == [7] and found["seconds"].shape == found["train_accuracy"].shape == (5,)
 
 
 def test_every_fold_and_seed_has_its_own_randomness(run, data):
@@ -121,9 +119,7 @@ OTHERWISE = {
     "data": lambda data, row, patch: (replace(data, card=data.card | {"fingerprint": "e" * 16}), row, 0),
     "rows": lambda data, row, patch: (replace(data, ids=data.ids[::-1]), row, 0),
     "recipe": lambda data, row, patch: (data, replace(row, recipe={"epochs": 2}), 0),
-    "code": lambda data, row, patch: (
-        patch.setattr(store, "source_key", lambda *made: "other") or (data, row, 0)
-    ),
+    "code": lambda data, row, patch: patch.setattr(store, "source_key", lambda *made: "other") or (data, row, 0),
 }
 
 
@@ -355,9 +351,7 @@ def test_our_own_net_is_judged_by_its_kept_weights(run, data, monkeypatch):
 def counting(candidate: Candidate) -> tuple[Candidate, list]:
     """The same candidate, and what it was asked to look at."""
     asked = []
-    return replace(
-        candidate, prepare=lambda images: asked.append(len(images)) or candidate.prepare(images)
-    ), asked
+    return replace(candidate, prepare=lambda images: asked.append(len(images)) or candidate.prepare(images)), asked
 
 
 @pytest.mark.parametrize(("name", "times"), [("frozen", 1), ("mean_colour", 2)])

@@ -46,9 +46,7 @@ def test_the_filter_shows_its_numbers_and_their_sum():
 def test_every_step_downhill_is_marked():
     figure = figures.show_descent(None, lambda weight: weight**2, [(-2, 4), (-1, 1), (0, 0)])
     curve, steps = figure.axes[1].lines
-    assert steps.get_xdata().tolist() == [-2, -1, 0] and np.allclose(
-        curve.get_ydata(), curve.get_xdata() ** 2
-    )
+    assert steps.get_xdata().tolist() == [-2, -1, 0] and np.allclose(curve.get_ydata(), curve.get_xdata() ** 2)
 
 
 def test_learning_is_drawn_from_its_first_epoch_on():
@@ -82,9 +80,7 @@ def test_every_error_has_its_name_its_probability_and_its_neighbours():
     assert {f"{name.rsplit('/', 1)[-1]}: 75 %" for name in data.ids[:5]} <= set(said)
     assert said.count("wrong") == 2 and said.count("its nearest\n(2)") == 2
     bars = [to_hex(bar.get_facecolor()) for bar in figure.axes[1].patches]
-    assert bars == [to_hex(class_colour(label)) for label in data.labels[1:4]], (
-        "of the nearest, in its true colour"
-    )
+    assert bars == [to_hex(class_colour(label)) for label in data.labels[1:4]], "of the nearest, in its true colour"
 
 
 def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too():
@@ -136,13 +132,7 @@ def test_an_attack_that_changed_nothing_can_be_shown():
 
 def test_maps_and_changed_pictures_have_a_row_each():
     assert {"picture", "net", "blank"} <= set(
-        words(
-            figures.show_maps(
-                None, pictures(), {"net": torch.rand(6, 16, 16), "blank": torch.zeros(6, 16, 16)}
-            )
-        )
+        words(figures.show_maps(None, pictures(), {"net": torch.rand(6, 16, 16), "blank": torch.zeros(6, 16, 16)}))
     )
-    assert {"as it is", "noisy"} <= set(
-        words(figures.show_grain(None, {"as it is": pictures(), "noisy": pictures()}))
-    )
+    assert {"as it is", "noisy"} <= set(words(figures.show_grain(None, {"as it is": pictures(), "noisy": pictures()})))
     assert plt.get_fignums()

@@ -10,14 +10,7 @@ from torch import nn
 
 from clockodile.classify import candidates, own_net, predictor
 from clockodile.classify.calibration import log_loss_at
-from clockodile.classify.own_net import (
-    choose_pair,
-    ensemble,
-    fit_fold,
-    official_test_row,
-    out_of_fold,
-    predictions,
-)
+from clockodile.classify.own_net import choose_pair, ensemble, fit_fold, official_test_row, out_of_fold, predictions
 from clockodile.classify.predictor import load_predictor, save_predictor
 from clockodile.core import schemas, store
 from clockodile.core.errors import UserError
@@ -148,9 +141,7 @@ class Memory(nn.Module):
 
     @staticmethod
     def weigh(images):
-        return (images * 255).round().double().mean((2, 3)) @ torch.tensor(
-            [1, 300, 90000], dtype=torch.float64
-        )
+        return (images * 255).round().double().mean((2, 3)) @ torch.tensor([1, 300, 90000], dtype=torch.float64)
 
     def features(self, images):
         return torch.isclose(self.weigh(images)[:, None], self.known, rtol=0, atol=1e-6).any(1, True).float()
@@ -228,10 +219,7 @@ def stamp(run):
 def test_kept_predictions_are_used_again(run, data):
     made = out_of_fold(run, data, epochs=1)
     before = stamp(run)
-    for found in (
-        out_of_fold(run, data, epochs=1),
-        out_of_fold(run, data),
-    ):  # those of notebook 02, whatever they are
+    for found in (out_of_fold(run, data, epochs=1), out_of_fold(run, data)):  # those of notebook 02, whatever they are
         assert all(np.array_equal(made[name], found[name]) for name in made) and stamp(run) == before
     assert not np.array_equal(out_of_fold(run, data, epochs=0)["logits"], made["logits"])
 
@@ -242,9 +230,7 @@ def test_test_images_are_asked_once_and_only_where_there_are_any(data):
     tests = replace(data, split=np.full(len(data), "test"))
     (row,) = official_test_row(nets, tests)
     right = (predict(nets[0], data.tensor(), mirrored=True).argmax(1).numpy() == data.labels).mean()
-    assert (
-        row["mean"] == pytest.approx(right) and "95 % interval" in row["note"] and "left" not in row["note"]
-    )
+    assert row["mean"] == pytest.approx(right) and "95 % interval" in row["note"] and "left" not in row["note"]
 
 
 def test_test_images_with_a_twin_in_training_are_not_asked(data):
@@ -259,17 +245,11 @@ def test_test_images_with_a_twin_in_training_are_not_asked(data):
 
 OTHER_PREDICTIONS = {
     "seed": lambda run, data, patch: (replace(run, seed=1), data, {}),
-    "seeds": lambda run, data, patch: (
-        replace(run, profile=replace(run.profile, oof_seeds=2)),
-        data,
-        {"epochs": 0},
-    ),
+    "seeds": lambda run, data, patch: (replace(run, profile=replace(run.profile, oof_seeds=2)), data, {"epochs": 0}),
     "split": lambda run, data, patch: (run, dealt_otherwise(data), {}),
     "data": lambda run, data, patch: (run, relabelled(data, 1 - data.labels), {}),
     "rows": lambda run, data, patch: (run, data.rows(np.arange(60)[::-1]), {}),
-    "code": lambda run, data, patch: (
-        patch.setattr(store, "source_key", lambda *made: "other") or (run, data, {})
-    ),
+    "code": lambda run, data, patch: patch.setattr(store, "source_key", lambda *made: "other") or (run, data, {}),
     "retrain": lambda run, data, patch: (run, data, {"retrain": True}),
 }
 
@@ -367,9 +347,7 @@ NOT_SHIPPED = {name: OTHER_TRAININGS[name] for name in ("folds", "a pixel")} | {
 
 
 @pytest.mark.parametrize("change", NOT_SHIPPED)
-def test_the_packages_nets_are_only_for_exactly_their_images_seed_and_fold(
-    shipped, run, data, monkeypatch, change
-):
+def test_the_packages_nets_are_only_for_exactly_their_images_seed_and_fold(shipped, run, data, monkeypatch, change):
     changed = NOT_SHIPPED[change](data, monkeypatch)
     data, options = changed if isinstance(changed, tuple) else (changed, {})
     assert fit_fold(run, data, 1, options.pop("seed", 0), **options)[1].origin == "trained"

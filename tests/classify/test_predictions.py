@@ -13,24 +13,14 @@ from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.data.collection import FileNote
 from clockodile.learn.training import seeded
 
-ODD = (
-    "a,b.png",
-    'say "cheese".png',
-    "two\nlines.png",
-    "\rx.png",
-    "Zürich 日本.png",
-    " blank .png",
-    "plain.png",
-)
+ODD = ("a,b.png", 'say "cheese".png', "two\nlines.png", "\rx.png", "Zürich 日本.png", " blank .png", "plain.png")
 
 
 @pytest.fixture
 def three() -> Predictor:
     with seeded(3):
         nets = [ThreeBlockNet(classes=3, image_size=16) for _ in range(2)]
-    return Predictor(
-        "two nets", ("ant", "bee, wild", "cow"), 16, nets, temperature=0.05, trained_on="nothing"
-    )
+    return Predictor("two nets", ("ant", "bee, wild", "cow"), 16, nets, temperature=0.05, trained_on="nothing")
 
 
 def made(paths=ODD, refused=()) -> Predictions:

@@ -30,9 +30,7 @@ def known(monkeypatch):
 
 
 def bright(**changes) -> Predictor:
-    return replace(
-        Predictor("brightness", ("dark", "bright"), 8, (Brightness(),), kind="brightness"), **changes
-    )
+    return replace(Predictor("brightness", ("dark", "bright"), 8, (Brightness(),), kind="brightness"), **changes)
 
 
 def grey(value: int, count: int = 1) -> np.ndarray:
@@ -92,12 +90,7 @@ def saved(tmp_path):
 def test_what_was_saved_comes_back(saved):
     loaded = load_predictor(saved)
     assert loaded.classes == ("dark", "bright") and loaded.image_size == 8 and loaded.temperature == 1.7
-    assert (loaded.name, loaded.note, loaded.accuracy, loaded.trained_on) == (
-        "brightness",
-        "a test",
-        0.9,
-        "greys",
-    )
+    assert (loaded.name, loaded.note, loaded.accuracy, loaded.trained_on) == ("brightness", "a test", 0.9, "greys")
     save_predictor(saved.with_name("again.safetensors"), loaded)
     assert saved.with_name("again.safetensors").read_bytes() == saved.read_bytes()
 
@@ -117,9 +110,7 @@ def test_half_precision_changes_little(tmp_path):
     with seeded(0):
         nets = [ThreeBlockNet(image_size=16), ThreeBlockNet(image_size=16)]
     for net in nets:
-        net.out.weight.data *= (
-            100  # as sure as trained nets are; those that know nothing would agree too easily
-        )
+        net.out.weight.data *= 100  # as sure as trained nets are; those that know nothing would agree too easily
     before = Predictor("two nets", ("a", "b"), 16, nets, temperature=0.5, kind="three_block")
     save_predictor(tmp_path / "p.safetensors", before)
     after = load_predictor(tmp_path / "p.safetensors")
@@ -232,11 +223,7 @@ def test_loading_leaves_the_random_state_alone_and_asks_no_network(tmp_path, mon
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        {"kind": "three_blocks"},
-        {"arguments": {"hidden": torch.ones(2)}},
-        {"models": [Brightness(weight=float("nan"))]},
-    ],
+    [{"kind": "three_blocks"}, {"arguments": {"hidden": torch.ones(2)}}, {"models": [Brightness(weight=float("nan"))]}],
 )
 def test_what_could_not_be_read_back_is_never_written(saved, wrong):
     before = saved.read_bytes()

@@ -9,12 +9,7 @@ from clockodile.classify.report_nets import FiveConvNet, SevenBlockNet, ShallowN
 from clockodile.learn.models import count_parameters
 from clockodile.learn.training import evaluate, predict, seeded, train_full_batch
 
-NETS = {
-    ShallowNet: 32,
-    FiveConvNet: 128,
-    SevenBlockNet: 64,
-    TwoConvBlockNet: 128,
-}  # net -> size of its features
+NETS = {ShallowNet: 32, FiveConvNet: 128, SevenBlockNet: 64, TwoConvBlockNet: 128}  # net -> size of its features
 NARROW = partial(SevenBlockNet, widths=(8, 16, 32, 64, 64, 128, 128))  # an eighth of its width, for speed
 STEPS = [(ShallowNet, 40), (FiveConvNet, 80), (NARROW, 60), (TwoConvBlockNet, 40)]
 STEPS += [pytest.param(SevenBlockNet, 40, marks=pytest.mark.slow)]

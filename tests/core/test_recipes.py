@@ -15,9 +15,7 @@ from clockodile.learn.models import CompactResNet
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(
-        UserError, match="unknown recipe 'clocks_crocodile'; did you mean 'clocks_crocodiles'"
-    ):
+    with pytest.raises(UserError, match="unknown recipe 'clocks_crocodile'; did you mean 'clocks_crocodiles'"):
         get_recipe("clocks_crocodile")
     with pytest.raises(UserError, match="unknown profile 'x'; known: quick, full"):
         get_profile("x")
@@ -41,9 +39,7 @@ def test_effort_shortens_every_training_and_nothing_else():
     short = quick.with_effort(0.01)
     assert (short.own_net_epochs, short.classifier_epochs, short.scaled(500)) == (1, 1, 5)
     assert (short.folds, short.seeds, short.n_hybrids) == (quick.folds, quick.seeds, quick.n_hybrids)
-    assert (
-        quick.with_effort(2).small_net_epochs == 2 * quick.small_net_epochs and quick.with_effort(1) == quick
-    )
+    assert quick.with_effort(2).small_net_epochs == 2 * quick.small_net_epochs and quick.with_effort(1) == quick
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)

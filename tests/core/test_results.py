@@ -16,8 +16,7 @@ def test_notebooks_keep_each_others_metrics(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "foreign",
-    ['{"accuracy": 0.93, "loss": 0.2}', '{"01": [{"name": "x"}]}', '{"01": ["x"]}', "[1]", "MINE", ""],
+    "foreign", ['{"accuracy": 0.93, "loss": 0.2}', '{"01": [{"name": "x"}]}', '{"01": ["x"]}', "[1]", "MINE", ""]
 )
 def test_the_metrics_of_another_program_are_left_alone(tmp_path, foreign):
     (tmp_path / "metrics.json").write_text(foreign)

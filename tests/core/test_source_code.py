@@ -88,14 +88,7 @@ def test_the_key_changes_with_all_modules_that_are_reached(package, edit):
         ("classify/page.py", "import make", "import make as made"),
         ("core/stats.py", "return values", "return sum(values)"),
     ],
-    ids=[
-        "a comment",
-        "a docstring",
-        "none at all",
-        "another module of learn",
-        "who imports it",
-        "another room",
-    ],
+    ids=["a comment", "a docstring", "none at all", "another module of learn", "who imports it", "another room"],
 )
 def test_the_key_stays_when_nothing_that_matters_changes(package, edit):
     assert package() == package(edit)
@@ -118,12 +111,7 @@ def test_a_changed_training_loop_invalidates_our_net():
 
 def test_no_result_depends_on_the_words_of_a_page():
     """A sentence may change without anything being trained or drawn again."""
-    makers = (
-        "classify.candidates",
-        "classify.half_quarter_quarter",
-        "ambiguous.judge",
-        "hybrids.generators.table",
-    )
+    makers = ("classify.candidates", "classify.half_quarter_quarter", "ambiguous.judge", "hybrids.generators.table")
     for name in makers:
         todo, found = [f"clockodile.{name}"], set()
         while todo:

@@ -46,9 +46,7 @@ def test_repeating_the_same_scores_adds_no_knowledge():
 
 def test_equal_scores_have_an_interval_without_width():
     found = summary(np.full((2, 5), 0.9))
-    assert (found["low"], found["mean"], found["high"]) == pytest.approx((0.9, 0.9, 0.9)) and found[
-        "std"
-    ] < 1e-12
+    assert (found["low"], found["mean"], found["high"]) == pytest.approx((0.9, 0.9, 0.9)) and found["std"] < 1e-12
 
 
 def test_the_interval_covers_the_expected_score_and_the_naive_one_does_not():

@@ -14,9 +14,7 @@ from safetensors.torch import save_file
 from clockodile.core import atomic_files, store
 from clockodile.core.errors import UserError
 
-SPLITS = pd.DataFrame(
-    {"id": ["a/1", "b/2"], "label": [0, 1], "group": [0, 1], "fold": [0, 1], "split": ["train"] * 2}
-)
+SPLITS = pd.DataFrame({"id": ["a/1", "b/2"], "label": [0, 1], "group": [0, 1], "fold": [0, 1], "split": ["train"] * 2})
 
 
 def test_what_was_saved_comes_back(tmp_path):
@@ -56,9 +54,7 @@ def test_files_of_a_folder_are_checked_by_its_schema(tmp_path):
 
 def test_what_was_saved_in_a_folder_comes_back_each_by_its_own_configuration(tmp_path):
     for name in ("one", "two"):
-        store.save(
-            tmp_path, f"predictions/{name}.npz", PREDICTIONS | {"train_accuracy": np.ones(3)}, {"name": name}
-        )
+        store.save(tmp_path, f"predictions/{name}.npz", PREDICTIONS | {"train_accuracy": np.ones(3)}, {"name": name})
         found = store.load_cached(tmp_path, f"predictions/{name}.npz", {"name": name})
         assert found["train_accuracy"].tolist() == [1, 1, 1] and found["logits"].dtype == np.float32
     assert store.load_cached(tmp_path, "predictions/one.npz", {"name": "two"}) is None
@@ -131,9 +127,7 @@ def test_fit_or_load_trains_once_and_says_where_weights_come_from(tmp_path):
     calls = []
 
     def get(**options):
-        return store.fit_or_load(
-            "nets/a", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path, **options
-        )
+        return store.fit_or_load("nets/a", {"seed": 0}, "data", fit_counting(calls), run_dir=tmp_path, **options)
 
     first, second, third = get(), get(), get(retrain=True)
     assert [first.origin, second.origin, third.origin] == ["trained", "run folder", "trained"]
@@ -183,9 +177,7 @@ def test_a_damaged_file_is_named_before_anything_is_trained_again(trained, damag
     with pytest.raises(UserError, match="net.safetensors"):
         store.read_checkpoint(trained)
     found = store.fit_or_load("net", {"seed": 0}, "data", fit_counting(calls), run_dir=trained.parent)
-    assert (
-        found.origin == "trained" and str(trained) in caplog.text and caplog.records[0].levelname == "WARNING"
-    )
+    assert found.origin == "trained" and str(trained) in caplog.text and caplog.records[0].levelname == "WARNING"
     caplog.clear()
     assert store.read_checkpoint(trained).metrics == {"accuracy": 0.5} and not caplog.records
 

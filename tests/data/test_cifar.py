@@ -38,17 +38,13 @@ def collection_of(cache, size=32, recipe=RECIPE):
 
 def test_the_collection(tmp_path):
     collection = collection_of(tmp_path)
-    ids = {
-        kind: collection.ids[collection.split == kind].tolist() for kind in ("train", "test", "background")
-    }
+    ids = {kind: collection.ids[collection.split == kind].tolist() for kind in ("train", "test", "background")}
     assert collection.classes == ("clock", "crocodile") and collection.source.kind == "cifar100"
     own = [("clock", 1), ("crocodile", 2)]
     assert ids["train"] == [f"{name}/{i}" for name, first in own for i in range(first, 100, 4)]
     assert ids["test"] == [f"test/{name}/{i}" for name, first in own for i in range(first, 12, 4)]
     others = [("apple", 0), ("worm", 3)]
-    assert ids["background"] == [
-        f"cifar100_other/{n}/{i}" for n, first in others for i in range(first, 80, 4)
-    ]
+    assert ids["background"] == [f"cifar100_other/{n}/{i}" for n, first in others for i in range(first, 80, 4)]
     assert collection.labels.tolist() == [0] * 25 + [1] * 25 + [0] * 3 + [1] * 3 + [-1] * 40
     for row in (0, 30, 52, 60, 89):
         *folder, index = collection.ids[row].split("/")

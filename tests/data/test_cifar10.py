@@ -51,9 +51,7 @@ def test_the_archive_is_read_once(tmp_path, monkeypatch):
 
 def test_another_archive_or_a_damaged_copy_is_read_anew(tmp_path):
     collection_of(write_archive(tmp_path / "a", each=2), tmp_path / "cache")
-    assert (
-        collection_of(write_archive(tmp_path / "b", each=3), tmp_path / "cache").split == "train"
-    ).sum() == 30
+    assert (collection_of(write_archive(tmp_path / "b", each=3), tmp_path / "cache").split == "train").sum() == 30
     for kept in (tmp_path / "cache").iterdir():
         kept.write_bytes(b"no array")
     assert (collection_of(tmp_path / "b", tmp_path / "cache").split == "train").sum() == 30
@@ -103,9 +101,7 @@ def test_else_torchvision_has_it(tmp_path, monkeypatch):
             assert collection.source.where == at.url and at.server.requests == 1
             ids = [name for name in collection.ids if "bird" in name]
             assert ids == ["animal/bird/2", "animal/bird/12", "test/animal/bird/2"], "rows of torchvision's"
-            renumbered = [
-                f"{name.rpartition('/')[0]}/{int(name.rpartition('/')[2]) // 10}" for name in collection.ids
-            ]
+            renumbered = [f"{name.rpartition('/')[0]}/{int(name.rpartition('/')[2]) // 10}" for name in collection.ids]
             check(replace(collection, ids=np.array(renumbered)), 2, 1)
 
 

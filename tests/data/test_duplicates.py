@@ -71,12 +71,7 @@ def test_correlation_is_symmetric_and_within_bounds(pictures):
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_images_are_no_problem(pictures, count):
-    assert find_near_duplicates(pictures[:count]).columns.tolist() == [
-        "first",
-        "second",
-        "correlation",
-        "hash_bits",
-    ]
+    assert find_near_duplicates(pictures[:count]).columns.tolist() == ["first", "second", "correlation", "hash_bits"]
 
 
 @pytest.mark.parametrize("size", [8, 20, 64])
@@ -111,10 +106,7 @@ def pair_table(path, *pairs):
 
 def test_pairs_that_a_person_saw_are_found_by_their_pixels(tmp_path, pictures):
     table = pair_table(
-        tmp_path / "pairs.csv",
-        (pictures[7], pictures[2]),
-        (pictures[3], pictures[3] ^ 1),
-        (pictures[0], pictures[9]),
+        tmp_path / "pairs.csv", (pictures[7], pictures[2]), (pictures[3], pictures[3] ^ 1), (pictures[0], pictures[9])
     )
     found = known_pairs(pictures, table)
     assert found[["first", "second"]].to_numpy().tolist() == [[2, 7], [0, 9]]

@@ -48,9 +48,7 @@ def test_the_centred_square_is_kept(tmp_path, shape):
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_scaling_down_is_antialiased(tmp_path, suffix):
-    board = (
-        np.indices((640, 800)).sum(axis=0) % 2 * 255
-    )  # a one-pixel chessboard: nearest neighbour gives 0 or 255
+    board = np.indices((640, 800)).sum(axis=0) % 2 * 255  # a one-pixel chessboard: nearest neighbour gives 0 or 255
     Image.fromarray(board.astype(np.uint8)).convert("RGB").save(tmp_path / f"a.{suffix}", quality=95)
     read, _ = read_image(tmp_path / f"a.{suffix}", 32)
     assert read.shape == (32, 32, 3) and np.abs(read.astype(int) - 128).max() <= 3
@@ -123,12 +121,7 @@ def png(width, height, depth, colour, raw):
     row = len(raw) // height
     rows = b"".join(b"\0" + raw[i * row : (i + 1) * row] for i in range(height))
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 200), (-3, 5), (0, 4000)])
@@ -365,9 +358,7 @@ def test_what_cannot_be_opened_is_rejected(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(
-        files, "open", refuse, raising=False
-    )  # the tests may run as root, whom chmod does not stop
+    monkeypatch.setattr(files, "open", refuse, raising=False)  # the tests may run as root, whom chmod does not stop
     with pytest.raises(InvalidImage, match="permission denied"):
         read_image(tmp_path / "closed.png", 32)
 
@@ -380,8 +371,5 @@ def test_read_images_keeps_the_order_with_and_without_threads(tmp_path):
     (tmp_path / "5.png").write_bytes(b"")
     for suffix in ("bmp", "png"):
         results = read_images([tmp_path / f"{number}.{suffix}" for number in range(12)], 32)
-        assert [int(pixels[0, 0, 0]) for pixels, _ in results if pixels is not None] == [
-            *range(5),
-            *range(6, 12),
-        ]
+        assert [int(pixels[0, 0, 0]) for pixels, _ in results if pixels is not None] == [*range(5), *range(6, 12)]
         assert results[5][0] is None and results[5][1]

@@ -16,13 +16,7 @@ from tiny_folders import ANY, PETS, SIZE, check_contract, pets, photo, put
 
 from clockodile.core.errors import UserError
 from clockodile.data import folders
-from clockodile.data.folders import (
-    background_state,
-    folder_collection,
-    folder_state,
-    suited_side,
-    with_background,
-)
+from clockodile.data.folders import background_state, folder_collection, folder_state, suited_side, with_background
 
 # --- every kind of bad or odd file, one case each -----------------------------------------------------------
 
@@ -43,9 +37,7 @@ def enormous(root):
     put(root / "cat" / "odd.png")
     whole = (root / "cat" / "odd.png").read_bytes()
     header = b"IHDR" + struct.pack(">II", 40_000, 40_000) + whole[24:29]
-    put_bytes(
-        root / "cat" / "odd.png", whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
-    )
+    put_bytes(root / "cat" / "odd.png", whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:])
 
 
 def unreadable(root):
@@ -78,12 +70,7 @@ def rotated(root):
 
 
 def odd_names(root):
-    for name in (
-        "鰐 🐊 é.png",
-        unicodedata.normalize("NFD", "cafè") + " 2.png",
-        " leading.png",
-        "50% #1.png",
-    ):
+    for name in ("鰐 🐊 é.png", unicodedata.normalize("NFD", "cafè") + " 2.png", " leading.png", "50% #1.png"):
         put(root / "cat" / name)
 
 
@@ -156,11 +143,7 @@ CASES = (
     refused("enormous", enormous, "too large: over 128 million pixels"),
     converted("greyscale", saved(GREY), np.dstack([GREY] * 3)),
     converted("palette", palette, COLOURS[INDEX]),
-    converted(
-        "RGBA",
-        saved(np.dstack([photo(7), ALPHA])),
-        np.where(ALPHA[..., None] == 0, 255, photo(7)),
-    ),
+    converted("RGBA", saved(np.dstack([photo(7), ALPHA])), np.where(ALPHA[..., None] == 0, 255, photo(7))),
     converted("CMYK", saved(Image.fromarray(CMYK, "CMYK"), "odd.tif"), 255 - CMYK[..., :3]),
     converted("16-bit", saved(DEEP), np.dstack([np.rint(DEEP / 257)] * 3)),
     converted("1-bit", saved(Image.fromarray(ALPHA).convert("1")), np.dstack([ALPHA] * 3)),
@@ -173,12 +156,7 @@ CASES = (
         rows=9,
     ),
     converted("EXIF-rotated", rotated, photo(7)),
-    Case(
-        "unicode and spaces",
-        odd_names,
-        ids=("cat/鰐 🐊 é", "cat/cafè 2", "cat/ leading", "cat/50% #1"),
-        rows=12,
-    ),
+    Case("unicode and spaces", odd_names, ids=("cat/鰐 🐊 é", "cat/cafè 2", "cat/ leading", "cat/50% #1"), rows=12),
     refused("symlink loop", loop, "link to a folder", "cat/odd"),
     Case(
         "hidden files",
@@ -201,9 +179,7 @@ CASES = (
             "dog/odd.bmp": ("same image in 'cat' and 'dog'; left out", False),
         },
     ),
-    Case(
-        "very unequal", unequal, {"dog": ("very unequal classes: 4 images here, 21 in 'cat'", True)}, rows=25
-    ),
+    Case("very unequal", unequal, {"dog": ("very unequal classes: 4 images here, 21 in 'cat'", True)}, rows=25),
 )
 
 
@@ -216,11 +192,7 @@ def test_a_folder_with_something_odd_in_it(tmp_path, case):
         if case.error:
             with pytest.raises(UserError, match=case.error) as caught:
                 folder_collection(PETS, root, SIZE)
-            assert (
-                str(root) in str(caught.value)
-                and "; add" in str(caught.value)
-                and "\n" not in str(caught.value)
-            )
+            assert str(root) in str(caught.value) and "; add" in str(caught.value) and "\n" not in str(caught.value)
             return
         collection = folder_collection(PETS, root, SIZE)
     check_contract(collection)
@@ -255,18 +227,14 @@ def test_ids_order_and_pixels(tmp_path):
     check_contract(collection)
     assert collection.ids.tolist() == ["cat/9", "cat/10", "cat/100", "dog/9", "dog/10", "dog/100"]
     assert collection.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert np.array_equal(collection.images[4], photo(10)) and np.array_equal(
-        collection.images[0], photo(209)
-    )
+    assert np.array_equal(collection.images[4], photo(10)) and np.array_equal(collection.images[0], photo(209))
 
 
 def test_the_same_images_at_either_place_give_the_same_collection(tmp_path):
     deep = folder_collection(PETS, pets(tmp_path / "a" / "pets").parent, SIZE)
     flat = folder_collection(PETS, pets(tmp_path / "b"), SIZE)
     assert np.array_equal(deep.images, flat.images) and deep.ids.tolist() == flat.ids.tolist()
-    assert (
-        deep.source.where == "a/pets" and flat.source.where == "b"
-    )  # a report is passed on: no private paths
+    assert deep.source.where == "a/pets" and flat.source.where == "b"  # a report is passed on: no private paths
 
 
 @pytest.mark.parametrize("recipe", [PETS, ANY], ids=lambda recipe: recipe.name)
@@ -371,29 +339,13 @@ def loose(root):
 @pytest.mark.parametrize(
     ("recipe", "build", "message"),
     [
-        (
-            PETS,
-            few,
-            "in {root}/dog, 3 are needed; commonest refusal: empty file (0 bytes) (4 files); add",
-        ),
+        (PETS, few, "in {root}/dog, 3 are needed; commonest refusal: empty file (0 bytes) (4 files); add"),
         (PETS, loose, "2 files lie directly in {root}, in no class folder; sort them"),
         (ANY, loose, "2 files lie directly in {root}, in no class folder; sort them"),
-        (
-            PETS,
-            lambda root: root.mkdir(),
-            "{root} should hold 'cat' and 'dog', but holds no folders; give data_dir",
-        ),
+        (PETS, lambda root: root.mkdir(), "{root} should hold 'cat' and 'dog', but holds no folders; give data_dir"),
         (PETS, lambda root: pets(root, classes=("ape",)), "should hold 'cat' and 'dog', but holds 'ape'"),
-        (
-            PETS,
-            lambda root: pets(root / "pets", classes=("cat",)),
-            "no folder 'dog' in {root}/pets, only 'cat'; add",
-        ),
-        (
-            ANY,
-            lambda root: pets(root, classes=("ape",)),
-            "only one class folder, 'ape', in {root}; add a folder",
-        ),
+        (PETS, lambda root: pets(root / "pets", classes=("cat",)), "no folder 'dog' in {root}/pets, only 'cat'; add"),
+        (ANY, lambda root: pets(root, classes=("ape",)), "only one class folder, 'ape', in {root}; add a folder"),
         (
             ANY,
             lambda root: pets(root / "mine"),
@@ -404,16 +356,8 @@ def loose(root):
             lambda root: pets(root, classes=("train", "test")),
             "'test' and 'train' in {root}: parts of a split, not classes; move such folders elsewhere",
         ),
-        (
-            ANY,
-            split_and_models,
-            "'test' and 'train' in {root}: parts of a split, not classes; point data_dir at",
-        ),
-        (
-            ANY,
-            split_and_empty,
-            "'test1' and 'train' in {root}: parts of a split, not classes; point data_dir at",
-        ),
+        (ANY, split_and_models, "'test' and 'train' in {root}: parts of a split, not classes; point data_dir at"),
+        (ANY, split_and_empty, "'test1' and 'train' in {root}: parts of a split, not classes; point data_dir at"),
         (
             ANY,
             lambda root: pets(root, classes=("trainA", "trainB", "my_test_set")),
@@ -429,11 +373,7 @@ def loose(root):
             lambda root: pets(root / "train") and pets(root, classes=("extra",)),
             "'train' in {root}: parts of a split, not classes; point data_dir at {root}/train",
         ),
-        (
-            ANY,
-            lambda root: pets(root, 2),
-            "class 'cat' has 2 usable images in {root}/cat, 3 are needed; add images",
-        ),
+        (ANY, lambda root: pets(root, 2), "class 'cat' has 2 usable images in {root}/cat, 3 are needed; add images"),
     ],
 )
 def test_a_folder_that_cannot_be_used_says_what_to_do(tmp_path, recipe, build, message):
@@ -446,12 +386,7 @@ def test_a_folder_that_cannot_be_used_says_what_to_do(tmp_path, recipe, build, m
 
 @pytest.mark.parametrize(
     "classes",
-    [
-        ("car", "plane", "train"),
-        ("trainers", "valley"),
-        ("rapid test", "slow test"),
-        ("contest", "train", "validity"),
-    ],
+    [("car", "plane", "train"), ("trainers", "valley"), ("rapid test", "slow test"), ("contest", "train", "validity")],
     ids=str,
 )
 def test_classes_that_merely_sound_like_a_split(tmp_path, classes):
@@ -472,8 +407,7 @@ def test_a_folder_that_is_no_class_says_so_and_lists_its_files(tmp_path):
     assert reasons.pop("birds") == reasons.pop("empty") == "no images in this folder; not a class"
     assert reasons == {f"birds/{number}.mov": "not an image type (.mov)" for number in range(3)}
     assert collection.warnings == (
-        "folder 'birds' is no class: no file in it is an image; "
-        "commonest refusal: not an image type (.mov) (3 files)",
+        "folder 'birds' is no class: no file in it is an image; commonest refusal: not an image type (.mov) (3 files)",
         "folder 'empty' is no class: it holds no files",
     )
 
@@ -483,9 +417,7 @@ def test_a_class_of_which_most_is_missing_says_so(tmp_path):
     for number in range(5):
         put_bytes(tmp_path / "dog" / f"bad{number}.png", b"")
     (warning,) = folder_collection(ANY, tmp_path, SIZE).warnings
-    assert warning == (
-        "class 'dog': 5 files are not used, 4 are; commonest refusal: empty file (0 bytes) (5 files)"
-    )
+    assert warning == ("class 'dog': 5 files are not used, 4 are; commonest refusal: empty file (0 bytes) (5 files)")
 
 
 @pytest.fixture
@@ -507,9 +439,7 @@ def forbid(monkeypatch):
 def test_a_class_folder_that_cannot_be_opened_is_an_error(tmp_path, forbid, recipe, name):
     pets(tmp_path, classes=("cat", "dog", "background"))
     forbid(tmp_path / name)
-    with pytest.raises(
-        UserError, match=f"{tmp_path}/{name} cannot be opened .permission denied.; allow it, or"
-    ):
+    with pytest.raises(UserError, match=f"{tmp_path}/{name} cannot be opened .permission denied.; allow it, or"):
         folder_collection(recipe, tmp_path, SIZE)
 
 
@@ -520,9 +450,7 @@ def test_a_folder_in_a_class_that_cannot_be_opened_is_said_aloud_and_counted(tmp
     with pytest.raises(UserError, match="'cat' has 2 usable images in .*cat, 3 are needed; add"):
         folder_collection(PETS, tmp_path, SIZE)
     pets(tmp_path, 3, ("cat",))
-    with pytest.raises(
-        UserError, match="'dog' has 2 .*refusal: folder cannot be opened .permission denied. .1 f"
-    ):
+    with pytest.raises(UserError, match="'dog' has 2 .*refusal: folder cannot be opened .permission denied. .1 f"):
         folder_collection(PETS, tmp_path, SIZE)
     pets(tmp_path)
     assert folder_collection(PETS, tmp_path, SIZE).warnings == (
@@ -532,10 +460,7 @@ def test_a_folder_in_a_class_that_cannot_be_opened_is_said_aloud_and_counted(tmp
 
 @pytest.mark.parametrize(
     ("mark", "content"),
-    [
-        ("run.json", b'{"notebooks": {}}'),
-        ("provenance/splits.csv.json", b'{"config": {}, "key": "", "sha256": ""}'),
-    ],
+    [("run.json", b'{"notebooks": {}}'), ("provenance/splits.csv.json", b'{"config": {}, "key": "", "sha256": ""}')],
 )
 @pytest.mark.parametrize("place", ["results", "cat/results", "."])
 def test_what_this_program_made_is_no_photograph(tmp_path, mark, content, place):
@@ -559,9 +484,7 @@ def move_a_picture(root):
     (root / "cat" / "1.png").rename(root / "dog" / "moved.png")
 
 
-@pytest.mark.parametrize(
-    "change", [change_a_picture, move_a_picture, lambda root: (root / "dog/2.png").unlink()]
-)
+@pytest.mark.parametrize("change", [change_a_picture, move_a_picture, lambda root: (root / "dog/2.png").unlink()])
 def test_a_change_of_the_files_is_seen_without_reading_them(tmp_path, change):
     before = folder_collection(ANY, pets(tmp_path), SIZE).source.files
     put_bytes(tmp_path / "cat" / "notes.txt", b"no image")
@@ -605,9 +528,7 @@ def test_a_folder_of_other_things_is_added(tmp_path):
     (streets / "notes.txt").write_text("x")
     both = with_background(collection, streets)
     check_contract(both)
-    assert both.ids[both.split == "background"].tolist() == [
-        f"background/streets/night/{k}" for k in range(3)
-    ]
+    assert both.ids[both.split == "background"].tolist() == [f"background/streets/night/{k}" for k in range(3)]
     reasons = {note.path: note.reason for note in both.notes}
     assert "streets/notes.txt" in reasons
     before = background_state(streets)

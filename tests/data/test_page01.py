@@ -56,11 +56,7 @@ def test_an_exercise_may_stay_open_or_be_wrong(twins, capsys, number):
 
 def test_answers_that_a_reader_can_count(twins, capsys):
     bright = (twins.images.mean((1, 2, 3)) / 255) > 0.5
-    answers = {
-        1: float(twins.tensor()[3, 1, 5, 7]),
-        2: [bright[:60].mean(), bright[60:].mean()],
-        3: 1,
-    }
+    answers = {1: float(twins.tensor()[3, 1, 5, 7]), 2: [bright[:60].mean(), bright[60:].mean()], 3: 1}
     for number, answer in answers.items():
         page01.check_exercise(number, answer, twins)
     assert capsys.readouterr().out.splitlines() == ["Right."] * 3

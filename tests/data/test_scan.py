@@ -7,28 +7,8 @@ from clockodile.data.scan import natural_key, printable, scan_folder
 
 
 def test_natural_order():
-    names = [
-        "img10.png",
-        "img2.png",
-        "Img1.png",
-        "img.png",
-        "a/2/1.png",
-        "a/10/1.png",
-        "b.png",
-        "007.png",
-        "7.png",
-    ]
-    wanted = [
-        "007.png",
-        "7.png",
-        "a/2/1.png",
-        "a/10/1.png",
-        "b.png",
-        "img.png",
-        "Img1.png",
-        "img2.png",
-        "img10.png",
-    ]
+    names = ["img10.png", "img2.png", "Img1.png", "img.png", "a/2/1.png", "a/10/1.png", "b.png", "007.png", "7.png"]
+    wanted = ["007.png", "7.png", "a/2/1.png", "a/10/1.png", "b.png", "img.png", "Img1.png", "img2.png", "img10.png"]
     assert sorted(names, key=natural_key) == wanted
     assert sorted(reversed(names), key=natural_key) == wanted
 
@@ -41,15 +21,7 @@ def test_names_are_made_printable():
 
 
 def test_scan_lists_images_in_order_and_everything_else_as_notes(tmp_path):
-    for name in (
-        "10.png",
-        "2.HEIC",
-        "sub/1.jpg",
-        "sub/deep er/é.gif",
-        ".hidden.png",
-        ".git/1.png",
-        "Thumbs.db",
-    ):
+    for name in ("10.png", "2.HEIC", "sub/1.jpg", "sub/deep er/é.gif", ".hidden.png", ".git/1.png", "Thumbs.db"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     for name in (".DS_Store", "__MACOSX/1.png", "notes.txt", "README", "film.MOV"):
@@ -83,9 +55,7 @@ def test_links_to_files_are_followed_those_to_folders_only_at_the_top(tmp_path):
     for folder in (inside, tmp_path / "root" / "dog"):
         found, notes = scan_folder(folder)
         assert [path.name for path in found] == ["1.png", "4.png"]
-        assert {note.path: note.reason for note in notes} == dict.fromkeys(
-            ("loop", "more"), "link to a folder"
-        )
+        assert {note.path: note.reason for note in notes} == dict.fromkeys(("loop", "more"), "link to a folder")
 
 
 def test_a_folder_that_cannot_be_entered_keeps_nobody_from_the_others(tmp_path, monkeypatch):

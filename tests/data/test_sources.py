@@ -59,12 +59,8 @@ def test_auto_ends_at_the_stand_in_and_says_why(stand_in, caplog):
 
 
 def test_a_named_source_is_used_or_fails(tmp_path, stand_in):
-    assert (
-        collect(run(source="stand_in", data_dir=tmp_path), image_size=SIZE).source.why == "asked for by name"
-    )
-    with pytest.raises(
-        UserError, match="cifar100: the name example.org cannot be looked up.*; give data_dir"
-    ):
+    assert collect(run(source="stand_in", data_dir=tmp_path), image_size=SIZE).source.why == "asked for by name"
+    with pytest.raises(UserError, match="cifar100: the name example.org cannot be looked up.*; give data_dir"):
         collect(run(source="cifar100"), image_size=SIZE)
     with pytest.raises(UserError, match="folder: no data folder was given"):
         collect(run(source="folder"), image_size=SIZE)

@@ -4,12 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clockodile.core.errors import UserError
-from clockodile.data.splits import (
-    grouped_folds,
-    half_quarter_quarter,
-    merge_folds,
-    split_hash,
-)
+from clockodile.data.splits import grouped_folds, half_quarter_quarter, merge_folds, split_hash
 
 
 def straddling_groups(groups, fold) -> int:
@@ -42,10 +37,7 @@ def test_each_fold_has_its_share_of_each_class():
 
 def test_the_same_seed_gives_the_same_split_and_another_does_not():
     labels, groups = np.repeat([0, 1], 50), np.arange(100)
-    hashes = [
-        split_hash(groups.astype(str), grouped_folds(labels, groups, folds=5, seed=seed))
-        for seed in (0, 0, 1)
-    ]
+    hashes = [split_hash(groups.astype(str), grouped_folds(labels, groups, folds=5, seed=seed)) for seed in (0, 0, 1)]
     assert hashes[0] == hashes[1] != hashes[2]
 
 

@@ -57,9 +57,7 @@ def test_any_size_is_drawn_and_never_blank(subject, size):
 def test_a_larger_picture_shows_the_same_thing():
     pairs = [(draw("clock", (1, i)), draw("clock", (1, i), 64)) for i in range(8)]
     halved = [large.reshape(32, 2, 32, 2, 3).mean((1, 3)) for _, large in pairs]
-    alike = [
-        np.corrcoef(small.ravel(), half.ravel())[0, 1] for (small, _), half in zip(pairs, halved, strict=True)
-    ]
+    alike = [np.corrcoef(small.ravel(), half.ravel())[0, 1] for (small, _), half in zip(pairs, halved, strict=True)]
     assert np.median(alike) > 0.9
 
 

@@ -60,11 +60,7 @@ def test_a_run_gets_the_classes_it_asks_for_and_the_others_as_background(tmp_pat
     found = collect(run)
     assert found.classes == ("tabby", "bullfrog") and found.images.shape[1:] == (32, 32, 3)
     counts = {part: int((found.split == part).sum()) for part in ("train", "test", "background")}
-    assert counts == {
-        "train": 48,
-        "test": 2 * TEST_IMAGES,
-        "background": 2 * tiny_imagenet.BACKGROUND_PER_CLASS,
-    }
+    assert counts == {"train": 48, "test": 2 * TEST_IMAGES, "background": 2 * tiny_imagenet.BACKGROUND_PER_CLASS}
     for name, label, split in zip(found.ids, found.labels, found.split, strict=True):
         first, second = name.split("/")[:2]
         wanted = {"train": first, "test": second}.get(split)
@@ -103,12 +99,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, harm):
 
 def test_two_classes_of_one_name_are_told_apart():
     words = "n1\tcrane, a bird\nn2\tcrane\nn3\tox, cattle"
-    assert class_names(["n1", "n2", "n3", "n4"], words) == {
-        "n1": "crane n1",
-        "n2": "crane n2",
-        "n3": "ox",
-        "n4": "n4",
-    }
+    assert class_names(["n1", "n2", "n3", "n4"], words) == {"n1": "crane n1", "n2": "crane n2", "n3": "ox", "n4": "n4"}
 
 
 def test_without_a_data_folder_it_is_downloaded_and_checked(tmp_path, monkeypatch):

@@ -115,9 +115,7 @@ def test_each_voice_has_a_dot_for_each_method(page):
     methods = ["nobody was asked about this", "half and half", "flow, drawn apart and joined"]
     ends = {"both_low": [0, 0.1 + 1e-12, 0.4], "both_high": [1, 0.2, 0.6]}  # rounding is no error
     table = pd.DataFrame({"both": [0.5, 0.1, 0.5]} | ends, index=methods)
-    first = np.repeat(
-        [True, False], [8, 2]
-    )  # of pictures with nothing chosen the judge calls eight in ten both
+    first = np.repeat([True, False], [8, 2])  # of pictures with nothing chosen the judge calls eight in ten both
     figure = page04.both_by_voice(page, table, {"drawn 'crocodile', first": first})
     assert list(table.index) == methods, "the page goes on with it"
     methods.append(page04.NONE_CHOSEN)
@@ -126,9 +124,7 @@ def test_each_voice_has_a_dot_for_each_method(page):
     assert ax.containers[0][0].get_xdata().tolist() == [10, 50, 80]
     said = page04.viewers().loc[methods[1:]]
     assert lines["outside viewers, their mean"] == (100 * said["both"]).tolist()
-    assert lines["one viewer"] == pytest.approx(
-        [100 * share for every in said["both_each"] for share in every]
-    )
+    assert lines["one viewer"] == pytest.approx([100 * share for every in said["both_each"] for share in every])
     assert [label.get_text() for label in ax.get_yticklabels()] == methods[1:]
     assert len(figure.legends[0].texts) == 3
 
@@ -144,13 +140,7 @@ def test_the_quiz_asks_about_methods_of_the_table():
 
 
 def test_the_table_for_the_page_has_names_of_the_classes_and_percents():
-    row = {
-        "first": 0.5,
-        "second": 0.25,
-        "both": 0.125,
-        "both_low": 0.0,
-        "both_high": 0.3,
-    }
+    row = {"first": 0.5, "second": 0.25, "both": 0.125, "both_low": 0.0, "both_high": 0.3}
 
     class Names:
         names = ("cat", "dog")

@@ -61,9 +61,7 @@ def test_answers_come_from_a_dictionary_or_from_somebody_who_answered_all(quiz):
 
 @pytest.mark.parametrize("wrong", [{0: "cat"}, {13: "cat"}, {1: "crocdile"}, {1: ""}])
 def test_a_number_or_a_word_that_there_is_not_is_named(quiz, wrong):
-    with pytest.raises(
-        UserError, match="is no answer; pictures are 1 to 12, answers cat, dog, both, neither"
-    ):
+    with pytest.raises(UserError, match="is no answer; pictures are 1 to 12, answers cat, dog, both, neither"):
         quiz.table(wrong)
 
 

@@ -61,9 +61,7 @@ def test_strengths_of_zero_change_nothing(images):
 def test_warp_moves_and_turns_as_it_says():
     picture = torch.zeros(1, 3, 32, 32)
     picture[:, :, 16, 24] = 1  # a dot right of the centre
-    shifted = augmentation.warp(
-        picture, dx=torch.tensor([0.25]).view(1, 1, 1, 1)
-    )  # a quarter of half a side: 4
+    shifted = augmentation.warp(picture, dx=torch.tensor([0.25]).view(1, 1, 1, 1))  # a quarter of half a side: 4
     assert shifted[0, 0, 16].argmax() == 20
     turned = augmentation.warp(picture, angle=torch.tensor([90.0]).view(1, 1, 1, 1))
     column = turned[0, 0].sum(0).argmax().item()

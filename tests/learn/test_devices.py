@@ -79,9 +79,7 @@ def test_out_of_fold_predictions_mix_nothing(gpu, data):
 
 def test_a_gpu_is_asked_for_the_same_numbers_every_time(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        torch, "use_deterministic_algorithms", lambda *args, **options: asked.append((args, options))
-    )
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *args, **options: asked.append((args, options)))
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     workspace.ask_for_determinism() if workspace.pick_device().type == "cpu" else None
     assert not asked

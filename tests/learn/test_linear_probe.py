@@ -18,11 +18,7 @@ from clockodile.learn.training import evaluate, predict
 
 def tiny_backbone():
     body = nn.Sequential(
-        nn.Conv2d(3, 8, 5, stride=2),
-        nn.BatchNorm2d(8),
-        nn.ReLU(),
-        nn.Conv2d(8, 16, 3),
-        nn.AdaptiveMaxPool2d(1),
+        nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.AdaptiveMaxPool2d(1)
     )
     return Backbone(body, name="tiny", side=32, mean=[0.5] * 3, std=[0.25] * 3)
 
@@ -146,9 +142,7 @@ def test_a_probe_stays_near_the_layer_it_begins_at_or_follows_the_images(one_vs_
 def tuned(data, *, seed=0, epochs=3, rows=slice(None), **options):
     labels = torch.from_numpy(data.labels)[rows]
     options = {"side": 24, "learning_rate": 3e-3} | options
-    return fine_tune(
-        tiny_backbone, data.tensor()[rows], labels, classes=2, seed=seed, epochs=epochs, **options
-    )
+    return fine_tune(tiny_backbone, data.tensor()[rows], labels, classes=2, seed=seed, epochs=epochs, **options)
 
 
 def test_fine_tuning_is_decided_by_its_seed(data):

@@ -46,9 +46,7 @@ def test_the_number_of_parameters_is_the_sum_by_hand():
     dense = (64 * 16 + 1) * 128 + (128 + 1) * 2
     assert count_parameters(ThreeBlockNet()) == convolutions + dense
     stages = sum((a + b) * 9 * b + 4 * b for a, b in ((24, 48), (48, 96), (96, 192)))
-    assert count_parameters(CompactResNet()) == 24 + stages + (192 + 1) * 2, (
-        "the first layer learns a bias only"
-    )
+    assert count_parameters(CompactResNet()) == 24 + stages + (192 + 1) * 2, "the first layer learns a bias only"
     assert abs(count_parameters(CompactResNet()) - 650_000) < 10_000, "as its docstring says"
 
 
@@ -95,9 +93,7 @@ def test_a_whitened_first_layer_says_twelve_things_that_have_nothing_to_do_with_
     found = said.T @ said / len(said)
     one = found[:12, :12]
     assert torch.allclose(one - torch.diag(one.diag()), torch.zeros(12, 12), atol=0.01)
-    strength = (
-        one.diag()
-    )  # variance / (variance + FLOOR): equal, except that the weakest patterns stay weaker
+    strength = one.diag()  # variance / (variance + FLOOR): equal, except that the weakest patterns stay weaker
     assert strength.max() <= 1.001 and strength.max() > 0.99 and strength.min() > 0.5
     assert torch.allclose(said[:, 12:], -said[:, :12], atol=1e-4), "each with its negative"
 

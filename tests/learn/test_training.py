@@ -11,26 +11,11 @@ from torch import nn
 from clockodile.classify.report_nets import ThreeBlockNet, TwoConvBlockNet
 from clockodile.learn import training
 from clockodile.learn.models import CompactResNet
-from clockodile.learn.training import (
-    EMA,
-    TrainConfig,
-    evaluate,
-    one_cycle,
-    predict,
-    seeded,
-    train,
-    train_full_batch,
-)
+from clockodile.learn.training import EMA, TrainConfig, evaluate, one_cycle, predict, seeded, train, train_full_batch
 
 NET = partial(CompactResNet, widths=(8, 16, 16))
 BARE = TrainConfig(
-    epochs=1,
-    batch=16,
-    weight_decay=0.0,
-    warm_up=None,
-    augmentations=(),
-    label_smoothing=0.0,
-    ema_decay=0.0,
+    epochs=1, batch=16, weight_decay=0.0, warm_up=None, augmentations=(), label_smoothing=0.0, ema_decay=0.0
 )  # none of the refinements
 SHORT = TrainConfig(epochs=2, batch=8)
 
@@ -262,9 +247,7 @@ def test_validation_is_watched_but_never_used(sixteen, data):
 
 def test_after_each_epoch_its_row_is_told(sixteen):
     rows = []
-    _, history = train(
-        NET, *sixteen, replace(SHORT, epochs=3), seed=0, validation=sixteen, after_epoch=rows.append
-    )
+    _, history = train(NET, *sixteen, replace(SHORT, epochs=3), seed=0, validation=sixteen, after_epoch=rows.append)
     assert rows == history.to_dict("records") and len(rows) == 3
 
 
@@ -395,6 +378,4 @@ def test_muon_learns_sixteen_pictures_by_heart(sixteen):
     plan = replace(SHORT, epochs=30, batch=16, muon=True, augmentations=(), ema_decay=0.5)
     net, history = train(make, *sixteen, plan, seed=0)
     assert evaluate(net, *sixteen)["accuracy"] == 1
-    assert (
-        history["learning_rate"].iloc[-1] < history["learning_rate"].max() == history["learning_rate"].iloc[5]
-    )
+    assert history["learning_rate"].iloc[-1] < history["learning_rate"].max() == history["learning_rate"].iloc[5]

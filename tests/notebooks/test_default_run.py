@@ -186,9 +186,7 @@ def test_every_control_changes_its_picture(browser, lab, name):
     page.set_default_timeout(600_000)
     page.goto(f"{lab}lab/workspaces/{name}/tree/{name}.ipynb?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_function(
-        "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-    )
+    page.wait_for_function("jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")  # returns when all have run
     cells = page.evaluate("jupyterapp.shell.currentWidget.content.model.toJSON().cells")
     outputs = [output for cell in cells for output in cell.get("outputs", ())]

@@ -47,9 +47,7 @@ def test_executed_from_top_to_bottom(notebook):
 
 def test_nothing_went_wrong_in_it(notebook):
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
-    assert not [
-        output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"
-    ]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
 
 
 def shown_in(cell) -> str:
@@ -108,9 +106,7 @@ def test_checked_outputs_and_a_claim_at_the_end(notebook):
     assert any("assert" in cell.source for cell in cells)
 
 
-@pytest.mark.parametrize(
-    "part", ["In this notebook you will", "## Summary", "### What did not work", "## Exercises"]
-)
+@pytest.mark.parametrize("part", ["In this notebook you will", "## Summary", "### What did not work", "## Exercises"])
 def test_the_parts_a_reader_expects(notebook, part):
     assert part in prose(notebook)
 

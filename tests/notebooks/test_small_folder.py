@@ -7,18 +7,7 @@ from clockodile.app.cli import main
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 QUICKLY = ["-p", "effort=0.01"]
-LEAST = [
-    "-p",
-    "seeds=2",
-    "-p",
-    "models=hog_svm",
-    "-p",
-    "count=6",
-    "-p",
-    "n_candidates=1",
-    "-p",
-    "n_per_class=2",
-]
+LEAST = ["-p", "seeds=2", "-p", "models=hog_svm", "-p", "count=6", "-p", "n_candidates=1", "-p", "n_per_class=2"]
 
 
 @pytest.fixture(scope="module")

@@ -127,9 +127,7 @@ def test_a_dollar_in_a_file_name_is_no_formula(data):
     plt.close(figure)
 
 
-@pytest.mark.parametrize(
-    ("name", "short"), [("clock/10092", "10092"), ("a/IMG_20240101_123456", "IMG_2…123456")]
-)
+@pytest.mark.parametrize(("name", "short"), [("clock/10092", "10092"), ("a/IMG_20240101_123456", "IMG_2…123456")])
 def test_short_ids(name, short):
     assert plots.short_id(name) == short
 

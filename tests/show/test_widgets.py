@@ -21,9 +21,7 @@ def controls(box):
 
 def png(screen):
     """The picture that a screen shows."""
-    return base64.b64decode(
-        re.fullmatch(r'<img alt="[^"]+" src="data:image/png;base64,(.*)">', screen.value)[1]
-    )
+    return base64.b64decode(re.fullmatch(r'<img alt="[^"]+" src="data:image/png;base64,(.*)">', screen.value)[1])
 
 
 def test_moving_a_control_draws_a_new_picture(data):
@@ -86,13 +84,7 @@ def test_few_choices_are_buttons_and_many_a_list():
 
 def uploaded(name, content):
     """A file as the browser hands it over."""
-    return {
-        "name": name,
-        "type": "",
-        "size": len(content),
-        "content": content,
-        "last_modified": datetime.now(),
-    }
+    return {"name": name, "type": "", "size": len(content), "content": content, "last_modified": datetime.now()}
 
 
 def test_a_photo_of_ones_own_is_read_like_any_other(tmp_path):
@@ -107,9 +99,7 @@ def test_a_photo_of_ones_own_is_read_like_any_other(tmp_path):
     (upload,) = row.children
     assert not got and line.value == ""
     upload.value = (uploaded("mine.png", (tmp_path / "mine.png").read_bytes()),)
-    assert (
-        got[0].shape == (32, 32, 3) and tuple(got[0][0, 0]) == (255, 0, 0) and 'alt="yours"' in screen.value
-    )
+    assert got[0].shape == (32, 32, 3) and tuple(got[0][0, 0]) == (255, 0, 0) and 'alt="yours"' in screen.value
     upload.value = (uploaded("note.txt", b"no picture"),)
     assert "note.txt" in line.value and "choose another" in line.value and len(got) == 1
 

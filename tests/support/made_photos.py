@@ -17,13 +17,9 @@ def striped_and_dotted(count: int, size: int = 32, seed: int = 0) -> tuple[np.nd
     for index in range(2 * count):
         centre, radius, phase = rng.uniform(0.3, 0.7, 2), rng.uniform(0.15, 0.3), rng.uniform(0, 6)
         disc = np.hypot(y - centre[0], x - centre[1]) < radius
-        pattern = (
-            np.sin(rng.uniform(15, 25) * (x + rng.uniform(0, 1) * y) + phase) > 0 if index < count else disc
-        )
+        pattern = np.sin(rng.uniform(15, 25) * (x + rng.uniform(0, 1) * y) + phase) > 0 if index < count else disc
         colours = rng.uniform(0, 255, (2, 3))
-        images[index] = np.where(pattern[..., None], colours[0], colours[1]) + rng.normal(
-            0, 12, (size, size, 3)
-        )
+        images[index] = np.where(pattern[..., None], colours[0], colours[1]) + rng.normal(0, 12, (size, size, 3))
     return images.clip(0, 255).astype(np.uint8), np.repeat([0, 1], count)
 
 
@@ -52,12 +48,7 @@ def striped_dataset() -> Dataset:
         group=np.arange(len(labels)),
         fold=np.arange(len(labels)) % 5,
         classes=("striped", "dotted"),
-        card={
-            "fingerprint": "f" * 16,
-            "split_hash": "0" * 12,
-            "source": {"kind": "folder", "stamp": ""},
-            "remark": "",
-        },
+        card={"fingerprint": "f" * 16, "split_hash": "0" * 12, "source": {"kind": "folder", "stamp": ""}, "remark": ""},
     )
 
 

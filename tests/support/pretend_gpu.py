@@ -29,9 +29,7 @@ class Moved(torch.autograd.Function):
 def moved(tensor, device):
     """The tensor on that device; zeros in place of one without numbers."""
     return (
-        torch.zeros(tensor.shape, dtype=tensor.dtype)
-        if (tensor.device, device) == (META, CPU)
-        else tensor.to(device)
+        torch.zeros(tensor.shape, dtype=tensor.dtype) if (tensor.device, device) == (META, CPU) else tensor.to(device)
     )
 
 

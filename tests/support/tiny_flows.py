@@ -33,9 +33,7 @@ def trained(net: torch.nn.Module, *, seed: int = 0) -> torch.nn.Module:
 
 def tiny_package(classes: tuple[str, ...] = KNOWS, **config) -> store.Checkpoint:
     """What comes with the package, but small: it has learned from nothing."""
-    state = {
-        name: part.half() for name, part in trained(small_unet(classes=len(classes))).state_dict().items()
-    }
+    state = {name: part.half() for name, part in trained(small_unet(classes=len(classes))).state_dict().items()}
     state[SEEN] = torch.zeros(0, dtype=torch.int64)
     about = {"classes": list(classes), "image_size": 32}
     return store.Checkpoint(state, about, 0.0, "shipped", config)

@@ -46,9 +46,7 @@ def check_contract(collection: Collection):
     count = len(collection.images)
     assert collection.images.dtype == np.uint8 and collection.images.shape[1:] == (SIZE, SIZE, 3)
     assert collection.labels.dtype == np.int64 and len(collection.labels) == count
-    assert (
-        len(set(collection.ids.tolist())) == len(collection.ids) == count and collection.ids.dtype.kind == "U"
-    )
+    assert len(set(collection.ids.tolist())) == len(collection.ids) == count and collection.ids.dtype.kind == "U"
     assert len(collection.split) == count and set(collection.split.tolist()) <= {
         "train",
         "test",

@@ -23,9 +23,7 @@ results.record_metrics(run_dir, "01", [results.metric("images", 5)])"""
 def make_notebook(path: Path, *cells: str, own: str = "") -> Path:
     """A notebook with the common parameters, its `own` ones and these code cells."""
     parameters = new_code_cell(COMMON + own, metadata={"tags": ["parameters"]})
-    notebook = new_notebook(
-        cells=[new_markdown_cell(f"# {path.stem}"), parameters, *map(new_code_cell, cells)]
-    )
+    notebook = new_notebook(cells=[new_markdown_cell(f"# {path.stem}"), parameters, *map(new_code_cell, cells)])
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
     return path

@@ -8,12 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-CLASSES = {
-    "n02123045": "tabby",
-    "n01641577": "bullfrog",
-    "n01644900": "tailed frog",
-    "n04146614": "school bus",
-}
+CLASSES = {"n02123045": "tabby", "n01641577": "bullfrog", "n01644900": "tailed frog", "n04146614": "school bus"}
 COLOURS = ((230, 120, 20), (20, 160, 40), (20, 60, 220), (240, 220, 10))
 TEST_IMAGES = 4  # of each class
 

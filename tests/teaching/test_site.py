@@ -16,11 +16,7 @@ SPEC = importlib.util.spec_from_file_location("site_build", ROOT / "teaching" / 
 build = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(build)
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
-TERMS = [
-    ("fold, cross-validation", "Parts."),
-    ("class evidence (of a flow)", "How."),
-    ("score, log-odds", "Sum."),
-]
+TERMS = [("fold, cross-validation", "Parts."), ("class evidence (of a flow)", "How."), ("score, log-odds", "Sum.")]
 TERMS += [("judge", "A model."), ("evidence", "A share.")]
 
 
@@ -71,10 +67,7 @@ def test_answers_of_the_question_bank_are_folded(pages):
 
 def test_every_source_has_a_page_that_the_front_page_links_to(pages):
     sources = [*NOTEBOOKS, *ROOT.glob("teaching/*.md"), *ROOT.glob("docs/*.md")]
-    wanted = {f"{path.parent.name}/{path.stem}.html" for path in sources} | {
-        "gallery.html",
-        "slides/01_data.html",
-    }
+    wanted = {f"{path.parent.name}/{path.stem}.html" for path in sources} | {"gallery.html", "slides/01_data.html"}
     linked = {link["href"] for link in pages["index.html"].select("a")}
     assert wanted | {"index.html"} == set(pages) and wanted <= linked
 
@@ -96,9 +89,7 @@ def test_every_link_and_picture_leads_to_a_file_and_to_a_place_in_it(site, pages
 
 def test_nothing_is_fetched_from_outside_and_nothing_runs(site, pages):
     for name, page in pages.items():
-        assert not page.select(
-            "script, iframe, object, embed, video, audio, [srcset], [style*=url], [onclick]"
-        ), name
+        assert not page.select("script, iframe, object, embed, video, audio, [srcset], [style*=url], [onclick]"), name
         for part in page.select("[src], link[href]"):
             assert urlsplit(part.get("src") or part["href"]).scheme in ("", "data"), (name, part)
     assert not re.search(r"url\(|@import|https?:", (site / "style.css").read_text("utf-8"))
@@ -144,8 +135,7 @@ def playful(tmp_path_factory) -> Path:
 
 def test_the_playground_is_a_page_like_others_and_alone_runs_something(playful):
     index, page = (
-        BeautifulSoup((playful / name).read_text("utf-8"), "html.parser")
-        for name in ("index.html", "playground.html")
+        BeautifulSoup((playful / name).read_text("utf-8"), "html.parser") for name in ("index.html", "playground.html")
     )
     assert not index.select("script") and index.select_one(".bar a[href='playground.html']")
     assert len(page.select(".contents a")) == len(page.select("main h2")) == 4
@@ -182,9 +172,7 @@ def test_a_notebook_is_all_there_with_its_plumbing_folded(pages, path):
     assert len(page.select(".output img")) == figures
     text = re.sub("^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)  # has "# comments"
     headings = re.findall(r"^#{1,3} (.+)", text, re.MULTILINE)[1:]
-    assert [link.get_text() for link in page.select(".contents a")] == [
-        re.sub("[`*]", "", line) for line in headings
-    ]
+    assert [link.get_text() for link in page.select(".contents a")] == [re.sub("[`*]", "", line) for line in headings]
 
 
 def test_notebooks_lead_to_the_next_and_back(pages):
@@ -229,10 +217,7 @@ def test_links_to_what_is_no_page_become_words(tmp_path, link):
 
 
 def test_a_term_explains_itself_once_whichever_of_its_names_comes_first():
-    assert explained("<p>Two folds, a fold.</p><p>By cross-validation.</p><p>Evidence.</p>") == [
-        "folds",
-        "Evidence",
-    ]
+    assert explained("<p>Two folds, a fold.</p><p>By cross-validation.</p><p>Evidence.</p>") == ["folds", "Evidence"]
 
 
 @pytest.mark.parametrize("tag", ["h1", "h4", "code", "pre", "a", "summary", "details", "math"])

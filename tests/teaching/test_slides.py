@@ -41,9 +41,7 @@ def test_a_page_begins_with_its_goals_and_a_section_with_its_first_paragraph():
 def test_a_question_stands_alone_before_its_figure():
     asks = new_markdown_cell("## Noise\n\nWe add noise.\n\nThree nets. **Predict:** which\nwins?\n\nLater.")
     found = texts(
-        asks,
-        drawn(),
-        new_markdown_cell("The first one wins, by a margin that nobody of us had expected. More."),
+        asks, drawn(), new_markdown_cell("The first one wins, by a margin that nobody of us had expected. More.")
     )
     assert [text.partition("\n")[0] for text in found] == [
         "slide: ## Noise",
@@ -57,9 +55,7 @@ def test_a_question_stands_alone_before_its_figure():
 def test_a_table_is_shown_where_it_answers_a_question():
     table = new_code_cell("t", outputs=[new_output("execute_result", {"text/html": "<table>7</table>"})])
     assert len(texts(new_markdown_cell("## A\n\nText."), table)) == 1
-    assert texts(new_markdown_cell("## A\n\nText.\n\n**Predict** it."), table)[-1].endswith(
-        "<table>7</table>"
-    )
+    assert texts(new_markdown_cell("## A\n\nText.\n\n**Predict** it."), table)[-1].endswith("<table>7</table>")
 
 
 def test_the_message_of_a_figure_is_its_headline():
@@ -103,14 +99,10 @@ def decks() -> dict[str, str]:
 def test_a_deck_holds_its_page_and_needs_nothing_from_outside(decks, page):
     deck, cells = decks[page.stem], nbformat.read(page, as_version=4).cells
     told = list(slides.slides(cells))
-    assert 12 <= len(told) <= 45 and deck.count("<section") == len(told) + sum(
-        kind == "slide" for kind, _ in told
-    )
+    assert 12 <= len(told) <= 45 and deck.count("<section") == len(told) + sum(kind == "slide" for kind, _ in told)
     images = re.findall("<img[^>]*>", deck)
     assert len(images) == sum(text.count("<img") for _, text in told)
-    assert all(
-        ' src="data:image/png;base64,' in image and re.search(' alt="[^"]{20}', image) for image in images
-    )
+    assert all(' src="data:image/png;base64,' in image and re.search(' alt="[^"]{20}', image) for image in images)
     assert not re.search(
         r"(src|href)=.?(?!data:)\w|url\(|@import|\*\*Predict|\]\(", re.sub("<code.*?</code>", "", deck)
     )
@@ -123,9 +115,7 @@ def test_a_deck_holds_its_page_and_needs_nothing_from_outside(decks, page):
 def test_every_figure_outside_the_left_out_sections_is_in_the_deck(decks, page):
     left_out, missing = False, []
     for cell in nbformat.read(page, as_version=4).cells:
-        for heading in (
-            re.findall(r"^##? .+", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else ()
-        ):
+        for heading in re.findall(r"^##? .+", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else ():
             left_out = bool(slides.LEFT_OUT.match(heading))
         for output in () if left_out or cell.cell_type != "code" else cell.outputs:
             data = output.get("data", {}).get("image/png", "").replace("\n", "")

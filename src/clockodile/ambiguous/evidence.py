@@ -51,9 +51,7 @@ class Judge:
             every = self.bias + sum(
                 strongest_place(seen[rows], weight) for seen, weight in zip(maps, by_size, strict=True)
             )
-            found.append(
-                every.mean(1) if fold is None else np.take_along_axis(every, fold[rows, None, None], 1)[:, 0]
-            )
+            found.append(every.mean(1) if fold is None else np.take_along_axis(every, fold[rows, None, None], 1)[:, 0])
         return np.concatenate(found)
 
     def evidence(self, maps: Sequence[np.ndarray], fold: np.ndarray | None = None) -> np.ndarray:
@@ -82,12 +80,7 @@ def percentile(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def fit_judge(
-    maps: Sequence[np.ndarray],
-    labels: np.ndarray,
-    fold: np.ndarray,
-    *,
-    classes: int,
-    one_vs_rest: bool = False,
+    maps: Sequence[np.ndarray], labels: np.ndarray, fold: np.ndarray, *, classes: int, one_vs_rest: bool = False
 ) -> Judge:
     """Fit a logistic regression for each class against the pictures of neither.
 

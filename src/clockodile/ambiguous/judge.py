@@ -28,9 +28,7 @@ class JudgeResult:
     """What the judge says of the images of a run, each image by the probes that were fitted without its fold."""
 
     judge: Judge
-    features: (
-        np.ndarray
-    )  # float32 (N, D) mean over all places of the labelled images, comparable with each other
+    features: np.ndarray  # float32 (N, D) mean over all places of the labelled images, comparable with each other
     scores: np.ndarray  # float (N, C) log-odds of the labelled images
     evidence: np.ndarray  # float (N, C) in [0, 1] of the labelled images
     background: Background
@@ -94,9 +92,7 @@ def frozen_backbone(network: str, side: int) -> Backbone:
     return load_backbone(network, side=side).freeze()
 
 
-def maps_of(
-    images: np.ndarray, network: str = DEFAULT_BACKBONE, sides: Sequence[int] = SIDES
-) -> list[np.ndarray]:
+def maps_of(images: np.ndarray, network: str = DEFAULT_BACKBONE, sides: Sequence[int] = SIDES) -> list[np.ndarray]:
     """What a frozen network sees at each place of uint8 images (N, S, S, 3): float16 (N, 1280, H, W) for each size."""
     tensor, looks = as_tensor(images), [frozen_backbone(network, side) for side in sides]
     return [extract_features(look, tensor, maps=True).half().numpy() for look in looks]
@@ -108,17 +104,13 @@ def judge_name(data: Dataset) -> str:
     return NAME if data.card.get("image_size", side) == side else f"{NAME}-{side}-pixels"
 
 
-def examples_of(
-    run: Run, data: Dataset, network: str = DEFAULT_BACKBONE, sides: tuple[int, ...] = SIDES
-) -> Examples:
+def examples_of(run: Run, data: Dataset, network: str = DEFAULT_BACKBONE, sides: tuple[int, ...] = SIDES) -> Examples:
     """What a judge on this network learns from. data: all splits."""
     train, background = data.part("train"), background_pictures(data, seed=run.seed)
     return Examples(train, background, background.folds(train, seed=run.seed), network, sides)
 
 
-def fitted_judge(
-    run: Run, data: Dataset, examples: Examples, name: str, *, retrain: bool
-) -> store.Checkpoint:
+def fitted_judge(run: Run, data: Dataset, examples: Examples, name: str, *, retrain: bool) -> store.Checkpoint:
     """Fit a judge, or load it: from the run's file `name`, or the package's. data: all splits."""
     note = examples.background.note
     # of makeshift pictures alone a judge would learn what a drawing is

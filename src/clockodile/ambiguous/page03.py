@@ -81,9 +81,7 @@ class Page:
         return nearest_of_others(self.judged.features, self.data.labels, allowed=allowed)
 
 
-def nearest_of_others(
-    features: np.ndarray, labels: np.ndarray, *, allowed: np.ndarray | None = None
-) -> pd.DataFrame:
+def nearest_of_others(features: np.ndarray, labels: np.ndarray, *, allowed: np.ndarray | None = None) -> pd.DataFrame:
     """For each image the image of another class nearest to it, by the angle between their features.
 
     features: (N, D) comparable with each other; labels: int (N,); allowed: bool (N,), who may be a partner, by default
@@ -99,9 +97,7 @@ def nearest_of_others(
     best = similarity.max(1)
     there = np.isfinite(best)
     partner = np.where(there, similarity.argmax(1), -1)
-    return pd.DataFrame(
-        {"row": np.arange(len(best)), "partner": partner, "similarity": np.where(there, best, np.nan)}
-    )
+    return pd.DataFrame({"row": np.arange(len(best)), "partner": partner, "similarity": np.where(there, best, np.nan)})
 
 
 def open_page(*, retrain: bool, **settings) -> Page:
@@ -297,8 +293,7 @@ def place_answers(page: Page, maps: Sequence[np.ndarray], fold: np.ndarray) -> l
     """What every place of feature maps says for the pair's classes: (2, N, H, W) for each size, of (N, D, H, W)."""
     weights = np.split(page.judged.judge.weight[fold][:, list(page.pair)], len(maps), axis=2)
     return [
-        np.einsum("ncd,ndyx->cnyx", weight, seen.astype(np.float64))
-        for weight, seen in zip(weights, maps, strict=True)
+        np.einsum("ncd,ndyx->cnyx", weight, seen.astype(np.float64)) for weight, seen in zip(weights, maps, strict=True)
     ]
 
 
@@ -353,10 +348,7 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
     ax.axvline(0.5, color=INK, linestyle=":", linewidth=1)
     ax.text(0.5, -0.6, "as a photograph", ha="center", va="bottom")
     ax.axhline(both - 0.5, color=INK, linewidth=1)
-    for row, va, words in (
-        (both - 0.55, "bottom", "both are there"),
-        (both - 0.42, "top", "both are not there"),
-    ):
+    for row, va, words in ((both - 0.55, "bottom", "both are there"), (both - 0.42, "top", "both are not there")):
         ax.text(0.01, row, words, va=va, fontweight="bold")
     ax.set(xlim=(0, 1.02), ylim=(len(found) - 0.5, -0.5), yticks=range(len(found)), yticklabels=found)
     ax.set_xlabel("how often it gets more 'both' than an ordinary photograph (area under the ROC curve)")
@@ -377,8 +369,7 @@ def judge_by_steps(page: Page) -> Image:
     answers = [found[0] for found in place_answers(page, maps_of(data.images[middle]), data.fold[middle])]
     # the one whose strongest places of the two sizes lie nearest to each other: most alike for the eye
     places = [
-        (np.stack(np.unravel_index(found.reshape(len(middle), -1).argmax(1), found.shape[1:])) + 0.5)
-        / found.shape[1]
+        (np.stack(np.unravel_index(found.reshape(len(middle), -1).argmax(1), found.shape[1:])) + 0.5) / found.shape[1]
         for found in answers
     ]
     chosen = np.square(places[0] - places[1]).sum(0).argmin()
@@ -446,22 +437,16 @@ def doubles(page: Page) -> Image:
 def browse_corners(page: Page) -> ipywidgets.VBox:
     """Choose a corner of the plane and how strict to be; see how many images lie there and the clearest of them."""
     a, b = page.names
-    corner = one_of(
-        "corner", {"both": "both", "neither": "neither", f"only {a}": "first", f"only {b}": "second"}
-    )
+    corner = one_of("corner", {"both": "both", "neither": "neither", f"only {a}": "first", f"only {b}": "second"})
 
     def draw(corner: str, threshold: float) -> Figure:
         evidence = page.judged.evidence[:, list(page.pair)]
         inside = np.flatnonzero(quadrants(page.judged.evidence, page.pair, threshold=threshold) == corner)
-        clearest = {"both": evidence.min(1), "neither": -evidence.max(1)}.get(
-            corner, np.ptp(evidence, axis=1)
-        )
+        clearest = {"both": evidence.min(1), "neither": -evidence.max(1)}.get(corner, np.ptp(evidence, axis=1))
         title = f"{len(inside)} of {len(page.data)} images at threshold {threshold:.2f}"
         return tiles(page.data, inside[scores.top(clearest[inside], PAGE)], title)
 
-    return live_figure(
-        draw, corner=corner, threshold=share("threshold", LENIENT, low=0.5, high=0.99, step=0.01)
-    )
+    return live_figure(draw, corner=corner, threshold=share("threshold", LENIENT, low=0.5, high=0.99, step=0.01))
 
 
 def judge_your_photo(page: Page) -> ipywidgets.VBox:
@@ -494,17 +479,14 @@ def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:
     evidence: kind -> (N, C), for pictures that the judge has not learned from.
     """
     labels = page.data.labels
-    kinds = {
-        name: page.judged.evidence[labels == label] for label, name in zip(page.pair, page.names, strict=True)
-    }
+    kinds = {name: page.judged.evidence[labels == label] for label, name in zip(page.pair, page.names, strict=True)}
     if (rest := ~np.isin(labels, page.pair)).any():
         kinds["the other classes"] = page.judged.evidence[rest]
     judge = page.judged.judge  # each other thing by the regressions that have not seen it
     kinds[page.judged.background.word] = percentile(page.judged.scores_background, judge.background)
     kinds |= evidence
     shares = {
-        name: pd.Series(quadrants(found, page.pair)).value_counts(normalize=True)
-        for name, found in kinds.items()
+        name: pd.Series(quadrants(found, page.pair)).value_counts(normalize=True) for name, found in kinds.items()
     }
     table = pd.DataFrame(shares).T.reindex(columns=["first", "second", "both", "neither"]).fillna(0)
     table.columns = [*(f"only {name}, %" for name in page.names), "both, %", "neither, %"]
@@ -523,8 +505,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     """
     data, known, double = page.data, page.known, page.doubles
     reason = [
-        describe_evidence(evidence, data.classes, page.pair)
-        + (f"; most like {data.ids[row]}" if row >= 0 else "")
+        describe_evidence(evidence, data.classes, page.pair) + (f"; most like {data.ids[row]}" if row >= 0 else "")
         for evidence, row in zip(page.judged.evidence, double["partner"], strict=True)
     ]
     table = ambiguity_table(data, known, reason)
@@ -539,11 +520,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
         results.metric("images that our net names wrongly, out of fold", int(wrong.sum())),
         *(
             # of three classes the others are far from both, and often about equally
-            [
-                results.metric(
-                    f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum())
-                )
-            ]
+            [results.metric(f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum()))]
             if len(data.classes) == 2
             else []
         ),
@@ -555,8 +532,7 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
             "photographs in the corner 'both'",
             (page.headline >= LENIENT).mean(),
             unit="%",
-            note="compared with the other classes, of which one in ten passes"
-            * bool(page.judged.background.note),
+            note="compared with the other classes, of which one in ten passes" * bool(page.judged.background.note),
         ),
         results.metric(
             "top 24 shared by two judges without a common picture",

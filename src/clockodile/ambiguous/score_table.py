@@ -63,18 +63,13 @@ class Score:
 
 
 SCORES: dict[str, Score] = {
-    "misclassified": Score(
-        "misclassified",
-        lambda known: scores.low_self_confidence(known.probability, known.labels),
-    ),
+    "misclassified": Score("misclassified", lambda known: scores.low_self_confidence(known.probability, known.labels)),
     "centre_balance": Score(
-        "equally far from both centres",
-        lambda known: scores.centroid_distance_ratio(known.centre_distance, known.pair),
+        "equally far from both centres", lambda known: scores.centroid_distance_ratio(known.centre_distance, known.pair)
     ),
     "entropy": Score("entropy", lambda known: scores.entropy(known.probability)),
     "label_quality": Score(
-        "label quality",
-        lambda known: scores.low_normalized_margin(known.probability, known.labels),
+        "label quality", lambda known: scores.low_normalized_margin(known.probability, known.labels)
     ),
     "evidence": Score("evidence for both", lambda known: scores.both(known.evidence, known.pair)),
 }

@@ -28,12 +28,8 @@ class Command:
 
     name: str
     help: str  # one line for `clockodile --help`; "" hides the command there
-    options: Callable[
-        [argparse.ArgumentParser], None
-    ]  # declares its arguments; its docstring describes the command
-    run: Callable[[argparse.Namespace], int] | None = (
-        None  # does it and returns the exit code; None: see `run_of`
-    )
+    options: Callable[[argparse.ArgumentParser], None]  # declares its arguments; its docstring describes the command
+    run: Callable[[argparse.Namespace], int] | None = None  # does it and returns the exit code; None: see `run_of`
 
 
 def run_of(command: Command) -> Callable[[argparse.Namespace], int]:
@@ -74,9 +70,7 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     pair = "the two classes that notebooks 03 and 04 compare (default: as the recipe says)"
     add("--pair", metavar=("A", "B"), nargs=2, help=pair)
     add("--seed", metavar="N", help="all randomness derives from it (default 0)")
-    others = (
-        "a folder of pictures that show none of the classes: with it notebook 03 can tell both from neither"
-    )
+    others = "a folder of pictures that show none of the classes: with it notebook 03 can tell both from neither"
     add("--background", metavar="DIR", default="", help=others)
     add("--out", metavar="DIR", dest="run_dir", help="run folder (default runs/<recipe>-<profile>)")
     add("--only", metavar="NN", nargs="+", default=[], help="run just these notebooks, such as 02 03")
@@ -99,9 +93,7 @@ def judging_options(
     add("paths", metavar=paths, nargs="+", help=paths_help)
     add("--pretrained", action="store_true", help=f"use {shipped} with the package; no RUN then")
     add("--csv", metavar="FILE", help=f"write a table {table}; - for stdout")
-    workers = (
-        "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
-    )
+    workers = "let the workers of this Dask scheduler judge, such as tcp://host:8786; they must see the same files"
     add("--scheduler", metavar="ADDRESS", default="", help=workers)
 
 
@@ -123,9 +115,7 @@ def predict_options(parser: argparse.ArgumentParser) -> None:
         table="with every class's probability instead",
         usage="IMAGES... [--csv FILE] [--json] [--scheduler ADDRESS]",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead, refused files included"
-    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead, refused files included")
 
 
 def rank_options(parser: argparse.ArgumentParser) -> None:
@@ -149,9 +139,7 @@ def rank_options(parser: argparse.ArgumentParser) -> None:
 
 def sample_options(parser: argparse.ArgumentParser) -> None:
     """Make new pictures of two classes, or of what lies between them."""
-    parser.usage = (
-        "clockodile sample RUN|--pretrained [--n N] [--mix W] [--method M] [--seed S] --out DIR [--grid]"
-    )
+    parser.usage = "clockodile sample RUN|--pretrained [--n N] [--mix W] [--method M] [--seed S] --out DIR [--grid]"
     parser.epilog = (
         "Writes 0000.png, 0001.png, ... as they are made, then contact_sheet.png with the first 512. Picture i depends "
         "on the seed plus i alone, never on how many are made. Nothing is overwritten: the same call again goes on "
@@ -222,9 +210,7 @@ def list_recipes(args: argparse.Namespace) -> int:
         default = " (default)" if recipe.name == DEFAULT_RECIPE else ""
         lines.append(f"  {recipe.name:<18} {classes}{default}; sources: {', '.join(recipe.sources)}")
     lines.append("profiles (--profile)")
-    lines += [
-        f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds" for profile in PROFILES.values()
-    ]
+    lines += [f"  {profile.name:<18} {profile.folds} folds, {profile.seeds} seeds" for profile in PROFILES.values()]
     write_stdout("\n".join(lines) + "\n")
     return 0
 

@@ -67,9 +67,7 @@ def collect_command(args: argparse.Namespace) -> int:
         if not basket.kept:
             return 1
         page = review_sheet(basket)
-    write_stdout(
-        f"{page}\nopen it, mark what does not belong, and delete those files; licences: {basket.table}\n"
-    )
+    write_stdout(f"{page}\nopen it, mark what does not belong, and delete those files; licences: {basket.table}\n")
     return 0
 
 

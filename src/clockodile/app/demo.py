@@ -18,10 +18,7 @@ FIRST = "playground.html"  # the page that is opened
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files without a line for each. Types are told here, for what a system knows of them differs."""
 
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".js": "text/javascript",
-        ".mjs": "text/javascript",
-    }
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".mjs": "text/javascript"}
 
     def log_message(self, *_) -> None:
         pass
@@ -33,15 +30,11 @@ def demo_server(folder: Path, port: int) -> ThreadingHTTPServer:
     Raises UserError when the site, or its playground, was not built, and when the port is taken.
     """
     if not (folder / FIRST).is_file():
-        raise UserError(
-            f"{folder / FIRST} is not there; `make site` in a checkout builds it (it needs npm, once)"
-        )
+        raise UserError(f"{folder / FIRST} is not there; `make site` in a checkout builds it (it needs npm, once)")
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(folder)))
     except OSError as error:
-        raise UserError(
-            f"--port {port}: {os_reason(error)}; give another, or 0 for any that is free"
-        ) from None
+        raise UserError(f"--port {port}: {os_reason(error)}; give another, or 0 for any that is free") from None
 
 
 def demo_command(args: argparse.Namespace) -> int:

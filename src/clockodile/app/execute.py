@@ -125,9 +125,7 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except KeyboardInterrupt:
-        levels[-1] = (
-            logging.CRITICAL
-        )  # asyncio tells of tasks that Ctrl-C cut off later, when they are collected
+        levels[-1] = logging.CRITICAL  # asyncio tells of tasks that Ctrl-C cut off later, when they are collected
         raise
     finally:
         for logger, level in zip(loggers, levels, strict=True):
@@ -169,10 +167,7 @@ def explain(error: Exception, cell_timeout: int, deaths: list[int]) -> tuple[str
     """Cause and remedy, a phrase each."""
     again = "then start the same command again; finished work is used again"
     if isinstance(error, CellTimeoutError):
-        return (
-            f"the cell ran longer than {cell_timeout} s",
-            f"give a larger --cell-timeout (0 = no limit); {again}",
-        )
+        return (f"the cell ran longer than {cell_timeout} s", f"give a larger --cell-timeout (0 = no limit); {again}")
     if isinstance(error, DeadKernelError):
         cause = f"its Python process {how_it_died(deaths[0] if deaths else 0)}"
         return cause, f"close other programs or try --profile quick; {again}"

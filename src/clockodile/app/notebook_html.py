@@ -24,9 +24,7 @@ from clockodile.core.workspace import project_root
 
 MATH = "math mrow mi mo mn ms mtext mspace msub msup msubsup mfrac msqrt mroot mover munder munderover mtable mtr mtd"
 TAGS = (nh3.ALLOWED_TAGS - {"h1", "h2"}) | {*MATH.split(), "mstyle", "mpadded", "input"}  # one h1 a page
-EVERYWHERE = set(
-    "alt title class style colspan rowspan open start display stretchy accent width height".split()
-)
+EVERYWHERE = set("alt title class style colspan rowspan open start display stretchy accent width height".split())
 BOXES = {"type", "checked", "disabled"}  # of a task list
 ATTRIBUTES = {"*": EVERYWHERE, "img": {"src"}, "a": {"href"}, "input": BOXES}
 LINKS = ("http://", "https://", "mailto:", "#")  # they wait to be clicked

@@ -74,6 +74,4 @@ def only_writer(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout:
-        raise UserError(
-            f"another command is writing in {folder}; wait for it or give another --out"
-        ) from None
+        raise UserError(f"another command is writing in {folder}; wait for it or give another --out") from None

@@ -65,9 +65,7 @@ def usable(files: Sequence[Path], words: Sequence[str]) -> list[pd.DataFrame]:
             print_stderr(f"left out: {error}")
     asked = {file: table["picture"] + " " + table["source"] for file, table in people.items()}
     often = pd.concat([pd.Series(dtype=str), *asked.values()]).value_counts().index
-    usual = often[
-        ~often.str.replace("-.*", "", regex=True).duplicated()
-    ]  # what a number most often stands for
+    usual = often[~often.str.replace("-.*", "", regex=True).duplicated()]  # what a number most often stands for
     for file, names in asked.items():
         if names.empty or not names.isin(usual).all():
             why = "holds no answer" if names.empty else "holds answers to other pictures than most do"

@@ -80,9 +80,7 @@ def check_paths(args: argparse.Namespace) -> None:
 def check_run(run: str) -> None:
     """Raise UserError for what is no run folder."""
     if not os.path.isdir(run):
-        raise UserError(
-            f"RUN: there is no folder '{run}'; give one that `clockodile run` made, or --pretrained"
-        )
+        raise UserError(f"RUN: there is no folder '{run}'; give one that `clockodile run` made, or --pretrained")
     if not is_run(Path(run)):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
 
@@ -91,9 +89,7 @@ def check_target(target: str, *, option: str = "--csv", example: str = "out.csv"
     """Raise UserError when a file cannot be written there, before thousands of images are judged for it."""
     path = Path(target)
     if path.suffix.lower() in SUFFIXES:  # `--csv *.jpg` would overwrite the first photograph
-        raise UserError(
-            f"{option} {target}: this is an image's name; give the file to write, such as {example}"
-        )
+        raise UserError(f"{option} {target}: this is an image's name; give the file to write, such as {example}")
     if not target or target == "-" or path.exists() and not path.is_file():
         raise UserError(f"{option} '{target}' is not a file; give the file to write, such as {example}")
     try:
@@ -159,9 +155,7 @@ def find_best(run_dir: Path | None) -> tuple[Path, Predictor]:
             print_stderr(f"not usable: {error}")
     again = "`clockodile run` trains one, then give its run folder"
     if run_dir is not None:
-        again = (
-            f"`clockodile run --only 02 --out {shlex.quote(str(run_dir))}` makes one, with that run's options"
-        )
+        again = f"`clockodile run --only 02 --out {shlex.quote(str(run_dir))}` makes one, with that run's options"
     raise UserError(f"{folder} holds no usable predictor; {again}")
 
 

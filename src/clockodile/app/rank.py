@@ -25,14 +25,7 @@ from clockodile.ambiguous.judge import NAME, judge_from, maps_of
 from clockodile.ambiguous.scores import both
 from clockodile.app.batch import Table, make_job
 from clockodile.app.output import print_stderr, write_stdout
-from clockodile.app.predict import (
-    check_judged,
-    check_paths,
-    check_target,
-    find_images,
-    judged,
-    write_file,
-)
+from clockodile.app.predict import check_judged, check_paths, check_target, find_images, judged, write_file
 from clockodile.classify.predictions import csv_line
 from clockodile.core.atomic_files import read_json
 from clockodile.core.errors import UserError
@@ -139,9 +132,7 @@ def load_ranker(path: Path) -> Ranker:
 def sound(judge: Judge, classes: int) -> bool:
     """Whether the numbers of a judge fit together: of the right shapes, the background sorted."""
     weight, bias, background = judge.weight, judge.bias, judge.background
-    shaped = (
-        weight.ndim == 3 and bias.shape == weight.shape[:2] and background.shape == (len(background), classes)
-    )
+    shaped = weight.ndim == 3 and bias.shape == weight.shape[:2] and background.shape == (len(background), classes)
     return shaped and bias.shape[1] == classes and bool((np.diff(background, axis=0) >= 0).all())
 
 

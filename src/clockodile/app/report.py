@@ -115,9 +115,7 @@ def write_report(run_dir: Path) -> Path:
     Missing parts are left out. Raises UserError when the results there are another program's.
     """
     run_dir = Path(run_dir)
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )  # names are never markup
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)  # names are never markup
     text = (resources.files("clockodile.app") / "report.html.j2").read_text("utf-8")
     page = environment.from_string(text).render(**gather(run_dir))
     path = run_dir / "report.html"
@@ -141,9 +139,7 @@ def gather(run_dir: Path) -> dict:
         parts = [of_folder(part) for part in parts]
     elif own and facts.get("best", {}).get("name") not in (None, OURS):
         words = OTHER_NETS.format_map(facts)
-        parts = [
-            replace(part, warnings=[*part.warnings, words]) if part.number == "02" else part for part in parts
-        ]
+        parts = [replace(part, warnings=[*part.warnings, words]) if part.number == "02" else part for part in parts]
     if "given" in facts:  # then nobody can say what "both" means
         told = [] if folder else [NO_BOTH]  # a folder's report says it at the top
         parts = [part if part.number < "03" else without_both(part, told) for part in parts]
@@ -383,9 +379,7 @@ def doubts(entry: Mapping, settings: Mapping) -> list[str]:
     """Why a section may not belong to the rest of the report; [] when it does."""
     found = []
     if entry.get("status", "done") != "done":
-        found.append(
-            "This notebook did not run to its end the last time; what stands here is incomplete or older."
-        )
+        found.append("This notebook did not run to its end the last time; what stands here is incomplete or older.")
     own = entry.get("settings", settings)
     differing = [
         f"{name} {'none' if own.get(name) in (None, '') else own[name]}"

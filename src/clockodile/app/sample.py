@@ -103,10 +103,7 @@ def maker(run: str | None, method: str) -> tuple[Make, dict]:
 
     classes = [flow.classes[label] for label in flow.pair]
     settings = {"method": method, "classes": classes, "run": run, "profile": profile.name}
-    return make, settings | {
-        "image_size": flow.image_size,
-        "nets": [file_digest(path)[:16] for path in paths],
-    }
+    return make, settings | {"image_size": flow.image_size, "nets": [file_digest(path)[:16] for path in paths]}
 
 
 def load_flow(folder: Path | None, *, chosen: bool) -> tuple[Flow, list[Path]]:
@@ -195,9 +192,7 @@ def read_back(folder: Path, names: Sequence[str], size: int) -> np.ndarray:
     try:
         return np.stack([read_image(folder / name, size)[0] for name in names])
     except InvalidImage as error:
-        raise UserError(
-            f"{folder} holds a picture that cannot be read ({error}); give another --out"
-        ) from None
+        raise UserError(f"{folder} holds a picture that cannot be read ({error}); give another --out") from None
 
 
 def contact_sheet(pictures: np.ndarray, settings: Mapping) -> Figure:

@@ -64,9 +64,7 @@ def fit_estimator(make, rows, labels, *, classes: int, image_size: int, seed: in
 def baseline(name: str) -> Candidate:
     """A row of baselines.BASELINES."""
     look, make = BASELINES[name]
-    return Candidate(
-        name, "baseline", look, partial(fit_estimator, lambda seed: make()), quick=True, repeats=False
-    )
+    return Candidate(name, "baseline", look, partial(fit_estimator, lambda seed: make()), quick=True, repeats=False)
 
 
 # --- nets trained from nothing ---------------------------------------------------------------------------------
@@ -84,9 +82,7 @@ def fit_first_report(rows, labels, *, classes: int, image_size: int, seed: int) 
     return predict_with(model)
 
 
-def fit_net(
-    net, plan: TrainConfig, rows, labels, *, classes: int, image_size: int, seed: int
-) -> tuple[Predict, int]:
+def fit_net(net, plan: TrainConfig, rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """A net trained batch by batch."""
     make = partial(net, classes=classes, image_size=image_size)
     model, _ = train(make, rows, torch.from_numpy(labels), plan, seed=seed)
@@ -94,13 +90,7 @@ def fit_net(
 
 
 # as in earlier reports: none of our refinements
-PLAIN = {
-    "learning_rate": 1e-3,
-    "warm_up": None,
-    "label_smoothing": 0.0,
-    "ema_decay": 0.0,
-    "weight_decay": 0.0,
-}
+PLAIN = {"learning_rate": 1e-3, "warm_up": None, "label_smoothing": 0.0, "ema_decay": 0.0, "weight_decay": 0.0}
 
 
 def of_report(net, number: str, title: str, published: str, *, quick: bool = False, **settings) -> Candidate:
@@ -115,9 +105,7 @@ def of_report(net, number: str, title: str, published: str, *, quick: bool = Fal
 PROBE_SIDE = 96  # pixels the photographs are enlarged to: at 224 six times slower, one error in 200 fewer
 
 
-def backbone_features(
-    images: np.ndarray, *, name: str = DEFAULT_BACKBONE, side: int = PROBE_SIDE
-) -> np.ndarray:
+def backbone_features(images: np.ndarray, *, name: str = DEFAULT_BACKBONE, side: int = PROBE_SIDE) -> np.ndarray:
     """Features (N, D) of a frozen backbone, the mean of an image's and its mirror image's."""
     network = load_backbone(name, side=side, mirror=True).freeze()
     return extract_features(network, as_tensor(images)).numpy()
@@ -153,12 +141,8 @@ CANDIDATES: dict[str, Candidate] = {
     "majority": baseline("majority class"),
     "mean_colour": baseline("mean colour + logistic regression"),
     "nearest_neighbour": baseline("nearest neighbour in pixels"),
-    "hog_svm": Candidate(
-        "HOG + SVM", "classic", hog_features, partial(fit_estimator, make_hog_svm), quick=True
-    ),
-    "shallow_net": of_report(
-        report_nets.ShallowNet, "001", "four dense layers", "65-75 %", epochs=40, quick=True
-    ),
+    "hog_svm": Candidate("HOG + SVM", "classic", hog_features, partial(fit_estimator, make_hog_svm), quick=True),
+    "shallow_net": of_report(report_nets.ShallowNet, "001", "four dense layers", "65-75 %", epochs=40, quick=True),
     "three_block_net": Candidate(
         "three conv blocks", "report 000 (there 84-87 %)", as_tensor, fit_first_report, repeats=False
     ),
@@ -175,9 +159,7 @@ CANDIDATES: dict[str, Candidate] = {
     ),
     "compact": Candidate("compact residual net (ours)", "this notebook", as_tensor, fit_net, quick=True),
     "frozen": frozen(DEFAULT_BACKBONE, quick=True),
-    "fine_tuned": Candidate(
-        "efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned, repeats=False
-    ),
+    "fine_tuned": Candidate("efficientnet_lite0, fine-tuned", "transfer", as_tensor, fit_fine_tuned, repeats=False),
 }
 
 
@@ -193,9 +175,7 @@ def pick_candidates(names: str, *, slow: bool) -> dict[str, Candidate]:
         return {name: row for name, row in CANDIDATES.items() if row.quick or slow}
     zoo = {name: frozen(name, side=None) for name in list_models(module=torchvision.models)}
     zoo[DEFAULT_BACKBONE] = CANDIDATES["frozen"]
-    return {
-        name: recipes.pick("model", name, zoo | CANDIDATES) for name in dict.fromkeys([*chosen, "compact"])
-    }
+    return {name: recipes.pick("model", name, zoo | CANDIDATES) for name in dict.fromkeys([*chosen, "compact"])}
 
 
 # --- folds and seeds -------------------------------------------------------------------------------------------
@@ -255,13 +235,7 @@ def cross_validate(
 
 
 def table_of_runs(
-    run: Run,
-    data: Dataset,
-    chosen: dict[str, Candidate],
-    *,
-    seeds: list[int],
-    epochs: int = 0,
-    retrain: bool = False,
+    run: Run, data: Dataset, chosen: dict[str, Candidate], *, seeds: list[int], epochs: int = 0, retrain: bool = False
 ) -> pd.DataFrame:
     """classifier_runs.csv: a row for each candidate, seed and fold, in [0, 1] where not said otherwise.
 

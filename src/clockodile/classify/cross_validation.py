@@ -29,9 +29,7 @@ def predict_out_of_fold(
     ids.
     """
     folds = range(data.fold.max() + 1)
-    judged = [
-        judge_out_of_fold((fit(seed, fold) for fold in folds), data, mirrored=mirrored) for seed in seeds
-    ]
+    judged = [judge_out_of_fold((fit(seed, fold) for fold in folds), data, mirrored=mirrored) for seed in seeds]
     arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
     return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
 
@@ -90,8 +88,6 @@ def nearest_known(nets: list[nn.Module], data: Dataset, rows: np.ndarray, *, cou
             search = NearestNeighbors(n_neighbors=count, metric="cosine").fit(
                 in_batches(net.features, images[known]).numpy()
             )
-            nearest = search.kneighbors(
-                in_batches(net.features, images[rows[asked]]).numpy(), return_distance=False
-            )
+            nearest = search.kneighbors(in_batches(net.features, images[rows[asked]]).numpy(), return_distance=False)
             found[asked] = known[nearest]
     return found

@@ -85,9 +85,7 @@ def draw_map(ax: Axes, values: torch.Tensor, title: str, *, colours: str = "gray
     ax.set_axis_off()
 
 
-def draw_numbers(
-    ax: Axes, values: torch.Tensor, title: str, *, colours: str = "RdBu_r", low=-3, high=3
-) -> None:
+def draw_numbers(ax: Axes, values: torch.Tensor, title: str, *, colours: str = "RdBu_r", low=-3, high=3) -> None:
     """A few numbers, each in a square of its shade."""
     draw_map(ax, values, title, colours=colours, low=low, high=high)
     for (row, column), value in np.ndenumerate(values.numpy()):

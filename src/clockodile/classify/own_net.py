@@ -72,9 +72,7 @@ def fit_fold(
     name = f"classifier/compact-fold{fold}-seed{seed}-epochs{plan.epochs}"
     # with a number of epochs a user asks for a net of their own
     shipped = (lambda: None) if epochs else partial(shipped_net, config)
-    fitted = store.fit_or_load(
-        name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, shipped=shipped
-    )
+    fitted = store.fit_or_load(name, config, data.fingerprint, fit, run_dir=run.dir, retrain=retrain, shipped=shipped)
     model = net_for(data)()
     model.load_state_dict(fitted.state)
     return model.eval(), fitted
@@ -114,9 +112,7 @@ def stored_config(run: Run, data: Dataset) -> dict:
     return {"net": "compact", "folds": data.folds_key, "seed": run.seed}
 
 
-def out_of_fold(
-    run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False
-) -> dict[str, np.ndarray]:
+def out_of_fold(run: Run, data: Dataset, *, epochs: int | None = None, retrain: bool = False) -> dict[str, np.ndarray]:
     """Every image judged by nets that never saw it nor a near-duplicate of it; stored as oof_predictions.npz.
 
     data: training images. epochs: 0 for the profile's; None for whatever notebook 02 used, or, when it has not been
@@ -138,9 +134,7 @@ def out_of_fold(
         return predict_out_of_fold(net_of, data, range(run.seed, run.seed + config["seeds"]), mirrored=True)
 
     if epochs is None and not retrain:
-        stored = store.load_cached(
-            run.dir, FILE, stored_config(run, data), subset=True, source=store.source_key(make)
-        )
+        stored = store.load_cached(run.dir, FILE, stored_config(run, data), subset=True, source=store.source_key(make))
         if stored is not None:
             return stored
     return store.cached(run.dir, FILE, config, make, anew=retrain)
@@ -190,9 +184,7 @@ def official_test_row(nets: list, data: Dataset) -> list[dict]:
     return [results.metric("ours, the source's own test images", share, unit="%", note=note)]
 
 
-def predictions(
-    run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False
-) -> dict[str, np.ndarray]:
+def predictions(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bool = False) -> dict[str, np.ndarray]:
     """One seed's nets as a row of the comparison: the arrays of schemas.SCHEMAS["predictions/"].
 
     seed: one of those whose predictions `out_of_fold` keeps.
@@ -226,7 +218,6 @@ def ensemble(run: Run, data: Dataset, seed: int, *, epochs: int = 0, retrain: bo
         accuracy=float((logits[seed - run.seed].argmax(1) == data.labels).mean()),
         trained_on=f"{len(data)} images of {' and '.join(data.classes)}, four fifths of them each net",
         trainings=[
-            {"config": fitted.config, "metrics": fitted.metrics, "seconds": fitted.seconds}
-            for _, fitted in nets
+            {"config": fitted.config, "metrics": fitted.metrics, "seconds": fitted.seconds} for _, fitted in nets
         ],
     )

@@ -73,18 +73,14 @@ class LiveCurves:
 def show_learning(run: Run, *curves: LiveCurves) -> Image:
     """The finished curves side by side."""
     figure = figures.accuracy_by_epoch({one.title: one.rows for one in curves}, epochs=curves[0].epochs)
-    alt = (
-        "Accuracy by epoch on the pictures learned from and on unseen ones, without and with changed copies."
-    )
+    alt = "Accuracy by epoch on the pictures learned from and on unseen ones, without and with changed copies."
     return show_figure(figure, "learning", run, "Learned by heart, or understood?", alt)
 
 
 # --- who tells them apart best? -------------------------------------------------------------------------------
 
 
-def compare_classifiers(
-    run: Run, data: Dataset, chosen: Mapping, *, seed: int, seeds: int, epochs: int, retrain: bool
-):
+def compare_classifiers(run: Run, data: Dataset, chosen: Mapping, *, seed: int, seeds: int, epochs: int, retrain: bool):
     """Fit every row of `chosen` on every fold. Returns what each scored, sorted, and the stored classifier_runs.csv.
 
     The first table has columns model, title, scores, mean, std, low, high, count.
@@ -167,9 +163,7 @@ def first_report(run: Run, data: Dataset, *, seed: int, seeds: int, retrain: boo
     """
     if run.recipe.name != DEFAULT_RECIPE:
         return np.zeros((0, 2))
-    measured = (
-        quarter_accuracies(run, data, seed=number, retrain=retrain) for number in range(seed, seed + seeds)
-    )
+    measured = (quarter_accuracies(run, data, seed=number, retrain=retrain) for number in range(seed, seed + seeds))
     return np.array([[found["validation"], found["test"]] for found in measured])
 
 

@@ -20,9 +20,7 @@ class Predictions:
 
     predictor: Predictor
     origin: str  # the predictor's file
-    rows: Callable[
-        [], Iterator[tuple[str, str, Sequence[float]]]
-    ]  # path, predicted class, probabilities (C,)
+    rows: Callable[[], Iterator[tuple[str, str, Sequence[float]]]]  # path, predicted class, probabilities (C,)
     refused: tuple[FileNote, ...] = ()  # images that could not be read
 
 
@@ -51,9 +49,7 @@ def as_table(predictions: Predictions) -> Iterator[str]:
 
 def as_csv(predictions: Predictions) -> Iterator[str]:
     """Lines of path,predicted,confidence,p_<class>...; numbers with 4 decimals."""
-    yield csv_line(
-        ["path", "predicted", "confidence", *(f"p_{name}" for name in predictions.predictor.classes)]
-    )
+    yield csv_line(["path", "predicted", "confidence", *(f"p_{name}" for name in predictions.predictor.classes)])
     for path, name, p in predictions.rows():
         yield csv_line([path, name, *(f"{value:.4f}" for value in (max(p), *p))])
 

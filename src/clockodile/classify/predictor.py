@@ -123,12 +123,7 @@ def load_predictor(path: Path) -> Predictor:
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
         raise UserError(f"{path} needs the package {package}; install what requirements.txt lists") from error
-    except (
-        TypeError,
-        KeyError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # arguments, names or shapes of another version
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:  # arguments, names or shapes of another version
         why = " ".join(str(error).split())[:150]
         raise UserError(f"{path} does not fit this version of clockodile ({why}); make it again") from error
 
@@ -142,9 +137,7 @@ def read_predictor_record(path: Path) -> dict:
     if record is None:
         raise UserError(f"{path} holds no predictor; delete it and make it again")
     if record["format"] != FORMAT or record["kind"] not in ARCHITECTURES:
-        raise UserError(
-            f"{path} is of another version of clockodile (kind '{record['kind']}'); make it again"
-        )
+        raise UserError(f"{path} is of another version of clockodile (kind '{record['kind']}'); make it again")
     return record
 
 

@@ -30,9 +30,7 @@ class ThreeBlockNet(ReportNet):
     cross-entropy: for two classes the same model (the sigmoid of the difference of two logits), and it works for C > 2.
     """
 
-    def __init__(
-        self, *, classes: int = 2, image_size: int = 32, channels: tuple = (16, 32, 64), hidden: int = 128
-    ):
+    def __init__(self, *, classes: int = 2, image_size: int = 32, channels: tuple = (16, 32, 64), hidden: int = 128):
         super().__init__()
         blocks, width = [], 3
         for out in channels:
@@ -105,17 +103,11 @@ class SevenBlockNet(ReportNet):
     of two images or more.
     """
 
-    def __init__(
-        self, *, classes: int = 2, image_size: int = 32, widths: tuple = (64, 128, 256, 512, 512, 1024, 1024)
-    ):
+    def __init__(self, *, classes: int = 2, image_size: int = 32, widths: tuple = (64, 128, 256, 512, 512, 1024, 1024)):
         super().__init__()
         blocks, width, side = [], 3, image_size
         for out in widths:
-            blocks += [
-                nn.Conv2d(width, out, 3, padding=1, bias=False),
-                nn.BatchNorm2d(out),
-                nn.LeakyReLU(inplace=True),
-            ]
+            blocks += [nn.Conv2d(width, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.LeakyReLU(inplace=True)]
             if side > 1:
                 blocks.append(nn.AvgPool2d(2))
                 side //= 2

@@ -48,9 +48,7 @@ def _read(url: str, pieces: Queue) -> None:
     try:
         with requests.get(url, stream=True, timeout=PATIENCE) as answer:
             answer.raise_for_status()
-            for piece in answer.iter_content(
-                1 << 18
-            ):  # one in PATIENCE is the slowest server worth waiting for
+            for piece in answer.iter_content(1 << 18):  # one in PATIENCE is the slowest server worth waiting for
                 pieces.put(piece)
         pieces.put(b"")
     except OSError as error:

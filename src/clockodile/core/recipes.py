@@ -70,12 +70,7 @@ RECIPES = {
             sources=("folder", "cifar100", "stand_in"),
             classes=("clock", "crocodile"),
         ),
-        Recipe(
-            name="folder",
-            title="Your own photographs",
-            sources=("folder",),
-            image_size=0,
-        ),
+        Recipe(name="folder", title="Your own photographs", sources=("folder",), image_size=0),
         Recipe(
             name="faces",
             title="Whose face is it?",

@@ -20,14 +20,7 @@ def metric(name: str, values, *, unit: str = "", note: str = "") -> dict:
     """
     values = np.atleast_1d(np.asarray(values, dtype=float))
     spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    return {
-        "name": name,
-        "mean": float(values.mean()),
-        "std": spread,
-        "n": len(values),
-        "unit": unit,
-        "note": note,
-    }
+    return {"name": name, "mean": float(values.mean()), "std": spread, "n": len(values), "unit": unit, "note": note}
 
 
 def read_metrics(run_dir: Path) -> dict[str, list[dict]]:

@@ -67,8 +67,7 @@ SCHEMAS = {
     "hybrids.csv": columns(  # shares in [0, 1]; both_low and both_high are the ends of a 95 % interval
         **{"method": "U", "images": "i"},
         **dict.fromkeys(
-            ("first", "second", "both", "both_low", "both_high", "kid", "told_apart", "memorised", "seconds"),
-            "f",
+            ("first", "second", "both", "both_low", "both_high", "kid", "told_apart", "memorised", "seconds"), "f"
         ),
     ),
     "answers/": columns(question="i", kind="U", answer="U"),  # a rater's, a file for each set of questions

@@ -152,12 +152,7 @@ def begin_run() -> None:
 
 
 def cached(
-    run_dir: Path,
-    name: str,
-    config: Mapping,
-    make: Callable[[], pd.DataFrame | Mapping],
-    *,
-    anew: bool = False,
+    run_dir: Path, name: str, config: Mapping, make: Callable[[], pd.DataFrame | Mapping], *, anew: bool = False
 ):
     """What `make()` returns, made only once for each `config` and code: stored in the run folder and used again after.
 
@@ -237,9 +232,7 @@ def read_record(path: Path) -> dict:
     except PermissionError:
         raise UserError(f"{path} cannot be read (permission denied)") from None
     except (SafetensorError, OSError, KeyError, ValueError, TypeError):
-        raise UserError(
-            f"{path} is damaged or holds none of our weights; delete it and make it again"
-        ) from None
+        raise UserError(f"{path} is damaged or holds none of our weights; delete it and make it again") from None
 
 
 def read_weights(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:

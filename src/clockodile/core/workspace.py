@@ -99,9 +99,7 @@ def recipe_for(recipe: Recipe, classes: str) -> Recipe:
             f"parameter 'classes' is '{classes}'; give two or more different classes: "
             "their names with commas between them, such as bee,apple"
         )
-    title = (
-        " or ".join(names) + "?" if len(names) < 4 else f"{', '.join(names[:2])} and {len(names) - 2} others"
-    )
+    title = " or ".join(names) + "?" if len(names) < 4 else f"{', '.join(names[:2])} and {len(names) - 2} others"
     return replace(recipe, classes=names, pair=(0, 1), title=title[0].upper() + title[1:])
 
 
@@ -174,9 +172,7 @@ def open_run(
     picked = get_recipe(recipe)
     profile_picked = get_profile(profile or os.environ.get("CLOCKODILE_PROFILE", "") or "quick")
     if source not in ("auto", *picked.sources):
-        raise UserError(
-            f"unknown source '{source}' for recipe '{recipe}'; known: auto, {', '.join(picked.sources)}"
-        )
+        raise UserError(f"unknown source '{source}' for recipe '{recipe}'; known: auto, {', '.join(picked.sources)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise UserError(f"seed is {seed!r}; give a whole number from 0 to {2**31 - 1}")
     check_range("effort", effort, 0.001, 100)
@@ -184,14 +180,10 @@ def open_run(
     hint = "that holds a folder of images for each class"
     folder = given_folder("data_dir", data_dir, "CLOCKODILE_DATA", hint)
     if folder is None and set(picked.sources) <= {"folder", "faces"}:
-        raise UserError(
-            f"recipe '{recipe}' needs your images; give --data-dir (or data_dir) with one folder a class"
-        )
+        raise UserError(f"recipe '{recipe}' needs your images; give --data-dir (or data_dir) with one folder a class")
     picked, others = find_background(background, picked, folder)
     place = (
-        Path(run_dir).expanduser().resolve()
-        if run_dir
-        else default_run_dir(picked, profile_picked, folder, classes)
+        Path(run_dir).expanduser().resolve() if run_dir else default_run_dir(picked, profile_picked, folder, classes)
     )
     ask_for_determinism()
     begin_run()

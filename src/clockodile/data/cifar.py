@@ -99,9 +99,7 @@ def files_in(place: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
         raise UserError(f"{place} is damaged; {MEND}") from error
 
 
-def read_parts(
-    place: Path, parts: tuple[str, ...], *, without: tuple[str, ...] = ()
-) -> tuple[np.ndarray, np.ndarray]:
+def read_parts(place: Path, parts: tuple[str, ...], *, without: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
     """The images `.../<part>/<class>/<file>` in an archive or a folder, of all classes but some, sorted by path.
 
     Returns uint8 (N, 32, 32, 3) and str (N,) `<part>/<class>/<file>`. Raises UserError for a damaged archive, one

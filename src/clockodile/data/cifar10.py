@@ -76,9 +76,7 @@ def _all_images(data_dir: Path | None) -> tuple[np.ndarray, np.ndarray, str]:
         archive, folder = data_dir / "cifar10.tar.gz", data_dir / "cifar10"
         if archive.is_file():  # read once, then from a file in the cache folder that bears its digest
             kept, names = cache_dir() / f"cifar10-{file_digest(archive)[:16]}.npz", ("images", "paths")
-            found = kept_arrays(
-                kept, names, lambda: dict(zip(names, read_parts(archive, (TRAIN, TEST)), strict=True))
-            )
+            found = kept_arrays(kept, names, lambda: dict(zip(names, read_parts(archive, (TRAIN, TEST)), strict=True)))
             return found["images"], found["paths"], str(archive)
         if folder.is_dir():
             return *read_parts(folder, (TRAIN, TEST)), str(folder)

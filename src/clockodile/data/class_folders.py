@@ -47,9 +47,7 @@ def _class_folder(name: str, folders: Iterable[Path]) -> Path | None:
     for fits in tests:
         found = [folder for folder in folders if fits(folder)]
         if len(found) > 1:
-            raise UserError(
-                f"{_names(found)} in {found[0].parent} could both be class '{name}'; rename one of them"
-            )
+            raise UserError(f"{_names(found)} in {found[0].parent} could both be class '{name}'; rename one of them")
         if found:
             return found[0]
     return None
@@ -77,13 +75,9 @@ def _no_folders(recipe: Recipe, root: Path, folders: list[Path]) -> UserError:
     except OSError as error:
         return UserError(f"{root} cannot be opened ({os_reason(error)}); give a folder you may read")
     if loose and not folders:
-        return UserError(
-            f"{loose} files lie directly in {root}, in no class folder; sort them into one folder a class"
-        )
+        return UserError(f"{loose} files lie directly in {root}, in no class folder; sort them into one folder a class")
     found = _names(folders[:6], ", ") or "no folders"
-    return UserError(
-        f"{root} should hold {wanted}, but holds {found}; give data_dir the folder above {wanted}"
-    )
+    return UserError(f"{root} should hold {wanted}, but holds {found}; give data_dir the folder above {wanted}")
 
 
 def named_classes(recipe: Recipe, root: Path) -> tuple[Path, dict[str, Path]]:

@@ -15,13 +15,7 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, get_recipe
 from clockodile.core.workspace import Run, check_range
 from clockodile.data.collection import BACKGROUND, HYBRID, TEST, TRAIN, Collection, FileNote
-from clockodile.data.duplicates import (
-    KNOWN_PAIRS,
-    find_near_duplicates,
-    group_by_pairs,
-    known_pairs,
-    twins_of,
-)
+from clockodile.data.duplicates import KNOWN_PAIRS, find_near_duplicates, group_by_pairs, known_pairs, twins_of
 from clockodile.data.folders import background_state, folder_state
 from clockodile.data.sources import collect, suited_size
 from clockodile.data.splits import grouped_folds, merge_folds, split_hash
@@ -29,15 +23,9 @@ from clockodile.data.splits import grouped_folds, merge_folds, split_hash
 log = logging.getLogger(__name__)
 
 SIZE_STEP = 8  # image sizes are multiples of it, for nets halve the side again and again
-CHANGED = (
-    "the photographs changed after notebook 01: prepared anew; what ran before still shows the former ones"
-)
-CUT_FIRST = (
-    "faces were cut out of these photographs; crop others to the face before `predict` or `rank` sees them"
-)
-OTHER_IMAGES = (
-    "the lesson was written about clocks and crocodiles; figures and numbers are of your own images"
-)
+CHANGED = "the photographs changed after notebook 01: prepared anew; what ran before still shows the former ones"
+CUT_FIRST = "faces were cut out of these photographs; crop others to the face before `predict` or `rank` sees them"
+OTHER_IMAGES = "the lesson was written about clocks and crocodiles; figures and numbers are of your own images"
 
 
 @dataclass(frozen=True)
@@ -79,10 +67,7 @@ class Dataset:
 
     def rows(self, chosen: np.ndarray) -> Dataset:
         """The same data set with only the chosen rows; chosen: bool (N,) or int (M,)."""
-        parts = {
-            name: getattr(self, name)[chosen]
-            for name in ("images", "labels", "ids", "split", "group", "fold")
-        }
+        parts = {name: getattr(self, name)[chosen] for name in ("images", "labels", "ids", "split", "group", "fold")}
         return Dataset(**parts, classes=self.classes, card=self.card)
 
     def part(self, split: str) -> Dataset:
@@ -135,9 +120,7 @@ def without_twins_in_background(collection: Collection) -> Collection:
     labelled = np.flatnonzero(collection.labels >= 0)
     background = np.flatnonzero(collection.split == BACKGROUND)
     kept, notes = np.full(len(collection.ids), True), []
-    for row, twin in zip(
-        background, twins_of(collection.images[labelled], collection.images[background]), strict=True
-    ):
+    for row, twin in zip(background, twins_of(collection.images[labelled], collection.images[background]), strict=True):
         if twin >= 0:
             kept[row] = False
             reason = f"shows the same as {collection.ids[labelled[twin]]}; left out of the background"
@@ -173,18 +156,14 @@ def make_card(collection: Collection, splits: pd.DataFrame, pairs: pd.DataFrame)
     train = collection.split == TRAIN
     counts = {split: int((collection.split == split).sum()) for split in (BACKGROUND, HYBRID)}
     for split in (TRAIN, TEST):
-        of_class = np.bincount(
-            collection.labels[collection.split == split], minlength=len(collection.classes)
-        )
+        of_class = np.bincount(collection.labels[collection.split == split], minlength=len(collection.classes))
         counts[split] = dict(zip(collection.classes, of_class.tolist(), strict=True))
     named = pairs.assign(first=collection.ids[pairs["first"]], second=collection.ids[pairs["second"]])
     return {
         "classes": list(collection.classes),
         "image_size": int(collection.images.shape[1]),
         "counts": counts,
-        "near_duplicates": [
-            {**row, "correlation": round(row["correlation"], 3)} for row in named.to_dict("records")
-        ],
+        "near_duplicates": [{**row, "correlation": round(row["correlation"], 3)} for row in named.to_dict("records")],
         "fingerprint": store.fingerprint(collection.images[train], collection.labels[train]),
         "split_hash": split_hash(collection.ids[train], splits["fold"].to_numpy()[train]),
     }

@@ -45,9 +45,7 @@ def shrink(pictures: np.ndarray, side: int) -> np.ndarray:
     """Grey pictures (N, H, W) averaged down to (N, side, side); unchanged when they have that size."""
     if pictures.shape[1:] == (side, side):
         return pictures
-    return np.stack(
-        [np.asarray(Image.fromarray(picture).resize((side, side), Image.BOX)) for picture in pictures]
-    )
+    return np.stack([np.asarray(Image.fromarray(picture).resize((side, side), Image.BOX)) for picture in pictures])
 
 
 def standardise(patches: np.ndarray) -> np.ndarray:
@@ -161,9 +159,7 @@ def compare(looks: Looks, pairs: np.ndarray) -> pd.DataFrame:
     """How alike pairs, int (P, 2), are: the columns of `find_near_duplicates`."""
     bits = (looks.hashes[pairs[:, 0]] != looks.hashes[pairs[:, 1]]).sum(1)
     correlation = pair_correlation(looks.pictures, pairs)
-    return pd.DataFrame(
-        {"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits}
-    )
+    return pd.DataFrame({"first": pairs[:, 0], "second": pairs[:, 1], "correlation": correlation, "hash_bits": bits})
 
 
 def compare_likely(looks: Looks, pairs: np.ndarray) -> pd.DataFrame:

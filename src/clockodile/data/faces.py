@@ -45,12 +45,7 @@ def cascade_boxes(photograph: np.ndarray) -> list[Box]:
     if side < least:
         return []
     found = _cascade().detect_multi_scale(
-        grey,
-        scale_factor=1.1,
-        step_ratio=1,
-        min_size=(least, least),
-        max_size=(side, side),
-        min_neighbor_number=AGREE,
+        grey, scale_factor=1.1, step_ratio=1, min_size=(least, least), max_size=(side, side), min_neighbor_number=AGREE
     )
     return [(one["r"], one["c"], one["width"]) for one in found]
 
@@ -84,8 +79,7 @@ def detector() -> tuple[str, Detector]:
 def overlap_share(one: Box, other: Box) -> float:
     """Area that two boxes share, as a share of the smaller one's."""
     high, wide = (
-        max(0, min(one[axis] + one[2], other[axis] + other[2]) - max(one[axis], other[axis]))
-        for axis in (0, 1)
+        max(0, min(one[axis] + one[2], other[axis] + other[2]) - max(one[axis], other[axis])) for axis in (0, 1)
     )
     return high * wide / min(one[2], other[2]) ** 2
 
@@ -106,9 +100,7 @@ def chosen_face(boxes: list[Box]) -> Box:
     if not boxes:
         raise InvalidImage(f"{NO_FACE}: crop the photograph to the face, or leave it out")
     if len(boxes) > 1 and boxes[0][2] < CLEARLY * boxes[1][2]:
-        raise InvalidImage(
-            f"{SEVERAL}: {len(boxes)} were found; crop the photograph to the one that is meant"
-        )
+        raise InvalidImage(f"{SEVERAL}: {len(boxes)} were found; crop the photograph to the one that is meant")
     return boxes[0]
 
 

@@ -194,9 +194,7 @@ def to_square(image: Image.Image, size: int) -> Image.Image:
 Read = Callable[[Path, int], tuple[np.ndarray, str]]
 
 
-def read_image(
-    path: str | Path, size: int, *, cut: Callable | None = None, least: int = 0
-) -> tuple[np.ndarray, str]:
+def read_image(path: str | Path, size: int, *, cut: Callable | None = None, least: int = 0) -> tuple[np.ndarray, str]:
     """One file as uint8 (size, size, 3) and a note, if it had more frames or fewer pixels than that; else empty.
 
     Every mode becomes 8-bit RGB (deeper values are stretched to 0..255), with an ICC profile sRGB; transparency is laid
@@ -236,9 +234,7 @@ def short_side(path: str | Path) -> int:
         raise InvalidImage(os_reason(error)) from error
 
 
-def read_images(
-    paths: Sequence[Path], size: int, read: Read = read_image
-) -> list[tuple[np.ndarray | None, str]]:
+def read_images(paths: Sequence[Path], size: int, read: Read = read_image) -> list[tuple[np.ndarray | None, str]]:
     """`read` for many files: (pixels, note) for each, or (None, reason) where it was rejected.
 
     Full-size photographs live one to a thread at a time. How far it is, is logged every ten seconds.

@@ -102,9 +102,7 @@ def folder_state(recipe: Recipe, data_dir: Path) -> str:
 # --- reading them -------------------------------------------------------------------------------------------
 
 
-def _read_folder(
-    folder: _Folder, label: int, image_size: int, read: Read
-) -> tuple[list[_Picture], list[FileNote]]:
+def _read_folder(folder: _Folder, label: int, image_size: int, read: Read) -> tuple[list[_Picture], list[FileNote]]:
     """Every usable image in a class folder, in natural order, and a note for each file that has one."""
     pictures, notes = [], list(folder.notes)
     for path, (pixels, text) in zip(folder.files, read_images(folder.files, image_size, read), strict=True):
@@ -117,9 +115,7 @@ def _read_folder(
     return pictures, notes
 
 
-def _drop_conflicts(
-    pictures: list[_Picture], classes: tuple[str, ...]
-) -> tuple[list[_Picture], list[FileNote]]:
+def _drop_conflicts(pictures: list[_Picture], classes: tuple[str, ...]) -> tuple[list[_Picture], list[FileNote]]:
     """Leave out images that stand in two classes: they cannot be right in both, and only their owner knows which.
 
     The same image twice in one class stays: the two are grouped later, so that no split parts them.
@@ -158,9 +154,7 @@ def _unique(names: Iterable[str]) -> np.ndarray:
 # --- what a user has to know --------------------------------------------------------------------------------
 
 
-def _check_counts(
-    recipe: Recipe, classes: list[_Folder], counts: Counter, notes: list[FileNote]
-) -> list[str]:
+def _check_counts(recipe: Recipe, classes: list[_Folder], counts: Counter, notes: list[FileNote]) -> list[str]:
     """What must be said aloud of classes of which much is missing. Raises UserError for one with too few images."""
     lines = []
     for folder in classes:
@@ -252,9 +246,7 @@ def background_state(background: Path) -> str:
     return _state([_scanned(background, "", background.parent)])
 
 
-def folder_collection(
-    recipe: Recipe, data_dir: Path, image_size: int, *, read: Read = read_image
-) -> Collection:
+def folder_collection(recipe: Recipe, data_dir: Path, image_size: int, *, read: Read = read_image) -> Collection:
     """The images in the folders `<data_dir>/<recipe name>/<class>` or `<data_dir>/<class>`, all as train.
 
     image_size: pixels a side that everything is cropped and scaled to; read: how. Folders named in

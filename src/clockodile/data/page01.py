@@ -89,10 +89,7 @@ def show_classes(run: Run, data: Dataset) -> Image:
         of_class = np.flatnonzero(data.labels == label)
         shown = np.sort(rng.permutation(of_class)[:most])
         captions = [plots.short_id(name) for name in data.ids[shown]]
-        look = {
-            "colours": [plots.class_colour(label)] * len(shown),
-            "title": f"{name} ({len(of_class)} images)",
-        }
+        look = {"colours": [plots.class_colour(label)] * len(shown), "title": f"{name} ({len(of_class)} images)"}
         plots.show_tiles(ax, data.images[shown], columns=columns, captions=captions, **look)
     alt = "A grid of images of every class, the file number below each, and a bar in the class's colour."
     return show_figure(figure, "check", run, title="What do the classes look like?", alt=alt)
@@ -117,9 +114,7 @@ def show_roc(run: Run, names: Sequence[str], values: Sequence, rates: Sequence, 
     right.plot((values[1] > threshold).mean(), (values[0] > threshold).mean(), "o", color=plots.INK)
     right.set(xlabel=f"FPR: {names[1]} called {names[0]}", ylabel=f"TPR: {names[0]} called {names[0]}")
     right.set_title("... is one point of the ROC curve")
-    alt = (
-        "Left two histograms of brightness and a threshold; right the ROC curve with that threshold's point."
-    )
+    alt = "Left two histograms of brightness and a threshold; right the ROC curve with that threshold's point."
     return show_figure(figure, "roc", run, title="One threshold is one point of the ROC curve", alt=alt)
 
 
@@ -192,9 +187,7 @@ def show_alignment(run: Run, steps: Sequence[tuple[str, np.ndarray, slice]]) -> 
         ax.set_title(words, fontsize=9.5)
         ax.set_axis_off()
     alt = "A picture and its darker, mirrored, shifted copy; last, the copy's frame shows what the picture's shows."
-    return show_figure(
-        figure, "shift", run, title="Mirror it back, move the frame: the copy is found", alt=alt
-    )
+    return show_figure(figure, "shift", run, title="Mirror it back, move the frame: the copy is found", alt=alt)
 
 
 def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: str) -> Image | None:
@@ -213,9 +206,7 @@ def show_pairs(run: Run, name: str, data: Dataset, pairs: pd.DataFrame, title: s
         for number, pair in enumerate(shown.itertuples(), start=1)
     ]
     figure = plots.tile_figure(both, columns=4, title=title, captions=captions, colours=colours, size=8)
-    alt = (
-        "Pairs of images, the most alike first; number, correlation and the two files stand below each pair."
-    )
+    alt = "Pairs of images, the most alike first; number, correlation and the two files stand below each pair."
     return show_figure(figure, name, run, title=title, alt=alt)
 
 

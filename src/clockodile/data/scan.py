@@ -20,9 +20,7 @@ SUFFIXES = frozenset(
         " .heic .heif .hif"
     ).split()
 )
-DROPPINGS = frozenset(
-    ".ds_store thumbs.db ehthumbs.db desktop.ini __macosx @eadir $recycle.bin .trashes".split()
-)
+DROPPINGS = frozenset(".ds_store thumbs.db ehthumbs.db desktop.ini __macosx @eadir $recycle.bin .trashes".split())
 
 
 def printable(text: str) -> str:

@@ -103,6 +103,5 @@ def collect(run: Run, *, image_size: int = 0) -> Collection:
         log.info("source '%s' taken (%s): %d images", name, why, len(collection.images))
         return collection
     raise UserError(
-        f"no images to be had for recipe '{run.recipe.name}' ({'; '.join(refused)}); "
-        "give data_dir a folder of them"
+        f"no images to be had for recipe '{run.recipe.name}' ({'; '.join(refused)}); give data_dir a folder of them"
     )

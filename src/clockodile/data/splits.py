@@ -36,9 +36,7 @@ def grouped_folds(
     # scikit-learn deals out the largest groups first, always in the same order: without a draw of our own the same
     # series of photographs would be tested (or trained on) whatever the seed
     numbers = np.random.default_rng(seed).permutation(folds)
-    for number, (_, held_out) in zip(
-        numbers, splitter.split(np.zeros(len(labels)), labels, groups), strict=True
-    ):
+    for number, (_, held_out) in zip(numbers, splitter.split(np.zeros(len(labels)), labels, groups), strict=True):
         fold[held_out] = number
     return fold
 

@@ -75,9 +75,7 @@ class Pen:
     `squash` narrows local x, as a dial seen from the side.
     """
 
-    def __init__(
-        self, canvas: Image.Image, x: float, y: float, scale: float, *, angle: float, squash: float = 1
-    ):
+    def __init__(self, canvas: Image.Image, x: float, y: float, scale: float, *, angle: float, squash: float = 1):
         self.canvas, self.unit = canvas, scale * canvas.width
         self.origin = np.array([x, y]) * canvas.width
         self.matrix = self.unit * np.array([[squash], [1.0]]) * turned(np.eye(2), angle)
@@ -116,9 +114,7 @@ class Pen:
 
 def scene(rng: Generator, side: int) -> Image.Image:
     """A ground, often with a horizon, sometimes with things lying about."""
-    canvas = texture(
-        rng, side, choose(rng, TONES), (2, 5, int(rng.integers(8, 24))), choose(rng, (0.5, 1, 4))
-    )
+    canvas = texture(rng, side, choose(rng, TONES), (2, 5, int(rng.integers(8, 24))), choose(rng, (0.5, 1, 4)))
     if rng.random() < 0.6:
         level = round(side * rng.uniform(0.25, 0.8))
         canvas.paste(texture(rng, side, choose(rng, TONES), (3, 12), choose(rng, (1, 5))), (0, level))

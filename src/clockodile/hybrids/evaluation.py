@@ -55,10 +55,7 @@ def reference(run: Run, data: Dataset, *, pair: tuple[int, int] | None = None) -
     """
     judged, train, pair = judge_run(run, data), data.part("train"), pair or run.recipe.pair
     rng = np.random.default_rng(run.seed)
-    rows = [
-        rng.permutation(np.flatnonzero((train.fold == HELD_OUT) & (train.labels == label)))
-        for label in set(pair)
-    ]
+    rows = [rng.permutation(np.flatnonzero((train.fold == HELD_OUT) & (train.labels == label))) for label in set(pair)]
     count = min(map(len, rows))
     if not count:
         raise UserError("a fold holds no photograph of a class; give more photographs")

@@ -119,9 +119,7 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
     known = evaluation.reference(run, everything)
     if note := known.judged.background.note:
         print("NOTE:", note)
-        print(
-            "NOTE: the judge has learned that shuffled tiles are no class: shuffled blocks can't test it here"
-        )
+        print("NOTE: the judge has learned that shuffled tiles are no class: shuffled blocks can't test it here")
     draws = prepare(list(GENERATORS), run, everything, retrain=retrain, ready={fit_flow: flow})
     return Page(run, everything, flow, known, draws, count or run.profile.n_hybrids)
 
@@ -135,26 +133,16 @@ def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> 
 
 
 def show_rows(
-    page: Page,
-    rows: dict[str, torch.Tensor | np.ndarray],
-    name: str,
-    title: str,
-    *,
-    heads: Sequence[str] = (),
+    page: Page, rows: dict[str, torch.Tensor | np.ndarray], name: str, title: str, *, heads: Sequence[str] = ()
 ) -> Image:
     """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
     alt = f"Rows of small pictures: {', '.join(rows)}."
     return show_figure(page, rows_of_tiles(rows, heads=heads, title=title), name, title, alt)
 
 
-def rows_of_tiles(
-    rows: dict[str, torch.Tensor | np.ndarray], *, heads: Sequence[str] = (), title: str = ""
-) -> Figure:
+def rows_of_tiles(rows: dict[str, torch.Tensor | np.ndarray], *, heads: Sequence[str] = (), title: str = "") -> Figure:
     """One labelled line of pictures for each entry, as of show_rows; heads: above the columns."""
-    lines = [
-        Row(textwrap.fill(label, LABEL), as_images(x) if torch.is_tensor(x) else x)
-        for label, x in rows.items()
-    ]
+    lines = [Row(textwrap.fill(label, LABEL), as_images(x) if torch.is_tensor(x) else x) for label, x in rows.items()]
     columns = max(FEWEST, *(len(line.pictures) for line in lines))
     return picture_rows(lines, columns=columns, heads=heads, title=title)
 
@@ -350,9 +338,7 @@ def both_by_voice(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray])
     bars = [(share - low).clip(min=0), (high - share).clip(min=0)]  # below 0 only by rounding
     words = "the judge of notebook 03, and its 95 % interval"
     ax.errorbar(share, rows - 0.12, xerr=bars, fmt="o", color=ALARM, label=words)
-    ax.plot(
-        100 * said["both"], rows + 0.12, "|", color=BLUE, markersize=13, label="outside viewers, their mean"
-    )
+    ax.plot(100 * said["both"], rows + 0.12, "|", color=BLUE, markersize=13, label="outside viewers, their mean")
     # equal shares one above the other
     alone = [
         (100 * one, row + 0.12 + 0.07 * (every[:place].count(one) - (every.count(one) - 1) / 2))
@@ -466,9 +452,7 @@ def same_discs(page: Page) -> dict[str, torch.Tensor]:
     second = hidden.rows(hidden.labels == page.run.recipe.pair[1]).tensor()
     asked = {f"drawn '{name}', first": flow.pair[1], "drawn, told nothing": flow.net.null_class}
     asked |= {
-        f"drawn '{other.replace('_', ' ')}'": flow.classes.index(other)
-        for other in OTHERS
-        if other in flow.classes
+        f"drawn '{other.replace('_', ' ')}'": flow.classes.index(other) for other in OTHERS if other in flow.classes
     }
     seeds = range(len(made))
     clocks = flow.best_of(0, seeds, FIRST_TRIES)

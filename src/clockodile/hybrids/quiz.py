@@ -36,8 +36,7 @@ class Quiz:
     def pictures(self) -> list[str]:
         """Names in a file, (Q,): number and four digits of the content, so that no two quizzes are taken for one."""
         return [
-            f"{number}-{hashlib.sha256(image.tobytes()).hexdigest()[:4]}"
-            for number, image in enumerate(self.images, 1)
+            f"{number}-{hashlib.sha256(image.tobytes()).hexdigest()[:4]}" for number, image in enumerate(self.images, 1)
         ]
 
     def table(self, answers: Mapping[int, str] | Sequence[str]) -> pd.DataFrame:

@@ -71,9 +71,7 @@ class Backbone(nn.Module):
             with torch.no_grad():
                 self.width = self.body(torch.zeros(1, 3, side, side)).flatten(1).shape[1]
         except (RuntimeError, AssertionError, ValueError) as error:  # each network has its own way to refuse
-            raise UserError(
-                f"{name} cannot see images of {side} pixels; leave `side` out for its own"
-            ) from error
+            raise UserError(f"{name} cannot see images of {side} pixels; leave `side` out for its own") from error
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """What the body sees of images (N, 3, S, S) in [0, 1]: (N, 3, side, side), normalised, channels_last."""
@@ -251,9 +249,7 @@ def _provide(name: str, weights) -> None:
             f"{name}: its weights {weights.url} cannot be had: {error}; put that file into {path.parent} by hand, "
             f"or use {DEFAULT_BACKBONE}, which needs no download"
         ) from error
-    torch.load(
-        path, map_location="cpu", weights_only=True
-    )  # raises if code is in it: torchvision would run it
+    torch.load(path, map_location="cpu", weights_only=True)  # raises if code is in it: torchvision would run it
 
 
 def is_whole(path: Path) -> bool:

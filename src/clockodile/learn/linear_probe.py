@@ -176,7 +176,5 @@ def fine_tune(
                 schedule.step()
                 loss_sum += loss.item() * len(rows)
                 correct += (logits.argmax(1) == truth).sum().item()
-            history.append(
-                {"epoch": epoch, "loss": loss_sum / len(images), "accuracy": correct / len(images)}
-            )
+            history.append({"epoch": epoch, "loss": loss_sum / len(images), "accuracy": correct / len(images)})
     return model.cpu().eval(), pd.DataFrame(history)

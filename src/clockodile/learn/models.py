@@ -68,9 +68,7 @@ class CompactResNet(nn.Module):
         become the principal components of all 2 x 2 patches, scaled to equal strength, each with its negative: then
         every response is news.
         """
-        patches = (
-            nn.functional.unfold(scaled(self.shrink(images)), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
-        )
+        patches = nn.functional.unfold(scaled(self.shrink(images)), PATCH).transpose(1, 2).reshape(-1, PATTERNS)
         variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
         filters = (directions / torch.sqrt(variances + FLOOR)).T.reshape(PATTERNS, 3, PATCH, PATCH)
         self.stem.weight.copy_(torch.cat([filters, -filters]))

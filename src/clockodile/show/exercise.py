@@ -31,6 +31,4 @@ def check(answer, truth: Callable[[], Any], *, tolerance: float = 0.0) -> None:
     elif isinstance(off := (answer - truth).tolist(), Real):
         print(f"Not yet: too {'high' if off > 0 else 'low'}.")
     else:
-        print(
-            f"Not yet: {np.isclose(answer, truth, rtol=0, atol=tolerance).mean():.0%} of the numbers are right."
-        )
+        print(f"Not yet: {np.isclose(answer, truth, rtol=0, atol=tolerance).mean():.0%} of the numbers are right.")

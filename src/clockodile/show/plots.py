@@ -152,9 +152,7 @@ def tile_gaps(height: int, captions: Sequence[str]) -> tuple[int, int]:
     return max(2, round(height * (0.36 if len(captions) else 0.08))), max(2, round(height * 0.12))
 
 
-def sheet_height(
-    count: int, columns: int, shape: tuple[int, int], captions: Sequence[str], width: float
-) -> float:
+def sheet_height(count: int, columns: int, shape: tuple[int, int], captions: Sequence[str], width: float) -> float:
     """Inches that `count` tiles of (H, W) pixels need in height on a figure `width` inches wide."""
     below, right = tile_gaps(shape[0], captions)
     return -(-count // columns) * (shape[0] + below) / (columns * (shape[1] + right)) * width
@@ -212,9 +210,7 @@ def fitted_title(title: str, width: float) -> tuple[str, float]:
     return "\n".join(lines), 0.2 * max(0, len(lines) - 1)
 
 
-def tile_figure(
-    images: np.ndarray, *, columns: int, width: float = 8.4, title: str = "", **options
-) -> Figure:
+def tile_figure(images: np.ndarray, *, columns: int, width: float = 8.4, title: str = "", **options) -> Figure:
     """A figure that holds nothing but a grid of tiny images; `options` as for `show_tiles`."""
     height = sheet_height(len(images), columns, images.shape[1:3], options.get("captions", ()), width)
     title, more = fitted_title(title, width)
@@ -252,12 +248,7 @@ def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, no
     pictures = any(ax.images for ax in figure.axes)
     record = run.dir / "figures" / f"{notebook}.json"
     figures = WRITTEN.setdefault(record, {})
-    figures[name] = {
-        "name": name,
-        "title": title,
-        "alt": alt,
-        "pictures": pictures,
-    }  # again, it keeps its place
+    figures[name] = {"name": name, "title": title, "alt": alt, "pictures": pictures}  # again, it keeps its place
     atomic_files.write_json(record, {"figures": list(figures.values())})
     shown = for_the_page(path, 200 if pictures else 96)
     return Image(data=shown, format="png", alt=alt, width=int(figure.get_figwidth() * 96))

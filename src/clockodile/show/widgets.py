@@ -60,9 +60,7 @@ def live_figure(draw: Callable[..., Figure], **controls: widgets.Widget) -> widg
     for control in controls.values():
         control.observe(redraw, names="value")
     redraw()
-    return widgets.VBox(
-        [widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}), line, screen]
-    )
+    return widgets.VBox([widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}), line, screen])
 
 
 def one_of(description: str, options: Sequence | Mapping) -> widgets.ToggleButtons | widgets.Dropdown:

@@ -86,9 +86,7 @@ def test_what_is_shown_stored_and_recorded(opened, capsys):
 
 def test_nets_are_compared_on_pictures_they_have_not_seen(opened, monkeypatch):
     seen = {}
-    monkeypatch.setattr(
-        study, "compare_variants", lambda run, budget, some, held_out: seen.update(a=some, b=held_out)
-    )
+    monkeypatch.setattr(study, "compare_variants", lambda run, budget, some, held_out: seen.update(a=some, b=held_out))
     with capture_output(), pytest.raises(AttributeError):
         study.show_comparison(opened, TINY, study.all_pictures(opened)[0])
     both = np.concatenate([seen["a"].images, seen["b"].images])
@@ -135,9 +133,7 @@ def test_errors_are_told_by_kind():
     kinds = np.array([0, 0, 1, 9])
     pictures = study.Pictures(np.zeros((4, 32, 32, 3), np.uint8), (kinds >= 6).astype(int), kinds)
     ten = np.full((4, 10), 0.01)
-    for row, saw in enumerate(
-        (6, 0, 1, 2)
-    ):  # a bird seen as an airplane, a bird, a cat, a truck seen as a deer
+    for row, saw in enumerate((6, 0, 1, 2)):  # a bird seen as an airplane, a bird, a cat, a truck seen as a deer
         ten[row, saw] = 0.91
     table = study.errors_by_kind(pictures, ten)
     assert table["wrong"].tolist() == [1] + [0] * 8 + [1]

@@ -72,10 +72,7 @@ def test_the_study_shows_stores_and_records_what_it_measured(opened, monkeypatch
     assert "GDPR" in words and "SqueezeNet, trained on (no connection to nowhere)" in words
     names = [row["name"] for row in results.read_metrics(opened.dir)["02"]]
     assert names[0] == "before" and "our net, from nothing: the face cut out" in names
-    assert {path.name for path in (opened.dir / "figures").glob("*.png")} >= {
-        "faces_cut.png",
-        "faces_epochs.png",
-    }
+    assert {path.name for path in (opened.dir / "figures").glob("*.png")} >= {"faces_cut.png", "faces_epochs.png"}
 
 
 def test_the_same_folds_for_every_net_and_cut_and_twins_together(opened, monkeypatch):
@@ -154,8 +151,4 @@ def test_the_notebooks_run_on_people(tmp_path):
     # notebook 04 is the same as that of a user's folder, which test_small_folder.py runs
     assert main([*words, "--only", "01,02,03", *(part for value in least for part in ("-p", value))]) == 0
     report = (tmp_path / "run" / "report.html").read_text("utf-8")
-    assert (
-        "Whose face is it?" in report
-        and "GDPR" in report
-        and "What was found, and what was cut out" in report
-    )
+    assert "Whose face is it?" in report and "GDPR" in report and "What was found, and what was cut out" in report

@@ -41,9 +41,7 @@ def test_every_part_is_shown_and_recorded_and_the_second_time_read(shown):
     rows = results.read_metrics(run.dir)["02"]
     names = [row["name"] for row in rows]
     assert names[0] == "ours" and len(set(names)) == len(names)
-    assert all(
-        name in names for name in ("Tiny ImageNet: 4 classes, top-1", "Tiny ImageNet: 4 classes, top-5")
-    )
+    assert all(name in names for name in ("Tiny ImageNet: 4 classes, top-1", "Tiny ImageNet: 4 classes, top-5"))
     assert not [row for row in rows if not np.isfinite(row["mean"])]
 
 

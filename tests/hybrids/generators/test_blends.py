@@ -69,9 +69,7 @@ def test_a_pyramid_can_be_put_together_again(parents):
 def test_pasting_is_symmetric_in_the_mask(parents):
     first, second = parents
     mask = torch.rand(5, 1, *first.shape[2:])
-    assert torch.allclose(
-        pyramid_paste(first, second, mask), pyramid_paste(second, first, 1 - mask), atol=1e-5
-    )
+    assert torch.allclose(pyramid_paste(first, second, mask), pyramid_paste(second, first, 1 - mask), atol=1e-5)
 
 
 def test_with_one_level_it_is_a_plain_paste(parents, monkeypatch):

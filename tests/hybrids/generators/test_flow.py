@@ -73,9 +73,7 @@ def test_guidance_adds_what_is_special_so_many_times():
     net = trained(small_unet(classes=3))
     x, t = torch.randn(2, 3, 16, 16), torch.full((2,), 0.4)
     layouts = [Layout(torch.full((2, 1), label)) for label in (0, 2)]
-    anything, first, second = (
-        guess(net, x, t, Layout(torch.full((2, 1), label))) for label in (net.null_class, 0, 2)
-    )
+    anything, first, second = (guess(net, x, t, Layout(torch.full((2, 1), label))) for label in (net.null_class, 0, 2))
     plain = composed_velocity(net, layouts[:1], [1.0])(x, 0.4)
     assert torch.allclose(plain, first, atol=1e-2)
     product = composed_velocity(net, layouts, [2.0, 3.0])(x, 0.4)

@@ -109,17 +109,13 @@ def test_the_kept_one_of_several_has_most_of_its_class(flow):
 
 def test_mixes_of_the_same_seeds_are_made_of_the_same_drawings(flow, monkeypatch):
     flow, drawn, one = replace(flow), [], Flow.one
-    monkeypatch.setattr(
-        Flow, "one", lambda self, *words, **more: drawn.append(0) or one(self, *words, **more)
-    )
+    monkeypatch.setattr(Flow, "one", lambda self, *words, **more: drawn.append(0) or one(self, *words, **more))
     first = flow.joined([1, 2], mix=0.3, count=2)
     assert len(drawn) == 2 and not torch.equal(flow.joined([1, 2], mix=0.6, count=2), first)
     assert torch.equal(flow.joined([1, 2], mix=0.3, count=2), first) and len(drawn) == 2
     for seed in range(10):
         flow.best_of(0, [seed], 2)
-    assert len(drawn) == 12 and len(flow.kept) == flow_of_run.KEPT, (
-        "of many calls only the last are remembered"
-    )
+    assert len(drawn) == 12 and len(flow.kept) == flow_of_run.KEPT, "of many calls only the last are remembered"
 
 
 def test_neighbouring_seeds_share_no_candidate():
@@ -174,9 +170,7 @@ def test_a_users_photographs_are_learned_and_kept(run, whole, tiny, monkeypatch)
     assert torch.equal(first.both([4]), again.both([4]))
 
 
-def test_the_packages_flow_is_taken_for_the_photographs_that_it_knows(
-    run, whole, tiny, monkeypatch, tmp_path
-):
+def test_the_packages_flow_is_taken_for_the_photographs_that_it_knows(run, whole, tiny, monkeypatch, tmp_path):
     known = known_photographs(whole)
     learned = {"net": "flow", "known": store.fingerprint(known.images, known.labels)}
     package = tiny_package(**learned)

@@ -20,11 +20,7 @@ def small(monkeypatch):
     images, labels = striped_and_dotted(8)
 
     def photographs(device):
-        record = {
-            "classes": ["dotted", "striped"],
-            "known": "k",
-            "seen": torch.from_numpy(image_hashes(images)),
-        }
+        record = {"classes": ["dotted", "striped"], "known": "k", "seen": torch.from_numpy(image_hashes(images))}
         return Photographs(images, labels, (0, 1), device), record
 
     monkeypatch.setattr(pretrain, "training_photographs", photographs)

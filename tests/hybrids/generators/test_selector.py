@@ -55,9 +55,7 @@ def test_the_order_of_the_pair_is_that_of_the_names(run, whole, plain):
     fit_selector(run, whole)
     fitted = store.read_checkpoint(run.dir / f"{NAME}.safetensors")
     pictures = whole.part("train").rows(slice(0, 4)).tensor()
-    one, other = (
-        selector_from(fitted, names).scores(pictures) for names in (whole.classes, whole.classes[::-1])
-    )
+    one, other = (selector_from(fitted, names).scores(pictures) for names in (whole.classes, whole.classes[::-1]))
     assert torch.equal(one, other.flip(1))
     with pytest.raises(UserError, match="does not know 'ship'; it knows striped, dotted"):
         selector_from(fitted, ["striped", "ship"])

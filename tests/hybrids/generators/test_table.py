@@ -57,9 +57,7 @@ def test_parents_are_known_photographs_of_either_class(short, whole):
     for label, pictures in enumerate((first, second)):
         own = as_tensor(whole.images[known & (whole.labels == label)])
         assert all((picture == own).flatten(1).all(1).any() for picture in pictures)
-    pairs = {
-        (one.numpy().tobytes(), other.numpy().tobytes()) for one, other in zip(first, second, strict=True)
-    }
+    pairs = {(one.numpy().tobytes(), other.numpy().tobytes()) for one, other in zip(first, second, strict=True)}
     assert len(pairs) == 20, "no two are blended twice"
     again = parents(short, whole, [7])
     assert torch.equal(again[0][0], first[7]) and torch.equal(again[1][0], second[7])

@@ -156,9 +156,7 @@ def compare_variants(run: Run, budget: Budget, known: Pictures, held_out: Pictur
                 seed = run.seed + number
                 (trained, _), seconds = timed(train, *taught, replace(plan, epochs=epochs), seed=seed)
                 about = {"net": name, "run": number, "images": len(known), "epochs": epochs}
-                rows.append(
-                    {**about, "seconds": seconds, **measures(held_out.labels, asked(trained, held_out))}
-                )
+                rows.append({**about, "seconds": seconds, **measures(held_out.labels, asked(trained, held_out))})
             print(f"{name}: {100 * rows[-1]['accuracy']:.1f} %", flush=True)
         return pd.DataFrame(rows)
 
@@ -205,9 +203,7 @@ def our_trained_net(
 
 def frozen_answers(known: Pictures, tests: Pictures) -> list:
     """Probabilities (N, 10) of test pictures: logistic regression of the kinds on EfficientNet-Lite0's features."""
-    rows, asked_rows = (
-        torch.from_numpy(backbone_features(part.images, side=PROBE_SIDE)) for part in (known, tests)
-    )
+    rows, asked_rows = (torch.from_numpy(backbone_features(part.images, side=PROBE_SIDE)) for part in (known, tests))
     probe = fit_probe(rows, torch.from_numpy(known.kinds), classes=len(NAMES))
     return probe(asked_rows).double().softmax(1).tolist()
 

@@ -78,9 +78,7 @@ def contenders(run: Run) -> dict[str, Candidate]:
     seven = replace(ours, title="seven blocks, from nothing", source="81.25 %", repeats=False)
     return {
         "frozen": Candidate("EfficientNet-Lite0, frozen", "–", look, fit_frozen, quick=True),
-        "squeezenet": Candidate(
-            "SqueezeNet, trained on", "93.75 %", as_tensor, tune, recipe={"epochs": tuning}
-        ),
+        "squeezenet": Candidate("SqueezeNet, trained on", "93.75 %", as_tensor, tune, recipe={"epochs": tuning}),
         "ours": ours,
         "seven_blocks": replace(seven, fit=partial(fit_net, SevenBlockNet, plan), recipe=asdict(plan)),
     }
@@ -135,9 +133,7 @@ def epoch_curves(run: Run, data: Dataset) -> dict[str, list]:
 
 def refused(data: Dataset, *reasons: str) -> list[str]:
     """Paths of the photographs that were not used for one of these reasons."""
-    return [
-        note["path"] for note in data.card["notes"] if not note["used"] and note["reason"].startswith(reasons)
-    ]
+    return [note["path"] for note in data.card["notes"] if not note["used"] and note["reason"].startswith(reasons)]
 
 
 def sheet_of_cuts(run: Run, data: Dataset) -> Image:
@@ -159,9 +155,7 @@ def sheet_of_cuts(run: Run, data: Dataset) -> Image:
                 photograph, boxes = faces.look(path)
                 left.imshow(photograph)
                 for top, start, side in boxes:
-                    left.add_patch(
-                        Rectangle((start, top), side, side, fill=False, ec=plots.VERMILION, lw=1.5)
-                    )
+                    left.add_patch(Rectangle((start, top), side, side, fill=False, ec=plots.VERMILION, lw=1.5))
                 top, start, side = faces.with_margin(faces.chosen_face(boxes), *photograph.size)
                 right.imshow(photograph.crop((start, top, start + side, top + side)))
             except InvalidImage:  # refused: nothing was cut out of it
@@ -224,9 +218,7 @@ def show(run: Run) -> None:
     about = {"folds": data.folds_key, "epochs": run.profile.own_net_epochs}
     curves = kept(run, about, epoch_curves, run, data)
     figure = figures.accuracy_by_epoch(curves, epochs=run.profile.own_net_epochs)
-    alt = (
-        "Accuracy by epoch on the changed copies that are learned from, and on the unseen fold, for two nets."
-    )
+    alt = "Accuracy by epoch on the changed copies that are learned from, and on the unseen fold, for two nets."
     title = "How do two nets learn faces, with one fold unseen?"
     display(show_figure(figure, "faces_epochs", run, title, alt))
     say(CONSENT)

@@ -63,9 +63,7 @@ class TinyStudy:
 
     def __init__(self, run: Run, plan: TinyPlan, train: TinyImageNet, test: TinyImageNet):
         self.run, self.plan, self.train, self.test = run, plan, train, test
-        self.asked = (
-            20 * plan.per_class
-        )  # test images that are attacked, or whose saliency is compared with boxes
+        self.asked = 20 * plan.per_class  # test images that are attacked, or whose saliency is compared with boxes
         self.labels = torch.from_numpy(train.labels)
         # four parts of the training images, each with a quarter of every class
         self.quarter = torch.from_numpy(place_in_class(train.labels) % QUARTERS)
@@ -369,14 +367,10 @@ def show_saliency(study: TinyStudy) -> list[dict]:
         f"images; a random point does in {percent(share['a random point'])}, the middle in",
         f"{percent(share['the middle'])}.",
     )
-    return [
-        results.metric(f"highest point in the box: {name}", share[name], unit="%") for name in share.index
-    ]
+    return [results.metric(f"highest point in the box: {name}", share[name], unit="%") for name in share.index]
 
 
-def fgsm(
-    net: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, *, batch: int = 64
-) -> torch.Tensor:
+def fgsm(net: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, *, batch: int = 64) -> torch.Tensor:
     """Images (N, 3, S, S) in [0, 1] with every value moved by STEP so that the loss grows (Goodfellow, 2015)."""
     moved = []
     for part, truth in zip(images.split(batch), labels.split(batch), strict=True):
@@ -465,8 +459,7 @@ def show_tuning(study: TinyStudy) -> list[dict]:
         f"interval {low:+.1f} to {high:+.1f}.",
     )
     return [
-        results.metric(f"{found['classes']} classes, {name}", part.mean(), unit="%")
-        for name, part in right.items()
+        results.metric(f"{found['classes']} classes, {name}", part.mean(), unit="%") for name, part in right.items()
     ]
 
 

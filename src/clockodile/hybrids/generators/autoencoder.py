@@ -22,12 +22,8 @@ class DenseAutoencoder(nn.Module):
         super().__init__()
         self.shape = (3, image_size, image_size)
         pixels = 3 * image_size * image_size
-        self.encoder = nn.Sequential(
-            nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, code)
-        )
-        self.decoder = nn.Sequential(
-            nn.Linear(code, hidden), nn.ReLU(), nn.Linear(hidden, pixels), nn.Sigmoid()
-        )
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, code))
+        self.decoder = nn.Sequential(nn.Linear(code, hidden), nn.ReLU(), nn.Linear(hidden, pixels), nn.Sigmoid())
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Codes (N, code) of images (N, 3, S, S) in [0, 1]."""

@@ -38,9 +38,7 @@ def pyramid_paste(
     mask = soft_disc(first.shape[2:], mix).to(first) if mask is None else mask
     layers = [
         torch.lerp(a, b, share.expand_as(a))
-        for a, b, share in zip(
-            laplacian_pyramid(first), laplacian_pyramid(second), gaussian_pyramid(mask), strict=True
-        )
+        for a, b, share in zip(laplacian_pyramid(first), laplacian_pyramid(second), gaussian_pyramid(mask), strict=True)
     ]
     return collapse(layers).clamp(0, 1)
 

@@ -54,15 +54,11 @@ def flow_loss(
 
 def noise_of(seeds: Sequence[int], size: int) -> torch.Tensor:
     """Gaussian noise (N, 3, S, S); row i comes from seed i alone, so image i never depends on its neighbours."""
-    rows = [
-        torch.randn((3, size, size), generator=torch.Generator().manual_seed(int(seed))) for seed in seeds
-    ]
+    rows = [torch.randn((3, size, size), generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
     return torch.stack(rows)
 
 
-def composed_velocity(
-    net: nn.Module, layouts: Sequence[Layout], weights: Sequence[float | torch.Tensor]
-) -> Velocity:
+def composed_velocity(net: nn.Module, layouts: Sequence[Layout], weights: Sequence[float | torch.Tensor]) -> Velocity:
     """base + sum over layouts of weight * (velocity of the layout - base), where base is the null class.
 
     One layout is classifier-free guidance (Ho & Salimans, 2022) with the weight as guidance scale; two are a product of
@@ -98,11 +94,7 @@ def adams_bashforth2(velocity: Velocity, noise: torch.Tensor, *, steps: int = ST
 
 @torch.no_grad()
 def losses_told(
-    net: nn.Module,
-    images: torch.Tensor,
-    layouts: Sequence[Layout],
-    *,
-    times: Sequence[float],
+    net: nn.Module, images: torch.Tensor, layouts: Sequence[Layout], *, times: Sequence[float]
 ) -> torch.Tensor:
     """The net's losses on pictures when told each of the layouts, (len(layouts), N), summed over times.
 

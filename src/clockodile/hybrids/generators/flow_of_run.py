@@ -91,16 +91,12 @@ class Flow:
         """New pictures of one class."""
         return self.sample([plain(label)], [guidance], seeds, steps=steps)
 
-    def both(
-        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE
-    ) -> torch.Tensor:
+    def both(self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE) -> torch.Tensor:
         """One walk that heads for both classes everywhere; mix: 0 = only the first, 1 = only the second."""
         weights = [guidance * min(1.0, 2 * (1 - mix)), guidance * min(1.0, 2 * mix)]
         return self.sample([plain(label) for label in self.pair], weights, seeds)
 
-    def placed(
-        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE
-    ) -> torch.Tensor:
+    def placed(self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE) -> torch.Tensor:
         """The first class, small, set into the second; mix: 0 = it fills the picture, 1 = it is gone."""
         if mix in (0, 1):
             return self.one(self.pair[mix == 1], seeds, guidance=guidance)
@@ -237,8 +233,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
 
     fitted = store.fit_or_load(
         NAME,
-        learned
-        | {"seed": run.seed, "plan": asdict(plan), "start": package.config, "pair": list(run.recipe.pair)},
+        learned | {"seed": run.seed, "plan": asdict(plan), "start": package.config, "pair": list(run.recipe.pair)},
         data.fingerprint,
         fit,
         run_dir=run.dir,
@@ -248,9 +243,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
     held_out = data.part("train")
     held_out = held_out.images[held_out.fold == HELD_OUT]
     if np.isin(image_hashes(held_out), package.state[SEEN].numpy()).any():
-        LOG(
-            "NOTE: the flow has learned from photographs that are held out here: how new its pictures are is unknown"
-        )
+        LOG("NOTE: the flow has learned from photographs that are held out here: how new its pictures are is unknown")
     names = [data.classes[label] for label in run.recipe.pair]
     return flow_from(fitted, names, fit_selector(run, data, retrain=retrain))
 

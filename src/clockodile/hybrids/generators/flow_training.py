@@ -78,10 +78,7 @@ class Training:
         self.config, self.device = config, device
         self.net = net.to(device, memory_format=torch.channels_last)
         self.optimiser = MuonWithAdamW(
-            self.net,
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            outer=("embed", "conv_in", "conv_out"),
+            self.net, lr=config.learning_rate, weight_decay=config.weight_decay, outer=("embed", "conv_in", "conv_out")
         )
         self.generator = torch.Generator(device).manual_seed(seed)
         self.seen, self.recent = 0, []

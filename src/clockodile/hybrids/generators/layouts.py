@@ -39,9 +39,7 @@ def photographed(images: torch.Tensor, coords: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(seen, 2)
 
 
-def single(
-    images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
-) -> tuple[torch.Tensor, Layout]:
+def single(images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, Layout]:
     """One photograph a picture; half of them turned by up to 10 degrees, scaled and shifted by up to 15 %, and told so.
 
     images: float32 (N, 3, S, S); labels: int64 (N,). Returns pictures of that shape and their layout.
@@ -85,9 +83,7 @@ def pasted(
     mask = torch.sigmoid(-4 * outside / softness)[:, None]
     pictures = torch.lerp(below, photographed(above, coords), mask)
     told = torch.where(mask > 0.5, coords, plain_coords(count, size, device=below.device))
-    return pictures, Layout(
-        torch.stack([labels_below, labels_above], 1), torch.cat([1 - mask, mask], 1), told
-    )
+    return pictures, Layout(torch.stack([labels_below, labels_above], 1), torch.cat([1 - mask, mask], 1), told)
 
 
 def disc(size: int, *, scale: float, x: float, y: float) -> tuple[torch.Tensor, torch.Tensor]:

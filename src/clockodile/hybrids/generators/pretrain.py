@@ -24,13 +24,7 @@ from clockodile.core import store
 from clockodile.core.workspace import cache_dir, open_run, pick_device
 from clockodile.data.cifar import cifar100_by_class
 from clockodile.data.dataset import load_dataset
-from clockodile.hybrids.generators.flow_of_run import (
-    SEEN,
-    SIDE,
-    flow_net,
-    image_hashes,
-    known_photographs,
-)
+from clockodile.hybrids.generators.flow_of_run import SEEN, SIDE, flow_net, image_hashes, known_photographs
 from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training
 from clockodile.hybrids.generators.unet import UNet
 
@@ -67,9 +61,7 @@ def export(path: Path, net: UNet, seen: int, record: dict) -> None:
 
 def main() -> None:
     """Train until enough pictures were seen, or until stopped."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=FlowConfig.pictures, help="seen in all")
     parser.add_argument("--finish", type=int, default=0, help="pictures of the last part instead")
     parser.add_argument("--batch", type=int, default=FlowConfig.batch, help="pictures a step")

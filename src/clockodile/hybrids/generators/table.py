@@ -42,9 +42,7 @@ def parents(run: Run, data: Dataset, seeds: Sequence[int]) -> tuple[torch.Tensor
     first, second = (np.flatnonzero(known & (data.labels == label)) for label in run.recipe.pair)
     order = np.random.default_rng(run.seed).permutation(len(first) * len(second))
     turn = order[np.asarray(seeds, np.int64) % len(order)]
-    return tuple(
-        as_tensor(data.images[rows]) for rows in (first[turn // len(second)], second[turn % len(second)])
-    )
+    return tuple(as_tensor(data.images[rows]) for rows in (first[turn // len(second)], second[turn % len(second)]))
 
 
 def of_parents(blend: Callable) -> Callable:
@@ -68,16 +66,10 @@ ENTRIES = (
     HybridGenerator("pyramid_paste", "one pasted into the other", of_parents(pyramid_paste)),
     HybridGenerator("dense_autoencoder", "averaged codes", of_codes, fit_autoencoder),
     HybridGenerator(
-        "flow_both",
-        "flow, both everywhere",
-        lambda flow, run, data, seeds, mix: flow.both(seeds, mix=mix),
-        fit_flow,
+        "flow_both", "flow, both everywhere", lambda flow, run, data, seeds, mix: flow.both(seeds, mix=mix), fit_flow
     ),
     HybridGenerator(
-        "flow_placed",
-        "flow, told where",
-        lambda flow, run, data, seeds, mix: flow.placed(seeds, mix=mix),
-        fit_flow,
+        "flow_placed", "flow, told where", lambda flow, run, data, seeds, mix: flow.placed(seeds, mix=mix), fit_flow
     ),
     HybridGenerator(
         "flow_best",
@@ -91,12 +83,7 @@ GENERATORS = {generator.name: generator for generator in ENTRIES}
 
 
 def prepare(
-    names: Sequence[str],
-    run: Run,
-    data: Dataset,
-    *,
-    retrain: bool = False,
-    ready: Mapping[Callable, Any] | None = None,
+    names: Sequence[str], run: Run, data: Dataset, *, retrain: bool = False, ready: Mapping[Callable, Any] | None = None
 ) -> dict[str, Draw]:
     """The `Draw` of each of the generators; nets that several share are made ready once. data: all splits.
 
