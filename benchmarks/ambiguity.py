@@ -5,8 +5,6 @@ purpose, beside cleanlab (`pip install cleanlab`); and whether `clockodile rank`
 as many images. About fifteen minutes on two idle cores.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import resource

@@ -5,8 +5,6 @@ alone: images are decoded before, questions about held-out images are not counte
 `--quick` only shows that every part works.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform
@@ -82,7 +80,7 @@ class Fold:
         """Mean and standard deviation of the red, green and blue values to learn from."""
         return {"mean": self.images.mean((0, 2, 3)).tolist(), "std": self.images.std((0, 2, 3)).tolist()}
 
-    def some(self, count: int) -> Fold:
+    def some(self, count: int) -> "Fold":
         """The same with `count` images to learn from. Rows are in label order: evenly spaced ones hold all classes."""
         rows = spread_rows(len(self.labels), count)
         pictures = [self.pictures[row] for row in rows]

@@ -3,8 +3,6 @@
 Both sides of a pair run in turn in one process, and the ratio of their medians counts: machines differ and are noisy.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

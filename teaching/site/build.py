@@ -32,11 +32,7 @@ ROOT = HERE.parents[1]
 GLOSSARY = ROOT / "teaching" / "glossary.md"
 FIGURES = ROOT / "images4report"
 FRONT = ("The four notebooks", "For whom", "Results", "Licences")  # sections of README, in this order
-GROUPS = (
-    ("Notebooks", "notebooks"),
-    ("For teachers", "teaching"),
-    ("More", "playground.html", "gallery.html", "docs"),
-)
+GROUPS = (("Notebooks", "notebooks"), ("For teachers", "teaching"), ("More", "playground.html", "gallery.html", "docs"))
 PLAYGROUND = PurePosixPath("playground.html")  # its files stand in a folder of that name
 FOLDED = ".celltag_plumbing > .input, .celltag_parameters > .input"
 WIDGET = "(a widget: open this notebook in Jupyter to use it)"  # what stands for one in a saved notebook
@@ -261,8 +257,7 @@ def build(out: Path, slides: Path, playground: Path | None = None) -> list[Page]
         (out / "slides").mkdir(exist_ok=True)
         shutil.copyfile(slides / deck.name, out / deck)
     groups = {
-        name: [(page.path, page.title) for page in pages if page.path.parts[0] in folders]
-        for name, *folders in GROUPS
+        name: [(page.path, page.title) for page in pages if page.path.parts[0] in folders] for name, *folders in GROUPS
     }
     groups["Slides"] = [(deck, deck.stem.replace("_", " ")) for deck in decks]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

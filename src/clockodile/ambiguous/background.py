@@ -1,7 +1,5 @@
 """Pictures of other things: without them nobody can say what "both" means, only which of two classes is nearer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Why an image is where it is in the ranking, in words."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from clockodile.ambiguous.evidence import quadrants

@@ -5,8 +5,6 @@ one place of a picture holds more of it than the best places of pictures of *oth
 and both may be no.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The judge on the data of a run: fitted once, kept, and asked about the images it was fitted on without cheating."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property

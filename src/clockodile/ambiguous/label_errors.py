@@ -1,7 +1,5 @@
 """Tests of a score whose answer is known beforehand: pictures of nothing, and labels that were exchanged on purpose."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """What another judge would have said: one with other counter-examples, or fitted on half of the pictures."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from clockodile.ambiguous.evidence import fit_judge

@@ -1,7 +1,5 @@
 """What notebook 03 does behind its cells: open the run, save figures, make tables, check answers."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Whoever is in the table SCORES takes part in every figure, in the test with plan
 to add a score, write its function in scores.py and enter it here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Every input must be out of fold: from nets that saw neither the image nor a near
 own training images finds almost nothing ambiguous. S seeds, N images, C classes.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import entr
 from scipy.stats import rankdata

@@ -7,8 +7,6 @@ dropped, a file that changed or was refused is judged again, and the last line a
 number of files is their list of names and one number each.
 """
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import hashlib

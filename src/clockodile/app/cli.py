@@ -4,8 +4,6 @@ To add a subcommand, write the function of its options and its line in COMMANDS.
 `clockodile --help` must not wait for torch.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import importlib

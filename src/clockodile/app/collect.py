@@ -4,8 +4,6 @@ The engine is Openverse, which finds openly licensed pictures and says whose the
 runs its pages; pictures are fetched one at a time, not faster than their server allows.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import datetime

@@ -1,7 +1,5 @@
 """`clockodile demo`: the site of `make site`, with the playground, in a browser of this machine only."""
 
-from __future__ import annotations
-
 import argparse
 import webbrowser
 from functools import partial

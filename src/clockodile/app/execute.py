@@ -3,8 +3,6 @@
 The copy is written under another name and renamed at the end: a failed or killed run never replaces a good one.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import re

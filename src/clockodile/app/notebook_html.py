@@ -1,7 +1,5 @@
 """An executed notebook as HTML that needs nothing from outside and runs nothing: nbconvert's, cleaned, with MathML."""
 
-from __future__ import annotations
-
 import html
 import logging
 import mimetypes

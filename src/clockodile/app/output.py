@@ -1,7 +1,5 @@
 """What commands write: text, safe on any terminal and in any pipe, and folders that one command at a time fills."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

@@ -3,8 +3,6 @@
 A name that no notebook declares would be set and never read, so the cell is read, as the Python it is, beforehand.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import json

@@ -1,7 +1,5 @@
 """`clockodile pool`: a class's answers to the quiz of notebook 04, a file a person, as one table and one figure."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,7 +1,5 @@
 """`clockodile predict`: find the predictor and the photographs, have them judged, and say so where it was asked for."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex

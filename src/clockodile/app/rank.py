@@ -4,8 +4,6 @@ What is judged is kept in a working table (app.batch) in the run folder, or in t
 table and the page are written whole at the end.
 """
 
-from __future__ import annotations
-
 import argparse
 import html
 import io

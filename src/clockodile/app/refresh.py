@@ -6,8 +6,6 @@ what the page says. A full run replaces the weights that come with the package.
 Everything new is first made in the run folder; only then is anything replaced. `make check` looks at what came out.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Sequence

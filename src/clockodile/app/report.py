@@ -1,7 +1,5 @@
 """The report of a run: one HTML file that opens offline, made from whatever lies in the run folder."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """`clockodile run`: the notebooks in order, in one run folder that one run at a time may write to."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

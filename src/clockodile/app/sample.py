@@ -1,7 +1,5 @@
 """`clockodile sample`: new pictures from a trained flow, each from its own seed."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex

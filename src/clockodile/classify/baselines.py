@@ -1,7 +1,5 @@
 """The simplest classifiers, and the best of the time before learned features: what any net must beat."""
 
-from __future__ import annotations
-
 import numpy as np
 from skimage.feature import hog
 from sklearn.calibration import CalibratedClassifierCV

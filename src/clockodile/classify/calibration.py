@@ -3,8 +3,6 @@
 All logits are divided by one number T: T > 1 softens the probabilities, T < 1 sharpens them.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax

@@ -3,8 +3,6 @@
 All are judged alike: fitted on four folds, asked about the fifth, every fold in turn, once for each seed.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Out-of-fold predictions: what nets say of images that they never saw, and which known ones look alike to them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import numpy as np

@@ -3,8 +3,6 @@
 Functions called show_... write the figure into the run folder and return it for display.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib

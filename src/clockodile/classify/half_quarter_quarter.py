@@ -1,7 +1,5 @@
 """The first report's experiment on the data of a run: its net and its split."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

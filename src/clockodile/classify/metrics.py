@@ -4,8 +4,6 @@ Labels are whole numbers 0..C-1, rows of probabilities sum to 1. Judge images th
 or all of it is flattery.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

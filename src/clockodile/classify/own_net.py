@@ -3,8 +3,6 @@
 For the clocks and crocodiles trained nets come with the package, and a run starts with those instead of training.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, replace
 from functools import partial
 

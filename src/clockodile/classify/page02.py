@@ -3,8 +3,6 @@
 Functions that draw, here and in `figures`, write the figure into the run folder and return it for display.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from importlib import import_module
 

@@ -1,7 +1,5 @@
 """What a predictor said about image files, told as a table, CSV, JSON or one line, however many they are."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -3,8 +3,6 @@
 A file holds weights in half precision and says in words how to build the nets; reading it runs no code of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,8 +4,6 @@ A report rarely prints all of its net: what had to be guessed is said in each do
 (N, 3, S, S) in [0, 1], S >= 8. All but the first scale them to [-1, 1], which no report mentions and any net wants.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -3,8 +3,6 @@
 Each is written beside its place and then renamed into it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

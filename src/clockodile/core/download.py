@@ -1,7 +1,5 @@
 """Downloading one file: given up within seconds when out of reach, complete and checked or not there at all."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import threading

@@ -3,8 +3,6 @@
 Everything else in the package takes its numbers from here; nothing else knows which data set or profile is in use.
 """
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass, fields, replace
 
@@ -54,7 +52,7 @@ class Profile:
         """So many epochs or steps as the effort allows, at least one."""
         return max(1, round(usual * self.effort))
 
-    def with_effort(self, effort: float) -> Profile:
+    def with_effort(self, effort: float) -> "Profile":
         """The same, every training as much longer or shorter. effort: > 0, 1 for the usual."""
         asked = replace(self, effort=effort)
         trainings = [field.name for field in fields(self) if field.name.endswith(("_epochs", "_steps"))]

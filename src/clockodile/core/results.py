@@ -1,7 +1,5 @@
 """Headline numbers: each notebook records its own in metrics.json, and they end in the results table."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping
 from pathlib import Path

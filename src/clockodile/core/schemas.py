@@ -4,8 +4,6 @@ A schema names the parts a file must have, arrays or columns, each with its dtyp
 Kinds are numpy's: u unsigned, i integer, f float, U text, b boolean. OTHERS stands for all further columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

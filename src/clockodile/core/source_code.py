@@ -1,7 +1,5 @@
 """What code a result depends on, as a key: change that code, and what was made with the old one is made anew."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 from collections.abc import Callable

@@ -5,8 +5,6 @@ Fold f must hold the same images for every seed, as in `classify.cross_validatio
 on the same images, they add no images: so scores are averaged over seeds first, and the folds are what is counted.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import stats
 

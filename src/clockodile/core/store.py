@@ -5,8 +5,6 @@ checksum: `cached` uses a file again only when all three still match. Weights ca
 safetensors file. A damaged file is named in a warning before its content is made anew.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

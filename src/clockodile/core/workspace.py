@@ -1,7 +1,5 @@
 """Where a run happens: recipe, profile, seed, data folder and run folder, resolved once at the top of a notebook."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """CIFAR as a source: torchvision's data set, fetched once and checked, or the pictures in an archive or a folder."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 import zipfile

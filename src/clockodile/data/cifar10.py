@@ -1,7 +1,5 @@
 """CIFAR-10 as two classes, animals and vehicles, whose ids remember which of its ten kinds each picture shows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which folders hold the classes of a recipe, however people spell and nest them; or what to do about it."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata

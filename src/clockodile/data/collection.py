@@ -1,7 +1,5 @@
 """What a source of images returns, whichever source it is: raw images with labels, and everything it refused."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,7 +41,7 @@ class Collection:
     notes: tuple[FileNote, ...] = ()  # what was left out, and what a reader must know of the rest
     warnings: tuple[str, ...] = ()  # lines that a user must see, whatever else is read
 
-    def rows(self, chosen: np.ndarray, *notes: FileNote) -> Collection:
+    def rows(self, chosen: np.ndarray, *notes: FileNote) -> "Collection":
         """The same with only the chosen rows, bool (N,) or int (M,), and further notes."""
         parts = {name: getattr(self, name)[chosen] for name in ("images", "labels", "ids", "split")}
         return replace(self, **parts, notes=(*self.notes, *notes))

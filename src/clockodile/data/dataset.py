@@ -1,7 +1,5 @@
 """The data set of a run: images, labels, near-duplicate groups and folds, prepared once and then read from disk."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -65,16 +63,16 @@ class Dataset:
         drawn = f"these are {self.stamp} images, not photographs" if self.stamp else ""
         return tuple(remark for remark in (drawn, self.card["remark"]) if remark)
 
-    def rows(self, chosen: np.ndarray) -> Dataset:
+    def rows(self, chosen: np.ndarray) -> "Dataset":
         """The same data set with only the chosen rows; chosen: bool (N,) or int (M,)."""
         parts = {name: getattr(self, name)[chosen] for name in ("images", "labels", "ids", "split", "group", "fold")}
         return Dataset(**parts, classes=self.classes, card=self.card)
 
-    def part(self, split: str) -> Dataset:
+    def part(self, split: str) -> "Dataset":
         """The rows of one split: "train", "test", "background" or "hybrid". May be empty, except for train."""
         return self.rows(self.split == split)
 
-    def fresh_tests(self) -> tuple[Dataset, int]:
+    def fresh_tests(self) -> tuple["Dataset", int]:
         """The source's own test images without a near-duplicate in training, and how many others that leaves out."""
         tests = self.part(TEST)
         twins = np.isin(tests.group, self.group[self.split == TRAIN])

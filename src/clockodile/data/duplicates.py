@@ -5,8 +5,6 @@ correlation of grey values, allowing a mirror image and a shift of a few pixels,
 Barz and Denzler, "Do we train on test data?" (2020), found such pairs between CIFAR's training and test images.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +70,7 @@ class Looks:
     pictures: np.ndarray  # float32 (N, 32, 32), grey
     hashes: np.ndarray  # bool (N, 64), perceptual
 
-    def rows(self, chosen: np.ndarray) -> Looks:
+    def rows(self, chosen: np.ndarray) -> "Looks":
         """Those of some of the pictures."""
         return Looks(self.pictures[chosen], self.hashes[chosen])
 

@@ -6,8 +6,6 @@ is installed (`pip install --no-deps facenet-pytorch`: it asks for an old torch)
 (Zhang et al., 2016), is used instead.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from collections.abc import Callable

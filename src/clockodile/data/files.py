@@ -3,8 +3,6 @@
 Nothing here trusts a file: not its name, its suffix, its header or its size.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 import logging

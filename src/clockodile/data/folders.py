@@ -1,7 +1,5 @@
 """The user's folders as a source: every usable image in the class folders, and a note on everything else."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter, defaultdict

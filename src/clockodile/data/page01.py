@@ -1,7 +1,5 @@
 """The page of notebook 01: its drawings and figures, and the checks of its exercises."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Which files in a folder are worth opening, in what order, and how their names are written down."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

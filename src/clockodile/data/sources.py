@@ -4,8 +4,6 @@
 that is refused or ignored has a line in `Collection.notes`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace

@@ -4,8 +4,6 @@ Two kinds: K folds, so that every image is predicted once by nets that never saw
 into half for training, a quarter for validation, a quarter for testing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

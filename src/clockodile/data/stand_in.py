@@ -3,8 +3,6 @@
 Every picture has a generator of its own and is drawn four times too large; the camera's reduction smooths its edges.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from copy import copy
 
@@ -80,7 +78,7 @@ class Pen:
         self.origin = np.array([x, y]) * canvas.width
         self.matrix = self.unit * np.array([[squash], [1.0]]) * turned(np.eye(2), angle)
 
-    def moved(self, x: float, y: float, scale: float) -> Pen:
+    def moved(self, x: float, y: float, scale: float) -> "Pen":
         """A pen whose origin is at local (x, y) and whose unit is `scale` times this one's."""
         other = copy(self)
         other.origin, other.unit, other.matrix = self.place((x, y)), self.unit * scale, self.matrix * scale

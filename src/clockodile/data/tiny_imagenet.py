@@ -1,7 +1,5 @@
 """Tiny ImageNet as a source: 200 classes of 64 x 64 photographs, a box around each thing, read out of the archive."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -47,7 +45,7 @@ class TinyImageNet:
     wnids: tuple[str, ...]  # WordNet's names of the same, such as n02123045
     where: str  # name of the archive or folder
 
-    def rows(self, chosen: np.ndarray) -> TinyImageNet:
+    def rows(self, chosen: np.ndarray) -> "TinyImageNet":
         """The same with only the chosen rows; chosen: bool (N,) or int (M,)."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in ROWS})
 

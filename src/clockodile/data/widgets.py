@@ -1,7 +1,5 @@
 """Things to play with in notebook 01."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from pathlib import Path

@@ -5,8 +5,6 @@ network, which learned neither from these photographs nor from anything a genera
 and the photographs of the held-out fold are judged by the same probes, those that were fitted without that fold.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What notebook 04 does behind its cells: open the run, save figures, make tables, check answers."""
 
-from __future__ import annotations
-
 import logging
 import textwrap
 from collections.abc import Sequence

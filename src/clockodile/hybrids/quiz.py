@@ -5,8 +5,6 @@ table of picture, source, answer: `Quiz.read` has those of a file, `Quiz.table` 
 A file of answers is one person's and names nobody: a CSV `picture,source,answer`, one row for each answered picture.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

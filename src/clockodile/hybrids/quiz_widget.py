@@ -1,7 +1,5 @@
 """What a person sees of the quiz: a numbered sheet, the same with buttons, and the answers of a class."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

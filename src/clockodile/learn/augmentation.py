@@ -4,8 +4,6 @@ Every function takes images float (N, 3, H, W) in [0, 1] and a torch.Generator, 
 Image i is changed by the numbers drawn for row i, so a batch is changed in one go and without a loop.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -3,8 +3,6 @@
 Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torchvision's networks are downloaded once.
 """
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import re
@@ -107,7 +105,7 @@ class Backbone(nn.Module):
         """The same as `features`."""
         return self.features(images)
 
-    def freeze(self) -> Backbone:
+    def freeze(self) -> "Backbone":
         """Itself, never to be trained again: the same features in two thirds of the time, see `fold_batch_norms`.
 
         For the packaged ones only: in others a convolution may have more readers than its batch norm.

@@ -1,7 +1,5 @@
 """Classifiers on top of a pretrained backbone: a linear probe, or all of it trained on."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -4,8 +4,6 @@ A classifier is a torch module. `forward(images)` takes float32 (N, 3, S, S) in 
 `features(images)` returns what its last layer sees, (N, D). Scaling of the pixels happens inside.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -4,8 +4,6 @@ Muon makes the update of each matrix orthogonal: all directions move equally far
 has after 24,000 pictures after 13,000.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

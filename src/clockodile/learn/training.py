@@ -1,7 +1,5 @@
 """Training a net: the simplest way (all images in every step), and the way that gets most out of few images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy

@@ -1,7 +1,5 @@
 """Says whether the answer to an exercise is right, without telling the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from numbers import Real
 from typing import Any

@@ -1,7 +1,5 @@
 """Rows of tiny pictures that belong together column by column."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Class A is always amber and class B always dark teal: they differ in lightness t
 print tells them apart. Tiny images are enlarged without smoothing: a smoothed 32x32 image hides what a net sees.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 import textwrap

@@ -3,8 +3,6 @@
 A widget is a function of its controls' values that draws one figure; nothing is computed that the page does not show.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import io

@@ -3,8 +3,6 @@
 `python -m clockodile.classify.studies.animals_vehicles RUN` trains our net on all training pictures, in the folder RUN.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sys
 import time
@@ -73,7 +71,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.kinds)
 
-    def rows(self, chosen: slice | np.ndarray) -> Pictures:
+    def rows(self, chosen: slice | np.ndarray) -> "Pictures":
         """Some of them."""
         return Pictures(self.images[chosen], self.labels[chosen], self.kinds[chosen])
 

@@ -5,8 +5,6 @@ blocks, and SqueezeNet. With so few photographs a single split says little, so e
 folds, dealt anew several times, near-duplicates always in one fold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache, partial

@@ -1,7 +1,5 @@
 """All 200 classes of Tiny ImageNet: frozen networks, enlarging, boxes, attacked copies, two losses, where one looks."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -69,7 +67,7 @@ class TinyStudy:
         self.quarter = torch.from_numpy(place_in_class(train.labels) % QUARTERS)
         self.digest = hashlib.sha256(train.images.tobytes() + test.images.tobytes()).hexdigest()[:16]
 
-    def found(self, make: Callable[[TinyStudy], dict]) -> dict:
+    def found(self, make: Callable[["TinyStudy"], dict]) -> dict:
         """What `make(self)` returns, a JSON object, made once for these images and this plan."""
         return kept(self.run, {"images": self.digest, "plan": asdict(self.plan)}, make, self)
 

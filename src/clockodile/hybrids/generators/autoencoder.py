@@ -1,7 +1,5 @@
 """Report 000's autoencoder: pictures squeezed through a short code and redrawn, learned from four folds of five."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

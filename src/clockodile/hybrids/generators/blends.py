@@ -1,7 +1,5 @@
 """Hybrids without learning: arithmetic on the pixels of two photographs."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

@@ -4,8 +4,6 @@ A picture x on the straight way from noise e to a photograph d is x = (1 - t) e 
 that guesses the velocity from x, t and the class can lead any noise to a new picture of that class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The flow on the data of a run: the package's own, or that one trained further on a user's classes."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Sequence

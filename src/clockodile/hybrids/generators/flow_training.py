@@ -1,7 +1,5 @@
 """Training a flow on photographs with told layouts: days on all of CIFAR-100, minutes on a user's classes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

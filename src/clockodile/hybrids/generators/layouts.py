@@ -5,8 +5,6 @@ The net is told for every place which class it shows and which part of its photo
 a crocodile" it draws that.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 

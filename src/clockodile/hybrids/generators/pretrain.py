@@ -10,8 +10,6 @@ classes asked for in the end, while the learning rate falls to nothing. The long
 where it was.
 """
 
-from __future__ import annotations
-
 import argparse
 import signal
 import time

@@ -1,7 +1,5 @@
 """Who keeps one of several drawings: a second judge, on another network, for the judge that scores must not choose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

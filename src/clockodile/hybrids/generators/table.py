@@ -1,7 +1,5 @@
 """The table of generators. To add one, write its file and give it an entry here: all else goes through the table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

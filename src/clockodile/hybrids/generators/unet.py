@@ -4,8 +4,6 @@ Ronneberger et al. (2015) for the shape, Dhariwal & Nichol (2021) for how time a
 Peebles & Xie (2023) for layer norms and gates that start at nothing.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -29,11 +27,11 @@ class Layout:
     # float32 (N, 2, S, S): x, y in the region's own photograph, -1..1; None: plain
     coords: torch.Tensor | None = None
 
-    def to(self, device: torch.device) -> Layout:
+    def to(self, device: torch.device) -> "Layout":
         """The same on another device."""
         return Layout(*(part if part is None else part.to(device) for part in vars(self).values()))
 
-    def rows(self, start: int, count: int) -> Layout:
+    def rows(self, start: int, count: int) -> "Layout":
         """Some of its pictures; what is told of a single one holds for all."""
         parts = []
         for part in vars(self).values():
