@@ -18,8 +18,7 @@ from clockodile.core import results, store
 def page(run, whole, plain_features):
     """A page of random opinions of nets, and of a real judge on plain features."""
     data, rng = whole.part("train"), np.random.default_rng(0)
-    stored = {name: getattr(data, name) for name in ("ids", "labels", "fold")}
-    stored["logits"] = 2 * np.eye(2)[data.labels] + rng.normal(size=(1, len(data), 2))
+    stored = {"logits": 2 * np.eye(2)[data.labels] + rng.normal(size=(1, len(data), 2))}
     stored["centre_distance"] = rng.random((1, len(data), 2))
     near = rng.normal(size=(len(data), 6)) + data.labels[:, None]  # told from other things, but not with ease
     judged = replace(judge_run(run, whole), features=near, evidence=rng.random((len(data), 2)))
@@ -41,7 +40,7 @@ def test_every_figure_is_stored_with_a_text_for_those_who_cannot_see_it(page):
 @pytest.fixture
 def figure_of(monkeypatch):
     """Figures are returned as they are, instead of being stored; a function of all words in one."""
-    monkeypatch.setattr(page03, "save_figure", lambda figure, *words, **options: figure)
+    monkeypatch.setattr(page03, "show_figure", lambda figure, *words: figure)
     return lambda figure: [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
@@ -248,7 +247,7 @@ def directions(degrees):
 
 def test_partners_are_of_the_other_class_and_most_alike():
     features = directions([0, 90, 180, 270, 10, 100, 190, 280])
-    found = page03.nearest_of_others(features, np.array([0, 0, 0, 0, 1, 1, 1, 1]))
+    found = page03.nearest_of_others(features, np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.full(8, True))
     assert found["row"].tolist() == list(range(8))
     assert found["partner"].tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
     assert (found["similarity"] > 0.95).all()
@@ -256,8 +255,8 @@ def test_partners_are_of_the_other_class_and_most_alike():
 
 def test_one_image_may_be_the_nearest_of_many_but_only_the_allowed():
     features, labels = directions([0, 4, 180, 5, 200]), np.array([0, 0, 0, 1, 1])
-    assert page03.nearest_of_others(features, labels)["partner"].tolist() == [3, 3, 4, 1, 2]
-    allowed = np.array([True, True, True, True, False])
-    assert page03.nearest_of_others(features, labels, allowed=allowed)["partner"].tolist() == [3, 3, 3, 1, 2]
-    nobody = page03.nearest_of_others(features, np.zeros(5, int))
+    everybody, allowed = np.full(5, True), np.arange(5) < 4
+    assert page03.nearest_of_others(features, labels, everybody)["partner"].tolist() == [3, 3, 4, 1, 2]
+    assert page03.nearest_of_others(features, labels, allowed)["partner"].tolist() == [3, 3, 3, 1, 2]
+    nobody = page03.nearest_of_others(features, np.zeros(5, int), everybody)
     assert nobody["partner"].tolist() == [-1] * 5 and nobody["similarity"].isna().all()

@@ -110,8 +110,8 @@ def test_a_subcommand_is_one_entry(monkeypatch):
     def enlarge(args):
         return 7 if args.photo == "a.png" else 0
 
-    command = cli.Command("enlarge", "make a photo larger", options, enlarge)
-    monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, command))
+    monkeypatch.setitem(cli.COMMANDS, "enlarge", ("make a photo larger", options))
+    monkeypatch.setattr(cli, "enlarge_command", enlarge, raising=False)
     assert cli.main(["enlarge", "a.png"]) == 7
 
 

@@ -326,11 +326,11 @@ def test_measures_are_of_the_held_out_images(run, data, chosen):
 
 def test_scores_are_seeds_by_folds(run, data, chosen):
     table = table_of_runs(run, data, chosen, seeds=[1, 2])
-    found = scores(table.sample(frac=1, random_state=0), "guess", "log_loss")
-    assert found.shape == (2, 5) and len(np.unique(found)) == 10
+    found = scores(table.sample(frac=1, random_state=0), "guess")
+    assert found.shape == (2, 5) and len(np.unique(found)) > 2
     for row, seed in enumerate((1, 2)):
         of_seed = table[(table["model"] == "guess") & (table["seed"] == seed)]
-        assert np.array_equal(found[row], of_seed.sort_values("fold")["log_loss"])
+        assert np.array_equal(found[row], of_seed.sort_values("fold")["accuracy"])
     assert (scores(table, "majority") == 0.5).all() and scores(table, "majority").shape == (1, 5)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from clockodile.classify.cross_validation import class_centres, nearest_known, predict_out_of_fold
+from clockodile.classify.cross_validation import evaluate_held_out, nearest_known, predict_out_of_fold
 from clockodile.classify.report_nets import ThreeBlockNet
 from clockodile.learn.training import predict, train_full_batch
 
@@ -26,7 +26,6 @@ def trained(net, data, epochs):
 def test_shapes_and_order(data):
     found = predict_out_of_fold(trained(NET, data, 2), data, range(2))
     assert found["logits"].shape == (2, 120, 2)
-    assert found["features"].shape == (2, 120, 16)
     assert found["centre_distance"].shape == (2, 120, 2) and found["centre_distance"].min() >= 0
     assert np.array_equal(found["ids"], data.ids) and np.array_equal(found["fold"], data.fold)
 
@@ -50,16 +49,24 @@ def test_nothing_can_be_learned_from_shuffled_labels(data):
     assert 0.3 < accuracy < 0.7
 
 
-def test_centres_are_means_of_their_class():
-    features = torch.tensor([[0.0, 0.0], [2.0, 4.0], [9.0, 9.0]])
-    assert class_centres(features, torch.tensor([0, 0, 1]), 2).tolist() == [[1, 2], [9, 9]]
-
-
 class Angle(nn.Module):
     """Features that are two pixels of the picture, so that angles between pictures can be set by hand."""
 
     def features(self, images):
         return images[:, :2, 0, 0]
+
+    def forward(self, images):
+        return self.features(images)
+
+
+def test_distances_are_to_the_means_of_the_known_images_of_each_class():
+    known, unseen = torch.tensor([True, True, True, False]), torch.tensor([False, False, False, True])
+    images = torch.zeros(4, 3, 8, 8)
+    images[:, :2] = torch.tensor([[0.0, 0.0], [0.2, 0.4], [0.9, 0.9], [0.5, 0.9]])[:, :, None, None]
+    net = Angle()
+    net.weight = nn.Parameter(torch.ones(1))  # without any, nobody knows which device it is on
+    found = evaluate_held_out(net, images, torch.tensor([0, 0, 1, 1]), known, unseen, 2)
+    assert np.allclose(found["centre_distance"], [[np.hypot(0.4, 0.7), 0.4]], atol=1e-6)
 
 
 def pointing(degrees):

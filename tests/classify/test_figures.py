@@ -65,17 +65,18 @@ def test_results_are_written_beside_their_row():
     assert max(max(line.get_xdata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2) <= 100
 
 
-def errors(count, **options):
+def errors(count):
     """The figure of `count` errors with two neighbours each, and the data."""
     data = striped_dataset()
     rows = np.arange(count)
     near = np.stack([rows + 1, rows + 2], 1)
     probability = np.full((len(data), 2), [0.25, 0.75])
-    return figures.errors_with_neighbours(data, rows, near, probability, **options), data
+    return figures.errors_with_neighbours(data, rows, near, probability), data
 
 
-def test_every_error_has_its_name_its_probability_and_its_neighbours():
-    figure, data = errors(5, columns=3)
+def test_every_error_has_its_name_its_probability_and_its_neighbours(monkeypatch):
+    monkeypatch.setattr(figures, "COLUMNS", 3)
+    figure, data = errors(5)
     said = words(figure)
     assert {f"{name.rsplit('/', 1)[-1]}: 75 %" for name in data.ids[:5]} <= set(said)
     assert said.count("wrong") == 2 and said.count("its nearest\n(2)") == 2
@@ -83,8 +84,9 @@ def test_every_error_has_its_name_its_probability_and_its_neighbours():
     assert bars == [to_hex(class_colour(label)) for label in data.labels[1:4]], "of the nearest, in its true colour"
 
 
-def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too():
-    assert errors(5, most=4)[0].get_suptitle().startswith("The first 4 of 5. ")
+def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too(monkeypatch):
+    monkeypatch.setattr(figures, "ERRORS", 4)
+    assert errors(5)[0].get_suptitle().startswith("The first 4 of 5. ")
     assert errors(0)[0].axes[0].get_title(loc="left") == "No errors at all"
 
 

@@ -50,7 +50,7 @@ def test_the_teaching_folder_shows_what_was_answered():
 @pytest.fixture
 def page(monkeypatch):
     """A page whose figures are returned as they are."""
-    monkeypatch.setattr(page04, "save_figure", lambda figure, *words, **options: figure)
+    monkeypatch.setattr(page04, "show_figure", lambda figure, *words: figure)
     run = SimpleNamespace(recipe=get_recipe("clocks_crocodiles"))
     yield SimpleNamespace(run=run, everything=None, names=("clock", "crocodile"))
     plt.close("all")

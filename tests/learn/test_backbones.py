@@ -91,7 +91,8 @@ def test_an_image_does_not_depend_on_its_batch(small):
     images = pictures(7)
     together = extract_features(small, images)
     for batch in (1, 3):
-        torch.testing.assert_close(extract_features(small, images, batch=batch), together, atol=1e-3, rtol=1e-3)
+        parts = [extract_features(small, part) for part in images.split(batch)]
+        torch.testing.assert_close(torch.cat(parts), together, atol=1e-3, rtol=1e-3)
     assert not torch.allclose(together[0], together[1], atol=0.1)
 
 
@@ -276,15 +277,14 @@ def test_a_damaged_file_is_never_used_and_replaced_when_there_is_a_network(hub, 
     ("name", "near"), [("resnet81", "resnet18"), ("eficientnet_lite0", "efficientnet_lite0"), ("?", "resnet18")]
 )
 def test_an_unknown_name_is_answered_with_near_ones(name, near):
-    with pytest.raises(UserError, match=f"no backbone .*{near}"):
+    with pytest.raises(UserError, match=f"unknown backbone .*{near}"):
         load_backbone(name)
 
 
 def test_features_are_the_mean_over_the_places_of_the_maps():
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    for mirror in (False, True):
-        backbone = load_backbone(side=64, mirror=mirror).freeze()
-        with torch.no_grad():
-            maps, features = backbone.maps(images), backbone.features(images)
-        assert maps.shape == (2, 1280, 2, 2)
-        assert torch.allclose(maps.mean((2, 3)), features, atol=1e-4)
+    backbone = load_backbone(side=64).freeze()
+    with torch.no_grad():
+        maps, features = backbone.maps(images), backbone.features(images)
+    assert maps.shape == (2, 1280, 2, 2)
+    assert torch.allclose(maps.mean((2, 3)), features, atol=1e-4)

@@ -148,24 +148,21 @@ def tuned(data, *, seed=0, epochs=3, rows=slice(None), **options):
 def test_fine_tuning_is_decided_by_its_seed(data):
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    (one, first), (same, second), (other, _) = (tuned(data, seed=seed) for seed in (4, 4, 5))
+    one, same, other = (tuned(data, seed=seed) for seed in (4, 4, 5))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
-    assert first.equals(second)
     assert not torch.equal(one.head.weight, other.head.weight)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_fine_tuning_learns_and_says_how(data):
-    model, history = tuned(data, epochs=12, batch=16)
-    assert list(history.columns) == ["epoch", "loss", "accuracy"] and len(history) == 12
-    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+def test_fine_tuning_learns(data):
+    model = tuned(data, epochs=12, batch=16)
     assert evaluate(model, data.tensor(), torch.from_numpy(data.labels))["accuracy"] > 0.8
     assert not model.training and model.backbone.side == 24
     assert next(model.parameters()).dtype == torch.float32
 
 
 def test_every_weight_is_trained_but_no_statistics(data):
-    model, _ = tuned(data, epochs=1)
+    model = tuned(data, epochs=1)
     body = model.backbone.body
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -178,5 +175,5 @@ def test_every_weight_is_trained_but_no_statistics(data):
 @pytest.mark.parametrize("count", (1, 2, 17))
 def test_few_images_are_enough_to_run(data, count):
     rows = np.linspace(0, len(data) - 1, count).astype(int)
-    _, history = tuned(data, rows=rows, epochs=1, batch=16)
-    assert np.isfinite(history["loss"]).all()
+    model = tuned(data, rows=rows, epochs=1, batch=16)
+    assert all(part.isfinite().all() for part in model.parameters())

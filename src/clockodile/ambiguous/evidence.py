@@ -46,21 +46,17 @@ class Judge:
         found = []
         for start in range(0, len(maps[0]), CHUNK):
             rows = slice(start, start + CHUNK)
-            every = self.bias + sum(
-                strongest_place(seen[rows], weight) for seen, weight in zip(maps, by_size, strict=True)
-            )
+            strongest = 0.0
+            for seen, weight in zip(maps, by_size, strict=True):
+                places = seen[rows].reshape(*seen[rows].shape[:2], -1).astype(np.float64)
+                strongest = strongest + np.einsum("kcd,ndp->nkcp", weight, places, optimize=True).max(3)
+            every = self.bias + strongest
             found.append(every.mean(1) if fold is None else np.take_along_axis(every, fold[rows, None, None], 1)[:, 0])
         return np.concatenate(found)
 
     def evidence(self, maps: Sequence[np.ndarray], fold: np.ndarray | None = None) -> np.ndarray:
         """Evidence (N, C) in [0, 1]; arguments as of `scores`."""
         return percentile(self.scores(maps, fold), self.background)
-
-
-def strongest_place(maps: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The highest weighted sum of features over all places, (N, K, C). maps: (N, D, H, W); weight: (K, C, D)."""
-    places = maps.reshape(*maps.shape[:2], -1).astype(np.float64)
-    return np.einsum("kcd,ndp->nkcp", weight, places, optimize=True).max(3)
 
 
 def mean_features(maps: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The judge on the data of a run: fitted once, kept, and asked about the images it was fitted on without cheating."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 
 import numpy as np
@@ -19,30 +19,6 @@ from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, extract_featu
 # half of it; both together tell photographs apart better than either
 SIDES = (96, 192)
 NAME = "judge"
-
-
-@dataclass(frozen=True)
-class JudgeResult:
-    """What the judge says of the images of a run, each image by the probes that were fitted without its fold."""
-
-    judge: Judge
-    features: np.ndarray  # float32 (N, D) mean over all places of the labelled images, comparable with each other
-    scores: np.ndarray  # float (N, C) log-odds of the labelled images
-    evidence: np.ndarray  # float (N, C) in [0, 1] of the labelled images
-    background: Background
-    fold_background: np.ndarray  # int (M,)
-    features_background: np.ndarray  # float32 (M, D)
-    scores_background: np.ndarray  # float (M, C)
-    auroc: np.ndarray  # float (C,) each class's unseen images against unseen pictures of neither
-    labels: np.ndarray  # int (N + M,) of all: the images and then the others, which have -1
-    fold: np.ndarray  # int (N + M,)
-    # feature maps of the N labelled images and then the M others, as of `maps_of`: looked at again when a kept judge is
-    # asked for them, for they would fill 100 kB an image
-    maps: Callable[[], list[np.ndarray]]
-
-    def counter_examples(self, label: int) -> np.ndarray:
-        """What the probe of a class tells it from, bool (N + M,): other things; where they are few, rivals too."""
-        return self.labels != label if self.background.note else self.labels < 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +43,7 @@ class Examples:
 
     @cached_property
     def maps(self) -> list[np.ndarray]:
-        """Feature maps as of `maps_of`, of N + M pictures."""
+        """Feature maps as of `maps_of`, of N + M pictures; not kept in a file, for they would fill 100 kB an image."""
         images = np.concatenate([self.train.images, self.background.images])
         return maps_of(images, self.network, self.sides)
 
@@ -82,6 +58,23 @@ class Examples:
             "background": store.fingerprint(self.background.images, self.fold_background),
             "kinds": store.key_of({"": self.background.kinds.tolist()}),
         }
+
+
+@dataclass(frozen=True)
+class JudgeResult(Examples):
+    """What the judge says of the images of a run, each image by the probes that were fitted without its fold."""
+
+    judge: Judge
+    features: np.ndarray  # float32 (N, D) mean over all places of the labelled images, comparable with each other
+    scores: np.ndarray  # float (N, C) log-odds of the labelled images
+    evidence: np.ndarray  # float (N, C) in [0, 1] of the labelled images
+    features_background: np.ndarray  # float32 (M, D)
+    scores_background: np.ndarray  # float (M, C)
+    auroc: np.ndarray  # float (C,) each class's unseen images against unseen pictures of neither
+
+    def counter_examples(self, label: int) -> np.ndarray:
+        """What the probe of a class tells it from, bool (N + M,): other things; where they are few, rivals too."""
+        return self.labels != label if self.background.note else self.labels < 0
 
 
 @cache
@@ -131,7 +124,7 @@ def fitted_judge(run: Run, data: Dataset, examples: Examples, name: str, *, retr
 def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     """Fit the judge on a run's labelled images and pictures of neither, or load it. data: all splits."""
     examples, name = examples_of(run, data), judge_name(data)
-    labels, fold, seen = examples.labels, examples.fold, examples.config
+    labels, seen = examples.labels, examples.config
 
     def kept(what: str, asked: dict, make: Callable[[], np.ndarray]) -> np.ndarray:
         file = f"judge/{name}-{what}.npz"
@@ -141,30 +134,23 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     fitted = fitted_judge(run, data, examples, name, retrain=retrain)
     judge, known = judge_from(fitted), labels >= 0
     probes = {"probes": store.digest(fitted.state)}
-    scores = kept("scores", seen | probes, lambda: judge.scores(examples.maps, fold))
-    return JudgeResult(
+    scores = kept("scores", seen | probes, lambda: judge.scores(examples.maps, examples.fold))
+    auroc = []
+    for label in range(len(data.classes)):
+        asked = (labels == label) | ~known
+        auroc.append(roc_auc_score(labels[asked] == label, scores[asked, label]))
+    found = JudgeResult(
+        *(getattr(examples, part.name) for part in fields(examples)),
         judge,
         features[known],
         scores[known],
         percentile(scores[known], judge.background),
-        examples.background,
-        examples.fold_background,
         features[~known],
         scores[~known],
-        auroc_against_background(scores, labels, len(data.classes)),
-        labels,
-        fold,
-        lambda: examples.maps,
+        np.array(auroc),
     )
-
-
-def auroc_against_background(scores: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Area under the ROC curve of each class's images against the pictures of neither (label -1), float (C,)."""
-    areas = []
-    for label in range(classes):
-        asked = (labels == label) | (labels < 0)
-        areas.append(roc_auc_score(labels[asked] == label, scores[asked, label]))
-    return np.array(areas)
+    vars(found).update(vars(examples))  # with the maps, where they were made: nobody waits for them twice
+    return found
 
 
 def judge_from(fitted: store.Checkpoint) -> Judge:

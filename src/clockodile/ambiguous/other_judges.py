@@ -17,7 +17,7 @@ def halves_of_the_judge(run: Run, judged: JudgeResult, train: Dataset, *, deals:
     """
 
     def make() -> dict[str, np.ndarray]:
-        maps, found = judged.maps(), []
+        maps, found = judged.maps, []
         for deal in range(deals):
             for rows in halves(judged, train, seed=run.seed + deal):
                 some = [seen[rows] for seen in maps]

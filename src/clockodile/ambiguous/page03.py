@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import ipywidgets
 import numpy as np
@@ -27,24 +27,12 @@ from clockodile.core import results, store
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.data.widgets import PAGE, drop_photo, tiles
+from clockodile.show import plots
 from clockodile.show.exercise import check
-from clockodile.show.plots import (
-    ALARM,
-    BLUE,
-    INK,
-    QUIET,
-    class_colour,
-    colour_key,
-    image_sheet,
-    new_figure,
-    save_figure,
-    short_ids,
-    show_tiles,
-    tile_figure,
-)
 from clockodile.show.widgets import live_figure, one_of, share
 
 PAIRS = 12  # ambiguous images shown beside their double
+show_figure = partial(plots.save_figure, notebook="03")
 
 
 @dataclass(frozen=True)
@@ -64,7 +52,6 @@ class Page:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Their names."""
         return tuple(self.data.classes[label] for label in self.pair)
 
     @property
@@ -75,23 +62,20 @@ class Page:
     @cached_property
     def doubles(self) -> pd.DataFrame:
         """Every image's double in the other class of the pair, see nearest_of_others."""
-        allowed = np.isin(self.data.labels, self.pair)
-        return nearest_of_others(self.judged.features, self.data.labels, allowed=allowed)
+        return nearest_of_others(self.judged.features, self.data.labels, np.isin(self.data.labels, self.pair))
 
 
-def nearest_of_others(features: np.ndarray, labels: np.ndarray, *, allowed: np.ndarray | None = None) -> pd.DataFrame:
+def nearest_of_others(features: np.ndarray, labels: np.ndarray, allowed: np.ndarray) -> pd.DataFrame:
     """For each image the image of another class nearest to it, by the angle between their features.
 
-    features: (N, D) comparable with each other; labels: int (N,); allowed: bool (N,), who may be a partner, by default
-    all. A row for each of the N images, in their order: row, partner (numbers), similarity (cosine, -1..1); where there
-    is none, partner is -1 and similarity nan.
+    features: (N, D) comparable with each other; labels: int (N,); allowed: bool (N,), who may be a partner. A row for
+    each of the N images, in their order: row, partner (numbers), similarity (cosine, -1..1); where there is none,
+    partner is -1 and similarity nan.
     """
     unit = normalize(features)
     unit = normalize(unit - unit.mean(0))  # what all pictures share says nothing about who is alike
     similarity = unit @ unit.T
-    similarity[labels[:, None] == labels] = -np.inf
-    if allowed is not None:
-        similarity[:, ~allowed] = -np.inf
+    similarity[(labels[:, None] == labels) | ~allowed] = -np.inf
     best = similarity.max(1)
     there = np.isfinite(best)
     partner = np.where(there, similarity.argmax(1), -1)
@@ -116,26 +100,21 @@ def open_page(*, retrain: bool, **settings) -> Page:
 # --- figures --------------------------------------------------------------------------------------------------
 
 
-def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
-    """Store a figure of this notebook and show it."""
-    return save_figure(figure, name, page.run, notebook="03", title=title, alt=alt)
-
-
 def top_sheet(page: Page, score: np.ndarray, name: str, title: str) -> Image:
     """The 24 images with the highest score, (N,)."""
     data, order = page.data, scores.top(score)
-    ids = short_ids(data.ids)
+    ids = plots.short_ids(data.ids)
     below = np.floor(100 * score + 1e-9) / 100  # what is less than 0.9 shall not stand there as 0.90
-    figure = tile_figure(
+    figure = plots.tile_figure(
         data.images[order],
         columns=8,
         captions=[f"{ids[row]}: {below[row]:.2f}" for row in order],
-        colours=[class_colour(label) for label in data.labels[order]],
-        title=f"{title} ({colour_key(data.classes)})",
+        colours=[plots.class_colour(label) for label in data.labels[order]],
+        title=f"{title} ({plots.colour_key(data.classes)})",
         size=8,
     )
     alt = f"The 24 images with the highest score, each with its id and score. {title}."
-    return show_figure(page, figure, name, title, alt)
+    return show_figure(figure, name, page.run, title, alt)
 
 
 def noise_bars(page: Page, by_net: dict[str, list[float]], images: dict[str, np.ndarray]) -> Image:
@@ -148,25 +127,25 @@ def noise_bars(page: Page, by_net: dict[str, list[float]], images: dict[str, np.
     alt = "Bars: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     alt += ". Share that is more ambiguous by entropy than nine in ten real images; by chance 10 %."
     kinds, percent = list(shares), [100 * share for share in shares.values()]
-    figure, (left, ax) = new_figure(1, 2, height=0.75 * len(kinds) + 0.9, width_ratios=(1, 2))
+    figure, (left, ax) = plots.new_figure(1, 2, height=0.75 * len(kinds) + 0.9, width_ratios=(1, 2))
     three = [images[kind][:: max(1, len(images[kind]) // 3)][:3] for kind in kinds]
-    sheet = image_sheet(np.concatenate(three), 3)
+    sheet = plots.image_sheet(np.concatenate(three), 3)
     left.imshow(sheet, extent=(0, 3, len(kinds) - 0.5, -0.5), interpolation="nearest", aspect="auto")
     left.set_yticks(range(len(kinds)), kinds)
     left.set_xticks([])
     left.tick_params(axis="y", length=0)
     left.spines[:].set_visible(False)
-    ax.barh(range(len(kinds)), percent, color=BLUE, height=0.6)
+    ax.barh(range(len(kinds)), percent, color=plots.BLUE, height=0.6)
     for row, kind in enumerate(kinds):
         ends = 100 * min(by_net[kind]), 100 * max(by_net[kind])
-        ax.plot(ends, [row, row], color=INK, linewidth=1.2, label="from net to net" if row == 0 else None)
+        ax.plot(ends, [row, row], color=plots.INK, linewidth=1.2, label="from net to net" if row == 0 else None)
         ax.text(max(ends) + 2, row, f"{percent[row]:.0f} %", va="center")
-    ax.axvline(10, color=ALARM, linestyle="--", label="real images, by construction")
+    ax.axvline(10, color=plots.ALARM, linestyle="--", label="real images, by construction")
     ax.set(xlim=(0, 105), ylim=(len(kinds) - 0.5, -0.5), yticks=[])
     ax.set_xlabel("share that is more 'ambiguous' than nine in ten real images, %")
     ax.legend(loc="lower right")
     figure.suptitle(title, x=0.01, ha="left")
-    return show_figure(page, figure, "noise_wins", title, alt)
+    return show_figure(figure, "noise_wins", page.run, title, alt)
 
 
 def corner_names(ax: Axes, names: tuple[str, str]) -> None:
@@ -185,16 +164,16 @@ def plane_idea(page: Page) -> Image:
     lead = [np.where(page.data.labels == k, found[:, k] - found[:, j], -np.inf) for k, j in ((a, b), (b, a))]
     images = [page.data.images[rows.argmax()] for rows in lead]
     images.append(page.judged.background.images[others.argmin()])
-    figure, ax = new_figure(width=6.4, height=5.6)
-    ax.plot([0, 1], [0, 1], color=ALARM, linewidth=2.5)
+    figure, ax = plots.new_figure(width=6.4, height=5.6)
+    ax.plot([0, 1], [0, 1], color=plots.ALARM, linewidth=2.5)
     along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "va": "top"}
-    ax.text(0.68, 0.67, "the diagonal: undecided", color=ALARM, ha="center", **along)
+    ax.text(0.68, 0.67, "the diagonal: undecided", color=plots.ALARM, ha="center", **along)
     for place, image in zip(((0.86, 0.15), (0.14, 0.84), (0.14, 0.15)), images, strict=True):
         box = OffsetImage(image, zoom=64 / len(image), interpolation="nearest")
         ax.add_artist(AnnotationBbox(box, place, pad=0.1))
     ax.text(0.86, 0.83, "?", fontsize=40, ha="center", va="center", backgroundcolor="white")
     for end in ((0.72, 0.28), (0.28, 0.72)):
-        ax.annotate("", end, (0.5, 0.5), arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.5})
+        ax.annotate("", end, (0.5, 0.5), arrowprops={"arrowstyle": "-|>", "color": plots.INK, "linewidth": 1.5})
     ax.text(0.58, 0.37, f"surely {names[0]}", ha="right", va="center")
     ax.text(0.42, 0.63, f"surely {names[1]}", ha="left", va="center")
     corner_names(ax, names)
@@ -203,7 +182,7 @@ def plane_idea(page: Page) -> Image:
     ax.set_ylabel(f"more and more {names[1]} in the picture")
     ax.set_title("A difference tells the side of the diagonal and the distance, no more")
     return show_figure(
-        page, figure, "plane_idea", "The plane: four corners, and the diagonal that a comparing net looks along",
+        figure, "plane_idea", page.run, "The plane: four corners, and the diagonal that a comparing net looks along",
         "A drawing: a square whose corners are only the first class, only the second, both, and neither. The diagonal "
         "runs from neither to both; a net that compares sees only the distance to it.",
     )  # fmt: skip
@@ -216,36 +195,36 @@ def plane(page: Page) -> Image:
     # both axes count from where a class counts as present
     limit = np.quantile(page.judged.judge.background[:, columns], LENIENT, axis=0)
     points, others = page.judged.scores[:, columns] - limit, others - limit
-    figure, (ax, side) = new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
+    figure, (ax, side) = plots.new_figure(1, 2, width=8.4, height=6.4, width_ratios=(3, 1))
     words = page.judged.background.word
     # where nobody gave other things, evidence is counted among the classes
     rivals = "of the other classes" if page.judged.background.note else words
     ax.plot(*others.T, ".", color="#8A9296", markersize=3, alpha=0.5, label=words)
     if (rest := ~np.isin(data.labels, columns)).any():
-        ax.plot(*points[rest].T, "x", color=QUIET, markersize=4, label="the other classes")
+        ax.plot(*points[rest].T, "x", color=plots.QUIET, markersize=4, label="the other classes")
     for label, name in zip(columns, names, strict=True):
-        look = {"color": class_colour(label), "markersize": 3, "alpha": 0.55, "label": name}
+        look = {"color": plots.class_colour(label), "markersize": 3, "alpha": 0.55, "label": name}
         ax.plot(*points[data.labels == label].T, "o", **look)
     every = np.concatenate([points, others])
     low, high = every.min(0) - 0.3, every.max(0) + 0.3
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ends = np.array([low.max(), high.min()])
-    ax.plot(ends, ends, color=ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
-    limits = {"color": INK, "linewidth": 0.9, "linestyle": ":"}
+    ax.plot(ends, ends, color=plots.ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
+    limits = {"color": plots.INK, "linewidth": 0.9, "linestyle": ":"}
     ax.axvline(0, **limits, label=f"exceeded by one in ten {rivals}")
     ax.axhline(0, **limits)
     corner_names(ax, names)
     shown = scores.top(page.headline, max(3, min(10, int((page.headline >= LENIENT).sum()))))
-    ids = short_ids(data.ids)
-    colours = [class_colour(label) if label in columns else QUIET for label in data.labels[shown]]
+    ids = plots.short_ids(data.ids)
+    colours = [plots.class_colour(label) if label in columns else plots.QUIET for label in data.labels[shown]]
     places = number_places((points[shown] - low) / (high - low))
     for number, (row, place, colour) in enumerate(zip(shown, places, colours, strict=True), start=1):
         line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 1}
         look = {"ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold"}
-        ax.plot(*points[row], "o", markersize=5, color=colour, markeredgecolor=INK)
+        ax.plot(*points[row], "o", markersize=5, color=colour, markeredgecolor=plots.INK)
         ax.annotate(str(number), points[row], place, textcoords="axes fraction", arrowprops=line, **look)
     captions = [f"{number}: {ids[row]}" for number, row in enumerate(shown, start=1)]
-    show_tiles(side, data.images[shown], columns=2, captions=captions, colours=colours, size=8)
+    plots.show_tiles(side, data.images[shown], columns=2, captions=captions, colours=colours, size=8)
     title = f"{(page.headline >= LENIENT).sum()} of {len(data)} images reach the corner 'both'"
     title += ", compared with the other classes" * bool(page.judged.background.note)
     figure.suptitle(title, x=0.01, ha="left")
@@ -253,7 +232,7 @@ def plane(page: Page) -> Image:
     ax.set_ylabel(f"score for '{names[1]}', counted from evidence 0.9")
     figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=8.5)
     return show_figure(
-        page, figure, "plane", title,
+        figure, "plane", page.run, title,
         f"Scatter plot: score for the first class against score for the second, {words} in grey, the corner 'both' at "
         "the upper right. The ten pictures with the most evidence for both are numbered and shown at the side.",
     )  # fmt: skip
@@ -279,12 +258,10 @@ def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.nd
     corners = quadrants(np.concatenate([evidence[kind][: len(made[kind])] for kind in made]), page.pair)
     captions = [words.get(corner, corner) for corner in corners]
     title = f"Both by making ({', '.join(made)}): what does the judge say?"
-    figure = tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=8)
+    figure = plots.tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=8)
     counts = ", ".join(f"{number} {word}" for word, number in Counter(captions).items())
-    return show_figure(
-        page, figure, "exposures", title,
-        f"Rows: {', '.join(made)} of both classes, and what the judge says: {counts}.",
-    )  # fmt: skip
+    alt = f"Rows: {', '.join(made)} of both classes, and what the judge says: {counts}."
+    return show_figure(figure, "exposures", page.run, title, alt)
 
 
 def place_answers(page: Page, maps: Sequence[np.ndarray], fold: np.ndarray) -> list[np.ndarray]:
@@ -298,7 +275,7 @@ def place_answers(page: Page, maps: Sequence[np.ndarray], fold: np.ndarray) -> l
 def frame_strongest(ax: Axes, answers: np.ndarray, label: int, *, side: float = 1) -> None:
     """Frame the place with the highest of the answers (H, W) in its class's colour; side: of a place, as drawn."""
     y, x = np.unravel_index(answers.argmax(), answers.shape)
-    look = {"fill": False, "edgecolor": class_colour(label), "linewidth": 2.5}
+    look = {"fill": False, "edgecolor": plots.class_colour(label), "linewidth": 2.5}
     ax.add_patch(Rectangle((x * side - 0.5, y * side - 0.5), side, side, **look))
 
 
@@ -311,8 +288,8 @@ def place_maps(
     """
     places = place_answers(page, maps_of(images), fold)[-1]
     side = images.shape[1] / places.shape[-1]  # pixels of a place in the picture
-    figure, axes = new_figure(3, len(images), height=4.4)
-    for column, (image, caption) in enumerate(zip(images, short_ids(captions), strict=True)):
+    figure, axes = plots.new_figure(3, len(images), height=4.4)
+    for column, (image, caption) in enumerate(zip(images, plots.short_ids(captions), strict=True)):
         axes[0, column].imshow(image, interpolation="nearest")
         axes[0, column].set_title(caption, fontsize=9, fontweight="normal")
         for row, (label, found) in enumerate(zip(page.pair, places, strict=True), start=1):
@@ -325,7 +302,7 @@ def place_maps(
         ax.set(xticks=[], yticks=[])
     figure.suptitle(title, x=0.01, ha="left")
     return show_figure(
-        page, figure, name, title,
+        figure, name, page.run, title,
         f"Pictures, and below each two grids of {places.shape[2]} times {places.shape[3]} grey squares, one for each "
         "class: the brighter, the more the place looks like the class. The brightest square is framed.",
     )  # fmt: skip
@@ -337,15 +314,16 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
     found: kind -> who was asked -> area under the ROC curve and the ends of its interval, each 0..1; both: how many of
     the kinds, the first ones, are both by making.
     """
-    figure, ax = new_figure(height=0.55 * len(found) + 1.4)
+    figure, ax = plots.new_figure(height=0.55 * len(found) + 1.4)
     asked = list(next(iter(found.values())))
-    for who, colour, shape, shift in zip(asked, (QUIET, BLUE, ALARM), "sDo", (-0.22, 0, 0.22), strict=True):
+    colours = plots.QUIET, plots.BLUE, plots.ALARM
+    for who, colour, shape, shift in zip(asked, colours, "sDo", (-0.22, 0, 0.22), strict=True):
         area, low, high = np.array([found[kind][who] for kind in found]).T
         place, around = np.arange(len(found)) + shift, (area - low, high - area)
         ax.errorbar(area, place, xerr=np.maximum(around, 0), fmt=shape, color=colour, markersize=5, label=who)
-    ax.axvline(0.5, color=INK, linestyle=":", linewidth=1)
+    ax.axvline(0.5, color=plots.INK, linestyle=":", linewidth=1)
     ax.text(0.5, -0.6, "as a photograph", ha="center", va="bottom")
-    ax.axhline(both - 0.5, color=INK, linewidth=1)
+    ax.axhline(both - 0.5, color=plots.INK, linewidth=1)
     for row, va, words in ((both - 0.55, "bottom", "both are there"), (both - 0.42, "top", "both are not there")):
         ax.text(0.01, row, words, va=va, fontweight="bold")
     ax.set(xlim=(0, 1.02), ylim=(len(found) - 0.5, -0.5), yticks=range(len(found)), yticklabels=found)
@@ -355,7 +333,7 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
     figure.suptitle(title, x=0.01, ha="left")
     words = [f"{kind}: " + ", ".join(f"{found[kind][who][0]:.2f}" for who in asked) for kind in found]
     alt = f"Dots with intervals, areas by {', '.join(asked)}. {'; '.join(words[:4])}."
-    return show_figure(page, figure, "areas", title, alt)
+    return show_figure(figure, "areas", page.run, title, alt)
 
 
 def judge_by_steps(page: Page) -> Image:
@@ -372,7 +350,7 @@ def judge_by_steps(page: Page) -> Image:
     ]
     chosen = np.square(places[0] - places[1]).sum(0).argmin()
     row, image = middle[chosen], data.images[middle[chosen]]
-    figure, axes = new_figure(2, 3, height=4.6, width_ratios=(1, 1, 1.6))
+    figure, axes = plots.new_figure(2, 3, height=4.6, width_ratios=(1, 1, 1.6))
     for (left, right, _), found in zip(axes, answers, strict=True):
         left.imshow(image, interpolation="nearest")
         side, found = found.shape[-1], found[chosen]
@@ -394,7 +372,7 @@ def judge_by_steps(page: Page) -> Image:
     # where nobody gave other things, evidence is counted among the classes
     rivals = "the other classes" if judged.background.note else judged.background.word
     ax.hist(things, bins=30, color="#8A9296", label=rivals)
-    ax.axvline(score, color=class_colour(label), linewidth=2.5, label="this photograph")
+    ax.axvline(score, color=plots.class_colour(label), linewidth=2.5, label="this photograph")
     bias = judged.judge.bias[0, label]
     ax.set(xlabel=f"score for '{page.names[0]}': both strongest, and b = {bias:.1f}", yticks=[])
     share = judged.evidence[row, label]
@@ -402,7 +380,7 @@ def judge_by_steps(page: Page) -> Image:
     ax.legend(loc="center")
     ax.spines[["top", "right", "left"]].set_visible(False)
     return show_figure(
-        page, figure, "steps", "The judge, step by step",
+        figure, "steps", page.run, "The judge, step by step",
         "A photograph with a coarse and a fine grid; beside each a grid of grey squares, the brightest framed; a "
         "histogram of the scores of others, and a line where that of the photograph lies.",
     )  # fmt: skip
@@ -413,23 +391,20 @@ def doubles(page: Page) -> Image:
     nearest = page.doubles.iloc[scores.top(page.headline)].query("partner >= 0")
     shown, pairs = set(), []
     for pair in nearest.sort_values("similarity", ascending=False, kind="stable").itertuples():
-        if not shown & {pair.row, pair.partner}:  # no picture twice
+        if len(pairs) < PAIRS and not shown & {pair.row, pair.partner}:  # no picture twice
             shown |= {pair.row, pair.partner}
             pairs.append((pair.row, pair.partner))
     images, ids = page.data.images, page.data.ids
     gap = np.full((images.shape[1], max(1, images.shape[2] // 32), 3), 255, np.uint8)
-    figure = tile_figure(
-        np.stack([np.concatenate([images[one], gap, images[other]], 1) for one, other in pairs[:PAIRS]]),
+    figure = plots.tile_figure(
+        np.stack([np.concatenate([images[one], gap, images[other]], 1) for one, other in pairs]),
         columns=3,
-        captions=[f"{ids[one]}\n{ids[other]}" for one, other in pairs[:PAIRS]],
+        captions=[f"{ids[one]}\n{ids[other]}" for one, other in pairs],
         title="From the top 24 (left), and its double in the other class (right)",
         size=9,
     )
-    return show_figure(
-        page, figure, "pairs", "Each with its double in the other class",
-        f"{len(pairs[:PAIRS])} pairs of pictures: an ambiguous image and beside it the image of another class most "
-        "like it.",
-    )  # fmt: skip
+    alt = f"{len(pairs)} pairs of pictures: an ambiguous image and beside it the image of another class most like it."
+    return show_figure(figure, "pairs", page.run, "Each with its double in the other class", alt)
 
 
 def browse_corners(page: Page) -> ipywidgets.VBox:
@@ -463,7 +438,7 @@ def judge_your_photo(page: Page) -> ipywidgets.VBox:
         shares = zip(page.names, evidence[list(page.pair)], strict=True)
         title = "Your photo, evidence: " + ", ".join(f"{name} {share:.2f}" for name, share in shares)
         images = np.stack([photo, *page.data.images[near]])
-        return tile_figure(images, columns=3, captions=captions, title=title, width=6.4)
+        return plots.tile_figure(images, columns=3, captions=captions, title=title, width=6.4)
 
     return drop_photo(draw, page.data.images.shape[1])
 
@@ -513,32 +488,17 @@ def store_page(page: Page, tolerance: float, confirmed: list[float]) -> pd.DataF
     pairs = {"id": data.ids[double["row"]], "partner": data.ids[double["partner"]]}
     store.save(page.run.dir, "pairs.csv", pd.DataFrame(pairs | {"similarity": double["similarity"]}), config)
     wrong = known.probability.argmax(1) != data.labels
-    inside = scores.within_tolerance(SCORES["centre_balance"].score(known), tolerance)
-    rows = [
-        results.metric("images that our net names wrongly, out of fold", int(wrong.sum())),
-        *(
-            # of three classes the others are far from both, and often about equally
-            [results.metric(f"images about equally far from both centres (tolerance {tolerance:g})", int(inside.sum()))]
-            if len(data.classes) == 2
-            else []
-        ),
-        *(
-            results.metric(f"judge, {name}: area under the ROC curve", area)
-            for name, area in zip(data.classes, page.judged.auroc, strict=True)
-        ),
-        results.metric(
-            "photographs in the corner 'both'",
-            (page.headline >= LENIENT).mean(),
-            unit="%",
-            note="compared with the other classes, of which one in ten passes" * bool(page.judged.background.note),
-        ),
-        results.metric(
-            "top 24 shared by two judges without a common picture",
-            confirmed,
-            unit="%",
-            note=f"by luck {min(1, scores.TOP / len(data)):.0%}",
-        ),
-    ]
+    rows = [results.metric("images that our net names wrongly, out of fold", int(wrong.sum()))]
+    if len(data.classes) == 2:  # of three the others are far from both, and often about equally
+        inside = int((SCORES["centre_balance"].score(known) > 1 - tolerance).sum())
+        rows.append(results.metric(f"images about equally far from both centres (tolerance {tolerance:g})", inside))
+    for name, area in zip(data.classes, page.judged.auroc, strict=True):
+        rows.append(results.metric(f"judge, {name}: area under the ROC curve", area))
+    note = "compared with the other classes, of which one in ten passes" * bool(page.judged.background.note)
+    both = (page.headline >= LENIENT).mean()
+    rows.append(results.metric("photographs in the corner 'both'", both, unit="%", note=note))
+    name, note = "top 24 shared by two judges without a common picture", f"by luck {min(1, scores.TOP / len(data)):.0%}"
+    rows.append(results.metric(name, confirmed, unit="%", note=note))
     results.record_metrics(page.run.dir, "03", rows)
     return table
 

@@ -53,11 +53,6 @@ def centroid_distance_ratio(centre_distance: np.ndarray, pair: tuple[int, int]) 
     return (1 - np.abs(first - second) / total).mean(0)
 
 
-def within_tolerance(balance: np.ndarray, tolerance: float) -> np.ndarray:
-    """Images whose two centre distances differ by less than the relative `tolerance` (0..1). Returns bool (N,)."""
-    return balance > 1 - tolerance
-
-
 def both(evidence: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
     """The smaller of the evidences for two classes: an image is as much "both" as the weaker class is visible in it.
 

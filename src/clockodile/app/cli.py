@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import clockodile
 from clockodile.app.memory import keep_freed_memory
@@ -20,21 +19,12 @@ from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import CELL_TIMEOUT, DEFAULT_RECIPE, PROFILES, RECIPES
 
 
-@dataclass(frozen=True)
-class Command:
-    """One subcommand."""
-
-    name: str
-    help: str  # one line for `clockodile --help`; "" hides the command there
-    options: Callable[[argparse.ArgumentParser], None]  # declares its arguments; its docstring describes the command
-    run: Callable[[argparse.Namespace], int] | None = None  # does it and returns the exit code; None: see `run_of`
-
-
-def run_of(command: Command) -> Callable[[argparse.Namespace], int]:
-    """What does the command: `predict_command` in clockodile.app.predict, imported only now."""
-    if command.run is not None:
-        return command.run
-    return getattr(importlib.import_module(f"clockodile.app.{command.name}"), f"{command.name}_command")
+def run_of(command: str) -> Callable[[argparse.Namespace], int]:
+    """What does a command and returns the exit code: `recipes_command` of this module, `predict_command` of
+    clockodile.app.predict, which is imported only now.
+    """
+    name = f"{command}_command"
+    return globals().get(name) or getattr(importlib.import_module(f"clockodile.app.{command}"), name)
 
 
 # --- the options of each command ---------------------------------------------------------------------------
@@ -200,7 +190,7 @@ def recipes_options(parser: argparse.ArgumentParser) -> None:
     """Print what can be run on and how long it may take."""
 
 
-def list_recipes(args: argparse.Namespace) -> int:
+def recipes_command(args: argparse.Namespace) -> int:
     """Print the recipes and the profiles."""
     lines = ["recipes (--recipe)"]
     for recipe in RECIPES.values():
@@ -219,17 +209,19 @@ def refresh_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", default="quick", help=what)
 
 
-COMMANDS = (
-    Command("run", "run the notebooks without a browser and write a report", run_options),
-    Command("predict", "say which class photographs of yours show", predict_options),
-    Command("rank", "rank photographs of yours by how much they look like both classes", rank_options),
-    Command("sample", "make new pictures of two classes, or of both at once", sample_options),
-    Command("pool", "pool a class's answers to the quiz of notebook 04", pool_options),
-    Command("collect", "collect photographs for a class from a search engine", collect_options),
-    Command("demo", "open the playground: our nets in your browser", demo_options),
-    Command("recipes", "list what can be run on, and the profiles", recipes_options, list_recipes),
-    Command("refresh", "", refresh_options),
-)
+# a line for `clockodile --help` ("" hides the command there), and what declares its arguments; that one's docstring
+# describes the command
+COMMANDS = {
+    "run": ("run the notebooks without a browser and write a report", run_options),
+    "predict": ("say which class photographs of yours show", predict_options),
+    "rank": ("rank photographs of yours by how much they look like both classes", rank_options),
+    "sample": ("make new pictures of two classes, or of both at once", sample_options),
+    "pool": ("pool a class's answers to the quiz of notebook 04", pool_options),
+    "collect": ("collect photographs for a class from a search engine", collect_options),
+    "demo": ("open the playground: our nets in your browser", demo_options),
+    "recipes": ("list what can be run on, and the profiles", recipes_options),
+    "refresh": ("", refresh_options),
+}
 
 
 # --- from words to a command -------------------------------------------------------------------------------
@@ -252,17 +244,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="clockodile", description=clockodile.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"clockodile {clockodile.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in COMMANDS:
-        shown = {"help": command.help} if command.help else {}
-        text = command.options.__doc__
-        subparser = subparsers.add_parser(command.name, description=text, allow_abbrev=False, **shown)
-        command.options(subparser)
+    for command, (line, options) in COMMANDS.items():
+        shown = {"help": line} if line else {}
+        subparser = subparsers.add_parser(command, description=options.__doc__, allow_abbrev=False, **shown)
+        options(subparser)
         subparser.set_defaults(command=command, parser=subparser)
 
     words = list(sys.argv[1:] if argv is None else argv)
-    names = [command.name for command in COMMANDS]
-    if words and not words[0].startswith("-") and words[0] not in names:
-        raise UserError(f"unknown command '{words[0]}'; {nearest_word(words[0], names)}")
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UserError(f"unknown command '{words[0]}'; {nearest_word(words[0], list(COMMANDS))}")
     args, left = parser.parse_known_args(words)
     if not hasattr(args, "command"):
         raise UserError("name a command, such as `clockodile run`; see clockodile --help")

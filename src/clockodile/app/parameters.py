@@ -4,7 +4,6 @@ A name that no notebook declares would be set and never read, so the cell is rea
 """
 
 import ast
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from clockodile.classify.candidates import pick_candidates
 from clockodile.core.errors import UserError
+from clockodile.core.recipes import pick
 from clockodile.core.workspace import check_range, names_of_pair
 
 LARGEST = 2**63  # no parameter needs a larger number, and torch and numpy take none
@@ -138,9 +138,7 @@ def check_parameters(
         owners = [notebook for notebook, parameters in (left_out or {}).items() if name in parameters]
         if owners:
             raise UserError(f"parameter '{name}' belongs to notebook {owners[0]}, which --only leaves out")
-        near = difflib.get_close_matches(name, list(known), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
-        raise UserError(f"unknown parameter '{name}'; {hint}")
+        pick("parameter", name, dict.fromkeys(sorted(known)))
     checked = {
         notebook: {name: convert(own[name], value) for name, value in values.items() if name in own}
         for notebook, own in declared.items()

@@ -25,7 +25,7 @@ from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
 from clockodile.core.stats import summary
 
-ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
+ABSENT = (ArithmeticError, LookupError, OSError, TypeError, UserError, ValueError)  # what missing results may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
 ABOUT_BOTH = re.compile("both|judge")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read
@@ -228,8 +228,10 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     with suppress(*ABSENT):
         runs = pd.read_csv(run_dir / "classifier_runs.csv")
         runs = runs[runs["title"] == facts["best"]["name"]]
-        facts |= interval_of(runs)
-        facts |= contradicted(run_dir, runs.iloc[0], names)
+        first = runs.iloc[0]
+        found = summary(runs.pivot(index="seed", columns="fold", values="accuracy").to_numpy())
+        facts |= {end: min(max(found[end], 0), 1) for end in ("low", "high")}
+        facts |= contradicted(run_dir, first, names)
         luck = "" if not facts["low"] <= facts["sure"] <= facts["high"] else ", which may be chance"
         facts["verdict"] = f"too {'modest' if facts['sure'] < facts['best']['mean'] else 'sure'}{luck}"
     with suppress(*ABSENT):
@@ -250,12 +252,6 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     return facts
 
 
-def interval_of(runs: pd.DataFrame) -> dict:
-    """The 95 % interval of a method's accuracy, "low" and "high" in [0, 1]. runs: its rows of classifier_runs.csv."""
-    found = summary(runs.pivot(index="seed", columns="fold", values="accuracy").to_numpy())
-    return {end: min(max(found[end], 0), 1) for end in ("low", "high")}
-
-
 def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dict:
     """How many training images a method names otherwise than their label, which, and which class it takes for which.
 
@@ -270,16 +266,12 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     unsure = [row for row in np.argsort(given, kind="stable") if said[row] == labels[row]]
     kept = store.load(run_dir, "dataset.npz")
     row_of = {name: row for row, name in enumerate(kept["ids"].tolist())}
-    doubtful = [
-        {
-            "id": images["id"].iloc[row],
-            "label": classes[labels[row]],
-            "said": classes[said[row]],
-            "sure": f"{probability[row]:.0%}",
-            "picture": small_picture(kept["images"][row_of[images["id"].iloc[row]]]),
-        }
-        for row in [*wrong, *unsure][:DOUBTFUL]
-    ]
+    doubtful = []
+    for row in [*wrong, *unsure][:DOUBTFUL]:
+        name, sure = images["id"].iloc[row], f"{probability[row]:.0%}"
+        picture = Image.fromarray(kept["images"][row_of[name]]).resize((96, 96), Image.Resampling.NEAREST)
+        about = {"id": name, "label": classes[labels[row]], "said": classes[said[row]], "sure": sure}
+        doubtful.append(about | {"picture": webp(picture, quality=90)})
     half, order = len(labels) // 2, np.argsort(-probability, kind="stable")
     surer, rest = (float((said == labels)[rows].mean()) for rows in (order[:half], order[half:]))
     facts, every = {"sure": probability.mean(), "surer": surer, "rest": rest}, range(len(classes))
@@ -289,11 +281,6 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     words = [f"{image['id']} ({image['said']}? {image['sure']})" for image in doubtful[: min(3, len(wrong))]]
     facts |= {"contradicted": len(wrong), "surest": ", ".join(words)} if words else {}
     return facts | {"doubtful": doubtful}
-
-
-def small_picture(image: np.ndarray) -> str:
-    """A picture, uint8 (S, S, 3), as an address for a table: 96 pixels a side."""
-    return webp(Image.fromarray(image).resize((96, 96), Image.Resampling.NEAREST), quality=90)
 
 
 def webp(picture: Image.Image, **options) -> str:

@@ -109,7 +109,8 @@ def run_one(run: Run, notebook: Path, parameters: Mapping, label: str, **options
         status = "done"
     finally:
         write_run_json(run, notebook.stem, parameters, status, start)
-        took = duration(time.time() - start)
+        minutes, seconds = divmod(round(time.time() - start), 60)
+        took = f"{minutes:3d} min {seconds:02d} s" if minutes else f"{seconds:3d} s"
         text = took if status == "done" else f"stopped after {took.strip()}"
         write_stdout(("" if at_once else label) + text + "\n")
 
@@ -125,12 +126,6 @@ def print_source(run_dir: Path) -> None:
     else:
         text = f"images   {source['kind']}: {source['why']}\n"
     write_stdout(text + "".join(f"NOTE: {warning}\n" for warning in card.get("warnings", ())))
-
-
-def duration(seconds: float) -> str:
-    """ "38 s" or "12 min 05 s"."""
-    whole = round(seconds)
-    return f"{whole:3d} s" if whole < 60 else f"{whole // 60:3d} min {whole % 60:02d} s"
 
 
 # --- what was asked for ------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def fit_on_features(rows, labels, *, classes: int, image_size: int, seed: int) -
 
 def fit_fine_tuned(rows, labels, *, classes: int, image_size: int, seed: int) -> tuple[Predict, int]:
     """All weights of EfficientNet-Lite0 trained on, at 96 pixels."""
-    model, _ = fine_tune(load_backbone, rows, torch.from_numpy(labels), classes=classes, seed=seed)
+    model = fine_tune(load_backbone, rows, torch.from_numpy(labels), classes=classes, seed=seed)
     return predict_with(model, mirrored=True)
 
 
@@ -268,9 +268,9 @@ def measure_folds(data: Dataset, found: dict[str, np.ndarray]) -> Iterable[dict]
         }
 
 
-def scores(runs: pd.DataFrame, model: str, measure: str = "accuracy") -> np.ndarray:
-    """One measure of one candidate, (seeds, folds). runs: as from table_of_runs."""
-    return runs[runs["model"] == model].pivot(index="seed", columns="fold", values=measure).to_numpy()
+def scores(runs: pd.DataFrame, model: str) -> np.ndarray:
+    """Accuracies of one candidate, (seeds, folds). runs: as from table_of_runs."""
+    return runs[runs["model"] == model].pivot(index="seed", columns="fold", values="accuracy").to_numpy()
 
 
 def probe_predictor(run: Run, data: Dataset, seed: int) -> Predictor:

@@ -1,6 +1,7 @@
 """Out-of-fold predictions: what nets say of images that they never saw, and which known ones look alike to them."""
 
 from collections.abc import Callable, Iterable
+from itertools import product
 
 import numpy as np
 import torch
@@ -11,40 +12,24 @@ from clockodile.data.dataset import Dataset
 from clockodile.learn.training import in_batches, predict
 
 
-def class_centres(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
-    """Mean feature vector of each class. features: (N, D); labels: (N,); returns (C, D)."""
-    return torch.stack([features[labels == label].mean(0) for label in range(classes)])
-
-
 def predict_out_of_fold(
     fit: Callable[[int, int], nn.Module], data: Dataset, seeds: Iterable[int], *, mirrored: bool = False
 ) -> dict[str, np.ndarray]:
     """Let a net for each fold and seed, which knows the other folds, judge the fold it did not see.
 
     fit: (seed, fold) -> the net, with a `features` method; data: training images with folds >= 0; mirrored: see
-    `evaluate_held_out`. Returns the arrays of oof_predictions.npz (see schemas.SCHEMAS): logits (S, N, C), features
-    (S, N, D), centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels,
-    ids.
+    `evaluate_held_out`. Returns the arrays of oof_predictions.npz (see schemas.SCHEMAS): logits (S, N, C),
+    centre_distance (S, N, C) to the class centres of the images that net was trained on, fold (N,), labels, ids.
     """
-    folds = range(data.fold.max() + 1)
-    judged = [judge_out_of_fold((fit(seed, fold) for fold in folds), data, mirrored=mirrored) for seed in seeds]
-    arrays = {name: np.stack([part[name] for part in judged]) for name in judged[0]}
-    return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | arrays
-
-
-def judge_out_of_fold(nets: Iterable[nn.Module], data: Dataset, *, mirrored: bool) -> dict[str, np.ndarray]:
-    """Logits, features and distances to class centres, float32 (N, ...), each image's by the net that did not see it.
-
-    nets: one a fold, net k trained on all folds but k; mirrored: see `evaluate_held_out`.
-    """
-    images, labels, found = data.tensor(), torch.from_numpy(data.labels), {}
-    for fold, net in enumerate(nets):
+    images, labels, seeds, found = data.tensor(), torch.from_numpy(data.labels), list(seeds), {}
+    for place, fold in product(range(len(seeds)), range(data.fold.max() + 1)):
         known, unseen = (torch.from_numpy(rows) for rows in (data.fold != fold, data.fold == fold))
-        parts = evaluate_held_out(net, images, labels, known, unseen, len(data.classes), mirrored=mirrored)
+        net, classes = fit(seeds[place], fold), len(data.classes)
+        parts = evaluate_held_out(net, images, labels, known, unseen, classes, mirrored=mirrored)
         for name, values in parts.items():
-            rows = found.setdefault(name, np.empty((len(data), values.shape[1]), np.float32))
-            rows[data.fold == fold] = values
-    return found
+            rows = found.setdefault(name, np.empty((len(seeds), len(data), classes), np.float32))
+            rows[place, data.fold == fold] = values
+    return {"ids": data.ids, "labels": data.labels, "fold": data.fold} | found
 
 
 @torch.no_grad()
@@ -58,16 +43,15 @@ def evaluate_held_out(
     *,
     mirrored: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Logits, features and distances to class centres of the unseen images; centres are those of the known ones.
+    """Logits of the unseen images and their distances to class centres, the mean features of a class's known images.
 
     known, unseen: bool (N,); mirrored: see training.predict, of which it is a setting for the logits alone.
     """
-    centres = class_centres(in_batches(model.features, images[known]), labels[known], classes)
-    features = in_batches(model.features, images[unseen])
+    features, given = in_batches(model.features, images[known]), labels[known]
+    centres = torch.stack([features[given == label].mean(0) for label in range(classes)])
     return {
         "logits": predict(model, images[unseen], mirrored=mirrored).numpy(),
-        "features": features.numpy(),
-        "centre_distance": torch.cdist(features, centres).numpy(),
+        "centre_distance": torch.cdist(in_batches(model.features, images[unseen]), centres).numpy(),
     }
 
 

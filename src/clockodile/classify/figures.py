@@ -4,6 +4,7 @@ Functions called show_... write the figure into the run folder and return it for
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -20,26 +21,11 @@ from clockodile.classify.metrics import reliability_bins
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_images
 from clockodile.learn.training import predict
+from clockodile.show import plots
 from clockodile.show.pictures import Row, picture_rows, shorten
-from clockodile.show.plots import (
-    BLUE,
-    INK,
-    LINE_COLOURS,
-    PALE,
-    QUIET,
-    VERMILION,
-    class_colour,
-    colour_key,
-    new_figure,
-    save_figure,
-    short_ids,
-    tile_figure,
-)
 
-
-def show_figure(figure: Figure, name: str, run: Run, title: str, alt: str) -> Image:
-    """plots.save_figure for notebook 02."""
-    return save_figure(figure, name, run, notebook="02", title=title, alt=alt)
+show_figure = partial(plots.save_figure, notebook="02")
+ERRORS, COLUMNS = 16, 8  # wrongly judged images that are shown, and how many stand in a row
 
 
 # --- how a net works ------------------------------------------------------------------------------------------
@@ -52,18 +38,18 @@ def show_filter(
 
     grey: (S, S) in [0, 1]; kernel: (3, 3); place: row and column of the patch's middle; response: (S - 2, S - 2).
     """
-    figure, axes = new_figure(2, 4, height=4.9)
+    figure, axes = plots.new_figure(2, 4, height=4.9)
     y, x = place
     patch = grey[y - 1 : y + 2, x - 1 : x + 2]
     total = (patch * kernel).sum()
     draw_map(axes[0, 0], grey, "the picture, in grey", low=0, high=1)
-    axes[0, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 3, 3, fill=False, edgecolor=VERMILION, linewidth=2.5))
+    axes[0, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 3, 3, fill=False, edgecolor=plots.VERMILION, linewidth=2.5))
     draw_numbers(axes[0, 1], patch, "nine values under it", colours="gray", low=0, high=1)
     draw_numbers(axes[0, 2], kernel, "× the nine weights")
     draw_numbers(axes[0, 3], patch * kernel, f"products, sum {total:+.2f}".replace("-", "−"))
     most = response.abs().max()
     draw_map(axes[1, 0], response, "the sum at every place", colours="RdBu_r", low=-most, high=most)
-    axes[1, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 1, 1, fill=False, edgecolor=INK, linewidth=2))
+    axes[1, 0].add_patch(Rectangle((x - 1.5, y - 1.5), 1, 1, fill=False, edgecolor=plots.INK, linewidth=2))
     kept = response.clamp(min=0)
     draw_map(axes[1, 1], kept, "ReLU: no negative ones", low=0, high=most)
     pooled = torch.nn.functional.max_pool2d(kept[None], 2)[0]
@@ -89,7 +75,7 @@ def draw_numbers(ax: Axes, values: torch.Tensor, title: str, *, colours: str = "
     for (row, column), value in np.ndenumerate(values.numpy()):
         dark = colours == "gray" and value < 0.5 * high
         words = f"{value:.2f}".replace("-", "−")
-        ax.text(column, row, words, ha="center", va="center", color="white" if dark else INK, fontsize=10)
+        ax.text(column, row, words, ha="center", va="center", color="white" if dark else plots.INK, fontsize=10)
 
 
 def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]]) -> Image:
@@ -100,16 +86,16 @@ def show_descent(run: Run, loss_of: Callable, path: Sequence[tuple[float, float]
     reach = max(abs(weight) for weight, _ in path) + 0.5
     weights = np.linspace(-reach, reach, 101)
     losses = [float(loss_of(torch.tensor(weight))) for weight in weights]
-    figure, axes = new_figure(1, 2, height=3.1)
+    figure, axes = plots.new_figure(1, 2, height=3.1)
     p = np.linspace(0.005, 1, 400)
-    axes[0].plot(p, -np.log(p), color=BLUE, linewidth=2)
-    axes[0].plot(0.5, np.log(2), "o", color=VERMILION)
+    axes[0].plot(p, -np.log(p), color=plots.BLUE, linewidth=2)
+    axes[0].plot(0.5, np.log(2), "o", color=plots.VERMILION)
     axes[0].annotate("no idea: ln 2", (0.5, np.log(2)), (0.56, 1.4), arrowprops={"arrowstyle": "-"})
     axes[0].set_title("What one picture costs")
     axes[0].set(xlabel="probability given to the right class", ylabel="loss")
-    axes[1].plot(weights, losses, color=BLUE, linewidth=2)
+    axes[1].plot(weights, losses, color=plots.BLUE, linewidth=2)
     steps = np.array(path)
-    axes[1].plot(*steps.T, "o-", color=VERMILION, markersize=5, linewidth=1)
+    axes[1].plot(*steps.T, "o-", color=plots.VERMILION, markersize=5, linewidth=1)
     axes[1].annotate("start", steps[0], (0, 8), textcoords="offset points", ha="center")
     axes[1].set_title("Steps downhill, each against the slope")
     axes[1].set(xlabel="the one weight", ylabel="mean loss")
@@ -123,10 +109,10 @@ def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, ep
 
     curves: title -> for each epoch the two accuracies, 0..1; epochs: where the axes end.
     """
-    figure, axes = new_figure(1, len(curves), width=8.4, height=3.2, sharey=True, squeeze=False)
+    figure, axes = plots.new_figure(1, len(curves), width=8.4, height=3.2, sharey=True, squeeze=False)
     for ax, (title, rows) in zip(axes[0], curves.items(), strict=True):
         values = 100 * np.array(rows).reshape(-1, 2)
-        for column, (name, colour) in enumerate((("learned from", BLUE), ("unseen", VERMILION))):
+        for column, (name, colour) in enumerate((("learned from", plots.BLUE), ("unseen", plots.VERMILION))):
             words = f"{name}: {values[-1, column]:.1f} %" if len(values) else name
             look = {"color": colour, "linewidth": 2, "marker": "o" if len(values) == 1 else ""}
             ax.plot(np.arange(1, len(values) + 1), values[:, column], label=words, **look)
@@ -147,14 +133,14 @@ def show_results(run: Run, table: pd.DataFrame) -> Image:
     table: columns title, mean, low, high (as from comparison.summary) and scores (a sequence of numbers each), all in
     [0, 1]. Intervals are drawn up to 100 % at most.
     """
-    figure, ax = new_figure(height=0.4 * len(table) + 1)
+    figure, ax = plots.new_figure(height=0.4 * len(table) + 1)
     for row, model in enumerate(table.itertuples()):
         scores = 100 * np.ravel(model.scores)
         spread = np.linspace(-0.22, 0.22, len(scores)) if len(scores) > 1 else [0]
-        ax.plot(scores, row + np.asarray(spread), "o", color=BLUE, markersize=4, alpha=0.3, markeredgewidth=0)
+        ax.plot(scores, row + np.asarray(spread), "o", color=plots.BLUE, markersize=4, alpha=0.3, markeredgewidth=0)
         ends = np.clip([100 * model.low, 100 * model.high], 0, 100)
-        ax.plot(ends, [row, row], color=BLUE, linewidth=2.5, solid_capstyle="butt")
-        ax.plot(100 * model.mean, row, "o", color=BLUE, markersize=8, markeredgecolor="white")
+        ax.plot(ends, [row, row], color=plots.BLUE, linewidth=2.5, solid_capstyle="butt")
+        ax.plot(100 * model.mean, row, "o", color=plots.BLUE, markersize=8, markeredgecolor="white")
         words = {"xycoords": ("axes fraction", "data"), "va": "center", "fontweight": "bold"}
         ax.annotate(f"{100 * model.mean:.1f}", (1.01, row), **words)
     ax.set_yticks(range(len(table)), table["title"])
@@ -163,44 +149,36 @@ def show_results(run: Run, table: pd.DataFrame) -> Image:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     for row in range(1, len(table)):
-        ax.axhline(row - 0.5, color=PALE, linewidth=0.5)
+        ax.axhline(row - 0.5, color=plots.PALE, linewidth=0.5)
     ax.set_xlabel("accuracy on unseen images, %\n(faint: one fold and seed; bar: 95 % interval of the mean)")
     alt = "Accuracy on unseen images of each classifier: mean, 95 % interval, and every fold as a faint dot."
     return show_figure(figure, "results", run, "Who tells them apart best?", alt)
 
 
-def errors_with_neighbours(
-    data: Dataset,
-    rows: np.ndarray,
-    neighbours: np.ndarray,
-    probability: np.ndarray,
-    *,
-    columns: int = 8,
-    most: int = 16,
-) -> Figure:
+def errors_with_neighbours(data: Dataset, rows: np.ndarray, neighbours: np.ndarray, probability: np.ndarray) -> Figure:
     """Wrongly judged images, each above the training images most like it; the bar has the true class's colour.
 
     rows: int (M,) in `data`, those to show first; neighbours: int (M, K); probability: (N, C) of all images.
     """
-    left_out = f"the first {most} of {len(rows)}. " if len(rows) > most else ""
-    rows, neighbours = rows[:most], neighbours[:most]
+    left_out = f"the first {ERRORS} of {len(rows)}. " if len(rows) > ERRORS else ""
+    rows, neighbours = rows[:ERRORS], neighbours[:ERRORS]
     if not len(rows):
-        return tile_figure(np.full_like(data.images[:1], 255), columns=columns, title="No errors at all")
-    lines, ids = [], short_ids(data.ids)
-    for start in range(0, len(rows), columns):
-        wrong = rows[start : start + columns]
+        return plots.tile_figure(np.full_like(data.images[:1], 255), columns=COLUMNS, title="No errors at all")
+    lines, ids = [], plots.short_ids(data.ids)
+    for start in range(0, len(rows), COLUMNS):
+        wrong = rows[start : start + COLUMNS]
         told = [f"{ids[row]}: {100 * probability[row].max():.0f} %" for row in wrong]
         lines.append(Row("wrong", data.images[wrong], told, bars(data, wrong)))
-        for rank, near in enumerate(neighbours[start : start + columns].T, start=1):
+        for rank, near in enumerate(neighbours[start : start + COLUMNS].T, start=1):
             lines.append(Row(f"its nearest\n({rank})", data.images[near], colours=bars(data, near)))
-    title = f"{left_out}The bar is the label ({colour_key(data.classes)})"
+    title = f"{left_out}The bar is the label ({plots.colour_key(data.classes)})"
     title = title[0].upper() + title[1:]
-    return picture_rows(lines, columns=columns, title=title)
+    return picture_rows(lines, columns=COLUMNS, title=title)
 
 
 def bars(data: Dataset, rows: np.ndarray) -> list[str]:
     """The colour of each picture's true class."""
-    return [class_colour(label) for label in data.labels[rows]]
+    return [plots.class_colour(label) for label in data.labels[rows]]
 
 
 # --- trust ----------------------------------------------------------------------------------------------------
@@ -211,14 +189,14 @@ def show_reliability(run: Run, labels: np.ndarray, before: np.ndarray, after: np
 
     before, after: probabilities (N, C), without and with a temperature; a bar is the 95 % interval.
     """
-    figure, axes = new_figure(1, 2, height=3.4, sharey=True)
+    figure, axes = plots.new_figure(1, 2, height=3.4, sharey=True)
     titles = ("Before", "After temperature scaling")
     for ax, probability, title in zip(axes, (before, after), titles, strict=True):
         bins = reliability_bins(labels, probability)
         place = np.arange(len(bins))
-        ax.vlines(place, bins["low"], bins["high"], color=BLUE, alpha=0.4, linewidth=3)
-        ax.plot(place, bins["accuracy"], "o", color=BLUE, label="how often it was right")
-        look = {"color": VERMILION, "markersize": 16, "markeredgewidth": 3}
+        ax.vlines(place, bins["low"], bins["high"], color=plots.BLUE, alpha=0.4, linewidth=3)
+        ax.plot(place, bins["accuracy"], "o", color=plots.BLUE, label="how often it was right")
+        look = {"color": plots.VERMILION, "markersize": 16, "markeredgewidth": 3}
         ax.plot(place, bins["confidence"], "_", **look, label="how sure")
         ax.set_title(title)
         ax.set_xticks(place, ["least\nsure", *[""] * (len(bins) - 2), "most\nsure"][-len(bins) :])
@@ -235,11 +213,11 @@ def accuracy_curves(
     curves: Mapping[str, Sequence[float]], places: Sequence[float], *, xlabel: str, chance: float
 ) -> Figure:
     """Accuracy (0..1) of several nets against the strength of a change, and that of guessing."""
-    figure, ax = new_figure(height=3.2)
-    for (name, values), colour in zip(curves.items(), LINE_COLOURS, strict=False):
+    figure, ax = plots.new_figure(height=3.2)
+    for (name, values), colour in zip(curves.items(), plots.LINE_COLOURS, strict=False):
         ax.plot(places, 100 * np.array(values), "o-", color=colour, markersize=5, linewidth=2, label=name)
-    ax.axhline(100 * chance, color=QUIET, linestyle="--", linewidth=1)
-    words = {"va": "bottom", "fontsize": 8.5, "color": QUIET}
+    ax.axhline(100 * chance, color=plots.QUIET, linestyle="--", linewidth=1)
+    words = {"va": "bottom", "fontsize": 8.5, "color": plots.QUIET}
     ax.text(0.01, 100 * chance + 1, "guessing", transform=ax.get_yaxis_transform(), **words)
     ax.set(ylim=(-2, 102), xlabel=xlabel, ylabel="accuracy on unseen pictures, %")
     ax.set_xticks(places, [f"{place:g}" for place in places])
@@ -287,7 +265,7 @@ def show_fooled(
         [f"{shorten(classes[name])} {100 * share:.0f} %" for name, share in zip(*row, strict=True)]
         for row in zip(named, sure, strict=True)
     ]
-    colours = [[class_colour(name) for name in row] for row in named]
+    colours = [[plots.class_colour(name) for name in row] for row in named]
     rows = [
         Row("original", as_images(images), words[0], colours[0]),
         Row(f"change\n× {0.5 / most:.0f}", as_images(0.5 + 0.5 * noise / most)),

@@ -4,6 +4,8 @@ A report rarely prints all of its net: what had to be guessed is said in each do
 (N, 3, S, S) in [0, 1], S >= 8. All but the first scale them to [-1, 1], which no report mentions and any net wants.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -30,13 +32,12 @@ class ThreeBlockNet(ReportNet):
 
     def __init__(self, *, classes: int = 2, image_size: int = 32, channels: tuple = (16, 32, 64), hidden: int = 128):
         super().__init__()
-        blocks, width = [], 3
-        for out in channels:
+        blocks = []
+        for width, out in pairwise((3, *channels)):
             blocks += [nn.Conv2d(width, out, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
-            width = out
         side = image_size // 2 ** len(channels)  # each block halves the picture: 32 -> 4
         self.blocks = nn.Sequential(*blocks)
-        self.hidden = nn.Linear(width * side * side, hidden)
+        self.hidden = nn.Linear(channels[-1] * side * side, hidden)
         self.out = nn.Linear(hidden, classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
@@ -53,12 +54,11 @@ class ShallowNet(ReportNet):
 
     def __init__(self, *, classes: int = 2, image_size: int = 32, widths: tuple = (128, 64, 32)):
         super().__init__()
-        layers, width = [nn.Flatten()], 3 * image_size**2
-        for out in widths:
+        layers = [nn.Flatten()]
+        for width, out in pairwise((3 * image_size**2, *widths)):
             layers += [nn.Linear(width, out), nn.LeakyReLU()]
-            width = out
         self.layers = nn.Sequential(*layers)
-        self.out = nn.Linear(width, classes)
+        self.out = nn.Linear(widths[-1], classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """What the last layer sees, (N, 32)."""
@@ -75,14 +75,13 @@ class FiveConvNet(ReportNet):
 
     def __init__(self, *, classes: int = 2, image_size: int = 32, widths: tuple = (32, 64, 64, 128, 128)):
         super().__init__()
-        blocks, width = [], 3
-        for index, out in enumerate(widths):
+        blocks = []
+        for index, (width, out) in enumerate(pairwise((3, *widths))):
             blocks += [nn.Conv2d(width, out, 3, padding=1), nn.LeakyReLU()]
             if index < 3:  # a picture of 8 pixels can be halved three times
                 blocks.append(nn.MaxPool2d(2))
-            width = out
         self.blocks = nn.Sequential(*blocks)
-        self.hidden = nn.Linear(width, 128)
+        self.hidden = nn.Linear(widths[-1], 128)
         self.out = nn.Linear(128, classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
@@ -103,16 +102,15 @@ class SevenBlockNet(ReportNet):
 
     def __init__(self, *, classes: int = 2, image_size: int = 32, widths: tuple = (64, 128, 256, 512, 512, 1024, 1024)):
         super().__init__()
-        blocks, width, side = [], 3, image_size
-        for out in widths:
+        blocks, side = [], image_size
+        for width, out in pairwise((3, *widths)):
             blocks += [nn.Conv2d(width, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.LeakyReLU(inplace=True)]
             if side > 1:
                 blocks.append(nn.AvgPool2d(2))
                 side //= 2
-            width = out
         self.blocks = nn.Sequential(*blocks)
         self.dense = nn.Sequential(
-            nn.Linear(width, 256), nn.LeakyReLU(inplace=True), nn.Linear(256, 64), nn.LeakyReLU(inplace=True)
+            nn.Linear(widths[-1], 256), nn.LeakyReLU(inplace=True), nn.Linear(256, 64), nn.LeakyReLU(inplace=True)
         )
         self.out = nn.Linear(64, classes)
 
@@ -146,20 +144,18 @@ class TwoConvBlockNet(ReportNet):
         l2: float = 0.0,
     ):
         super().__init__()
-        blocks, hidden, width = [], [], 3
-        for out in widths:
+        blocks, hidden = [], []
+        for width, out in pairwise((3, *widths)):
             for channels in (width, out):
                 norm = [nn.BatchNorm2d(out)] if batch_norm else []
                 blocks += [nn.Conv2d(channels, out, 3, padding=1), *norm, nn.ReLU()]
             blocks += [nn.MaxPool2d(2), nn.Dropout(dropout)]
-            width = out
-        for out in dense:
+        for width, out in pairwise((widths[-1], *dense)):
             hidden += [nn.Linear(width, out), nn.ReLU(), nn.Dropout(dropout)]
-            width = out
         self.blocks = nn.Sequential(*blocks)
         self.hidden = nn.Sequential(*hidden[:-1])
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(width, classes)
+        self.out = nn.Linear((*widths, *dense)[-1], classes)
         for layer in (part for part in (*self.hidden, self.out) if l2 and isinstance(part, nn.Linear)):
             layer.weight.register_hook(lambda slope, layer=layer: slope + 2 * l2 * layer.weight.detach())
 

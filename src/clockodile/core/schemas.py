@@ -18,13 +18,12 @@ def columns(**kinds: str) -> Schema:
     return {name: (kind, 1) for name, kind in kinds.items()}
 
 
-# S seeds, N training images in dataset order, C classes, D features
+# S seeds, N training images in dataset order, C classes
 OUT_OF_FOLD = {
     "ids": ("U", 1),  # (N,)
     "labels": ("i", 1),  # (N,)
     "fold": ("i", 1),  # (N,) the fold whose nets, trained without it, judged the image
     "logits": ("f", 3),  # (S, N, C)
-    "features": ("f", 3),  # (S, N, D) last hidden layer; comparable only within one fold and seed
     "centre_distance": ("f", 3),  # (S, N, C) to the class centres of the images that fold trained on
 }
 

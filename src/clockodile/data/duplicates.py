@@ -6,8 +6,8 @@ Barz and Denzler, "Do we train on test data?" (2020), found such pairs between C
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import imagehash
 import numpy as np
@@ -63,16 +63,11 @@ def perceptual_hashes(images: np.ndarray) -> np.ndarray:
     return np.array(hashes, bool).reshape(len(images), -1)
 
 
-@dataclass(frozen=True)
-class Looks:
+class Looks(NamedTuple):
     """What N pictures are compared by."""
 
     pictures: np.ndarray  # float32 (N, 32, 32), grey
     hashes: np.ndarray  # bool (N, 64), perceptual
-
-    def rows(self, chosen: np.ndarray) -> "Looks":
-        """Those of some of the pictures."""
-        return Looks(self.pictures[chosen], self.hashes[chosen])
 
 
 def looks_of(images: np.ndarray) -> Looks:
@@ -146,7 +141,7 @@ def find_near_duplicates(images: np.ndarray) -> pd.DataFrame:
         crowded = np.bincount(group[rows]).max(initial=0) > NEIGHBOURS // 2
         rows = np.unique(group, return_index=True)[1]
         if crowded:
-            some = looks.rows(rows)
+            some = Looks(*(part[rows] for part in looks))
             more = alike(some, candidate_pairs(some))
             more[["first", "second"]] = rows[more[["first", "second"]].to_numpy(dtype=int)]
             table = pd.concat([table, more], ignore_index=True)
@@ -182,9 +177,10 @@ def twins_of(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     count, twin = len(images), np.full(len(others), -1)
     if not len(others):
         return twin
-    looks, asked = looks_of(np.concatenate([images, others])), np.arange(count, count + len(others))
-    first = nearest(looks.rows(np.arange(count)), looks.rows(asked), FEW)
-    second = np.broadcast_to(asked[:, None], first.shape)
+    known, asked = looks_of(images), looks_of(others)
+    looks = Looks(*(np.concatenate(parts) for parts in zip(known, asked, strict=True)))
+    first = nearest(known, asked, FEW)
+    second = np.broadcast_to(np.arange(count, count + len(others))[:, None], first.shape)
     pairs = np.unique(np.stack([first.ravel(), second.ravel()], 1), axis=0)
     table = alike(looks, pairs).query("correlation >= @SURE").sort_values("correlation")
     twin[table["second"] - count] = table["first"]  # of several the last, which is the most alike

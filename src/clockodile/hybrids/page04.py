@@ -55,6 +55,7 @@ OTHERS = ("lizard", "oak_tree")  # of the package's flow: what a crocodile may b
 NONE_CHOSEN = "the same, but none chosen"  # a source of the viewers' answers
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
+show_figure = partial(save_figure, notebook="04")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ class Page:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Names of the two classes that are mixed."""
         return tuple(self.everything.classes[label] for label in self.run.recipe.pair)
 
     @cached_property
@@ -87,9 +87,7 @@ class Page:
             "pair": list(self.run.recipe.pair),
             "epochs": profile.autoencoder_epochs,
         }
-
-        make = partial(make_hybrids, self.draws, self.count)
-        kept = store.cached(self.run.dir, "hybrids.npz", config, make)
+        kept = store.cached(self.run.dir, "hybrids.npz", config, partial(make_hybrids, self.draws, self.count))
         return {
             name: (kept["images"][kept["method"] == name], float(seconds))
             for name, seconds in zip(self.draws, kept["seconds"], strict=True)
@@ -125,17 +123,12 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
 # --- figures --------------------------------------------------------------------------------------------------
 
 
-def show_figure(page: Page, figure: Figure, name: str, title: str, alt: str) -> Image:
-    """Store a figure of this notebook and show it."""
-    return save_figure(figure, name, page.run, notebook="04", title=title, alt=alt)
-
-
 def show_rows(
     page: Page, rows: dict[str, torch.Tensor | np.ndarray], name: str, title: str, *, heads: Sequence[str] = ()
 ) -> Image:
     """Rows of pictures, each float (N, 3, S, S) in [0, 1], or uint8 (N, S, S, 3), beside its label."""
     alt = f"Rows of small pictures: {', '.join(rows)}."
-    return show_figure(page, rows_of_tiles(rows, heads=heads, title=title), name, title, alt)
+    return show_figure(rows_of_tiles(rows, heads=heads, title=title), name, page.run, title, alt)
 
 
 def rows_of_tiles(rows: dict[str, torch.Tensor | np.ndarray], *, heads: Sequence[str] = (), title: str = "") -> Figure:
@@ -166,10 +159,10 @@ def draw_the_way(page: Page) -> Image:
         ax.add_artist(AnnotationBbox(box, place, frameon=False))
     ax.text(0.5, 0.38, "velocity = photograph - noise", color=VERMILION, ha="center", fontweight="bold")
     ax.text(1.2, 0.16, "could have\nbeen these", color=QUIET, ha="center", va="center", fontsize=8.5)
-    ax.set_title("From noise to a photograph in a straight line: this is what the net learns to guess")
     title = "From noise to a photograph in a straight line"
+    ax.set_title(f"{title}: this is what the net learns to guess")
     return show_figure(
-        page, figure, "straight_way", title,
+        figure, "straight_way", page.run, title,
         "A drawing: noise at the left, four mixtures with more and more of a photograph, joined by an arrow called "
         "velocity. Dotted lines lead to two other photographs that the same noise could have led to.",
     )  # fmt: skip
@@ -181,7 +174,7 @@ def hybrids(page: Page, name: str) -> Image:
     title = f"The first {len(images)} seeds, none left out"
     figure = tile_figure(images, columns=SHOWN, title=title)
     alt = f"Rows of small pictures: a disc for which '{page.names[0]}' was asked, in a drawing of '{page.names[1]}'."
-    return show_figure(page, figure, "hybrids", title, alt)
+    return show_figure(figure, "hybrids", page.run, title, alt)
 
 
 def from_one_to_the_other(page: Page) -> Image:
@@ -192,14 +185,12 @@ def from_one_to_the_other(page: Page) -> Image:
     heads = [f"{mix:.2g}" for mix in shares]
     title = f"From '{page.names[0]}' (mix 0) to '{page.names[1]}' (mix 1), one line for each seed"
     figure = picture_rows(rows, columns=len(heads), heads=heads, title=title, width=6.4)
-    return show_figure(
-        page, figure, "mixes", title, "Rows of pictures: one noise each, from the first class to the second."
-    )
+    alt = "Rows of pictures: one noise each, from the first class to the second."
+    return show_figure(figure, "mixes", page.run, title, alt)
 
 
 def play(page: Page) -> None:
     """Choose way, mix, guidance and seed, and see six pictures."""
-    way = one_of("way", {"told where": "placed", "both everywhere": "both"})
 
     def draw(way: str, mix: float, guidance: float, number: int) -> Figure:
         seeds = range(number, number + 6)
@@ -208,7 +199,7 @@ def play(page: Page) -> None:
 
     controls = live_figure(
         draw,
-        way=way,
+        way=one_of("way", {"told where": "placed", "both everywhere": "both"}),
         mix=share("mix", 0.5),
         guidance=share("guidance", GUIDANCE_SCALE, high=8.0, step=0.5),
         number=whole_number("seed", 0, 1000),
@@ -250,19 +241,11 @@ def measure_all(page: Page) -> pd.DataFrame:
 
 def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
     """The table for the page: shares in percent, and names of the classes."""
-    first, second = page.names
-    shown = pd.DataFrame(index=table.index)
-    for column, name in (("first", f"evidence {first}"), ("second", f"evidence {second}")):
-        shown[name] = table[column].round(2)
-    shown["judged both, %"] = with_range(table, "both")
-    return shown
-
-
-def with_range(table: pd.DataFrame, word: str) -> pd.Series:
-    """A column of shares and the ends of its range, `<word>_low` and `<word>_high`, in per cent: "12 (0 to 30)"."""
-    percent = 100 * table[[word, f"{word}_low", f"{word}_high"]] + 1e-9  # a half goes up
+    shown = table[["first", "second"]].round(2).set_axis([f"evidence {name}" for name in page.names], axis=1)
+    percent = 100 * table[["both", "both_low", "both_high"]] + 1e-9  # a half goes up
     percent = percent.round().astype(int)
-    return percent.apply(lambda row: "{} ({} to {})".format(*row), axis=1)
+    shown["judged both, %"] = percent.apply(lambda row: "{} ({} to {})".format(*row), axis=1)
+    return shown
 
 
 def alone(page: Page, count: int) -> pd.DataFrame:
@@ -299,14 +282,10 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
     return found.assign(both_low=both.min(), both_high=both.max(), both_each=both.agg(list))
 
 
-def source_name(page: Page, source: str) -> str:
-    """A source of the viewers' table with the names of the classes."""
-    return source.replace("FIRST", page.names[0]).replace("SECOND", page.names[1])
-
-
 def discs_table(page: Page, judged: dict[str, np.ndarray]) -> pd.DataFrame:
     """How often the judge and each viewer called pictures of `same_discs` both; judged: the judge's yes or no, (N,)."""
-    said = viewers("discs").rename(index=lambda source: source_name(page, source))
+    first, second = page.names
+    said = viewers("discs").rename(index=lambda source: source.replace("FIRST", first).replace("SECOND", second))
     rows = {}
     for name, both in judged.items():
         if name in said.index:
@@ -352,7 +331,7 @@ def both_by_voice(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray])
     ax.set_title(title)
     figure.legend(loc="outside lower center", ncols=3)
     return show_figure(
-        page, figure, "voices", title,
+        figure, "voices", page.run, title,
         "For each method the share that the judge, with its 95 % interval, and viewers call both; a ring a viewer.",
     )  # fmt: skip
 
@@ -384,7 +363,7 @@ def buttons(asked: Quiz, file: Path) -> None:
 def quiz_sheet(page: Page, asked: Quiz) -> Image:
     """All pictures of the quiz with their numbers."""
     alt = "Forty small numbered pictures, photographs and made ones in random order."
-    return show_figure(page, number_sheet(asked), "quiz", "Forty pictures: what do you see?", alt)
+    return show_figure(number_sheet(asked), "quiz", page.run, "Forty pictures: what do you see?", alt)
 
 
 def judge_words(page: Page, asked: Quiz) -> list[str]:

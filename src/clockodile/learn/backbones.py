@@ -3,7 +3,6 @@
 Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torchvision's networks are downloaded once.
 """
 
-import difflib
 import importlib
 import re
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from clockodile.core.atomic_files import sweep
 from clockodile.core.download import SourceUnavailable, download, has_digest
 from clockodile.core.errors import UserError
+from clockodile.core.recipes import pick
 from clockodile.core.workspace import pick_device
 
 # the smallest of those whose weights are installed with the requirements
@@ -92,17 +92,14 @@ class Backbone(nn.Module):
         return (found + self.body(self.prepare(images.flip(3))).flatten(1)) / 2
 
     def maps(self, images: torch.Tensor) -> torch.Tensor:
-        """Features at each place, (N, D, H, W), of images (N, 3, S, S) in [0, 1]; `features` is their mean over places.
+        """Features at each place, (N, D, H, W), of images (N, 3, S, S) in [0, 1]; their mean over places is `features`
+        without mirror images.
 
         For the packaged networks.
         """
-        found = self.body.forward_features(self.prepare(images))
-        if not self.mirror:
-            return found
-        return (found + self.body.forward_features(self.prepare(images.flip(3))).flip(3)) / 2
+        return self.body.forward_features(self.prepare(images))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The same as `features`."""
         return self.features(images)
 
     def freeze(self) -> "Backbone":
@@ -116,9 +113,7 @@ class Backbone(nn.Module):
 
 
 @torch.no_grad()
-def extract_features(
-    backbone: nn.Module, images: torch.Tensor, *, batch: int = CHUNK, maps: bool = False
-) -> torch.Tensor:
+def extract_features(backbone: nn.Module, images: torch.Tensor, *, maps: bool = False) -> torch.Tensor:
     """Features (N, D) on the CPU of images (N, 3, S, S) in [0, 1], in evaluation mode and on the fastest device.
 
     There the backbone stays: moving it takes longer than looking at a few images. maps: features at each place instead,
@@ -127,7 +122,7 @@ def extract_features(
     device = pick_device()
     backbone.eval().to(device, memory_format=torch.channels_last)
     ask = backbone.maps if maps else backbone.features
-    return torch.cat([ask(part.to(device)).cpu() for part in images.split(batch)])
+    return torch.cat([ask(part.to(device)).cpu() for part in images.split(CHUNK)])
 
 
 # --- by name ------------------------------------------------------------------------------------------------
@@ -151,9 +146,7 @@ def load_with_last_layer(
     None for SqueezeNet, which classifies before it pools.
     """
     known = [*PACKAGED, *torchvision.models.list_models(module=torchvision.models)]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, cutoff=0.5) or [DEFAULT_BACKBONE, "resnet18"]
-        raise UserError(f"there is no backbone '{name}'; nearest: {', '.join(near)}")
+    pick("backbone", name, dict.fromkeys(known))
     if name in PACKAGED:
         network, own_side, mean, std = _from_package(name), PACKAGED[name].side, (0.5,) * 3, (0.5,) * 3
     else:

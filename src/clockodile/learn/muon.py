@@ -34,7 +34,6 @@ class Muon32(torch.optim.Muon):
 
     @torch.no_grad()
     def step(self) -> None:
-        """One step."""
         for group in self.param_groups:
             for weight in group["params"]:
                 state = self.state[weight]
@@ -92,19 +91,16 @@ class MuonWithAdamW:
         return self.muon.param_groups + self.adamw.param_groups
 
     def set_lr(self, lr: float) -> None:
-        """The learning rate of both."""
         for group in self.param_groups:
             group["lr"] = lr
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
         self.muon.zero_grad()
         self.adamw.zero_grad()
         for weight, _ in self.matrices:
             weight.grad = None
 
     def step(self) -> None:
-        """One step of both."""
         for weight, matrix in self.matrices:
             if weight is not matrix:
                 matrix.grad = as_matrix(weight.grad)

@@ -8,7 +8,7 @@ import functools
 import io
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter
 
 from clockodile.core import atomic_files
 from clockodile.core.workspace import Run
@@ -85,13 +84,13 @@ class StyledFigure(Figure):
     """The same for a whole figure. Letters that no font here has are written as escapes, not drawn as boxes."""
 
     def draw(self, renderer) -> None:
-        """Draw everything."""
         for text in self.findobj(Text):
             if not text.get_text().isascii():
                 text.set_text(legible(text.get_text()))
         for axis in (axis for ax in self.axes for axis in (ax.xaxis, ax.yaxis)):  # they write labels anew
             formatter = axis.get_major_formatter()
-            formatter.format_ticks = functools.partial(legible_ticks, type(formatter).format_ticks, formatter)
+            plain = functools.partial(type(formatter).format_ticks, formatter)
+            formatter.format_ticks = lambda values, plain=plain: [legible(text) for text in plain(values)]
         super().draw(renderer)
 
 
@@ -109,11 +108,6 @@ def letters() -> frozenset[int]:
     """Numbers of the letters that the project's fonts have."""
     paths = [findfont(name) for name in STYLE["font.family"]]
     return frozenset().union(*(get_font(path).get_charmap() for path in paths))
-
-
-def legible_ticks(plain: Callable, formatter: Formatter, values: Sequence[float]) -> list[str]:
-    """The labels of ticks as `legible` text; plain: what the formatter's class makes of them."""
-    return [legible(text) for text in plain(formatter, values)]
 
 
 def legible(text: str) -> str:
@@ -225,7 +219,7 @@ def tile_figure(images: np.ndarray, *, columns: int, width: float = 8.4, title: 
 WRITTEN: dict[Path, dict[str, dict]] = {}
 
 
-def save_figure(figure: Figure, name: str, run: Run, *, title: str, alt: str, notebook: str) -> Image:
+def save_figure(figure: Figure, name: str, run: Run, title: str, alt: str, *, notebook: str) -> Image:
     """Write a figure into the run folder, close it, and return it for display with its alternative text.
 
     name: file name without suffix; title: the one message of the figure, its headline in the report; alt: what a reader

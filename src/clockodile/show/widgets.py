@@ -67,10 +67,9 @@ def one_of(description: str, options: Sequence | Mapping) -> widgets.ToggleButto
     return kind(options=options, description=description)
 
 
-def whole_number(description: str, low: int, high: int, *, value: int | None = None) -> widgets.IntSlider:
+def whole_number(description: str, low: int, high: int) -> widgets.IntSlider:
     """Slider over low..high that reports only where it is let go, so that nothing is drawn in between."""
-    start = low if value is None else value
-    return widgets.IntSlider(value=start, min=low, max=high, description=description, continuous_update=False)
+    return widgets.IntSlider(value=low, min=low, max=high, description=description, continuous_update=False)
 
 
 def share(description: str, value: float, *, low: float = 0.0, high: float = 1.0, step: float = 0.05):

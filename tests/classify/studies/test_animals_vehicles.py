@@ -29,7 +29,7 @@ NARROW = partial(study.report_net, widths=(4, 8, 8))
 def fitted_net(images, labels, classes):
     """In place of a large network."""
     assert images.is_floating_point()
-    return train(partial(SMALL, classes=classes), images, labels, TrainConfig(epochs=1, batch=5), seed=0)
+    return train(partial(SMALL, classes=classes), images, labels, TrainConfig(epochs=1, batch=5), seed=0)[0]
 
 
 @pytest.fixture

@@ -72,7 +72,6 @@ class Pictures:
         return len(self.kinds)
 
     def rows(self, chosen: slice | np.ndarray) -> "Pictures":
-        """Some of them."""
         return Pictures(self.images[chosen], self.labels[chosen], self.kinds[chosen])
 
     def tensor(self) -> torch.Tensor:
@@ -209,7 +208,7 @@ def frozen_answers(known: Pictures, tests: Pictures) -> list:
 def fine_tuned_answers(known: Pictures, tests: Pictures, seed: int, epochs: int) -> list:
     """The same from the network with all its weights trained on, at 96 pixels."""
     images, kinds = as_float(known.tensor()), torch.from_numpy(known.kinds)
-    net, _ = fine_tune(load_backbone, images, kinds, classes=len(NAMES), seed=seed, epochs=epochs)
+    net = fine_tune(load_backbone, images, kinds, classes=len(NAMES), seed=seed, epochs=epochs)
     return asked(net, tests).tolist()
 
 

@@ -59,7 +59,7 @@ def fit_frozen(rows, labels, **about) -> tuple[candidates.Predict, int]:
 def fit_squeezenet(epochs: int, rows, labels, *, classes: int, image_size: int, seed: int):
     """SqueezeNet with its ImageNet weights, at 96 pixels, all of them trained on."""
     make, known = partial(load_backbone, "squeezenet1_1"), torch.from_numpy(labels)
-    model, _ = fine_tune(make, rows, known, classes=classes, seed=seed, epochs=epochs, batch=BATCH)
+    model = fine_tune(make, rows, known, classes=classes, seed=seed, epochs=epochs, batch=BATCH)
     return candidates.predict_with(model, mirrored=True)
 
 

@@ -436,7 +436,7 @@ def tuning(study: TinyStudy) -> dict:
     given = {"classes": len(chosen), "seed": study.run.seed, "epochs": study.run.profile.scaled(6)}
     probe = fit_probe(rows[learned], truth[learned], classes=len(chosen))
     make = partial(load_backbone, TUNED[0])
-    net, _ = fine_tune(make, pictures[learned], truth[learned], **given, side=TUNED[1])
+    net = fine_tune(make, pictures[learned], truth[learned], **given, side=TUNED[1])
     said = {"frozen": probe(rows[~learned]), "fine-tuned": predict(net, pictures[~learned], mirrored=True)}
     right = {name: (logits.argmax(1) == truth[~learned]).tolist() for name, logits in said.items()}
     return {"right": right, "learned": int(learned.sum()), **given}

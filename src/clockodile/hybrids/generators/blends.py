@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 LEVELS = 4  # of the pyramid: for pictures of 32 pixels, down to 2
 SEAM = 0.2  # width of the seam between halves, picture = 1
-EDGE = 0.1  # share of the picture over which the default mask goes from one photograph to the other
+EDGE = 0.1  # share of the picture over which the disc's mask goes from one photograph to the other
 
 
 def pixel_blend(first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5) -> torch.Tensor:
@@ -24,19 +24,16 @@ def half_and_half(first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5
     return torch.lerp(first, second, share)
 
 
-def pyramid_paste(
-    first: torch.Tensor, second: torch.Tensor, mask: torch.Tensor | None = None, *, mix: float = 0.5
-) -> torch.Tensor:
-    """Put a piece of the second picture into the first: sharp seams for fine detail, soft ones for coarse.
+def pyramid_paste(first: torch.Tensor, second: torch.Tensor, *, mix: float = 0.5) -> torch.Tensor:
+    """Put a disc of the second picture into the first: sharp seams for fine detail, soft ones for coarse.
 
-    Burt & Adelson (1983): each level of the Laplacian pyramids is mixed by the mask at that level's size.
-    first, second: float (N, 3, H, W) in [0, 1]. mask: float (N or 1, 1, H, W) in [0, 1], 1 = second; None for a disc in
-    the middle that covers the share `mix` of the picture. Returns the same shape and range.
+    Burt & Adelson (1983): each level of the Laplacian pyramids is mixed by the disc's mask at that level's size.
+    first, second: float (N, 3, H, W) in [0, 1]; mix: the share that the disc covers. Returns the same shape and range.
     """
-    mask = soft_disc(first.shape[2:], mix).to(first) if mask is None else mask
+    shares = gaussian_pyramid(soft_disc(first.shape[2:], mix).to(first))
     layers = [
         torch.lerp(a, b, share.expand_as(a))
-        for a, b, share in zip(laplacian_pyramid(first), laplacian_pyramid(second), gaussian_pyramid(mask), strict=True)
+        for a, b, share in zip(laplacian_pyramid(first), laplacian_pyramid(second), shares, strict=True)
     ]
     return collapse(layers).clamp(0, 1)
 

@@ -60,11 +60,6 @@ class Photographs:
         return self.images[chosen].float() / 127.5 - 1, self.labels[chosen]
 
 
-def random_times(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Logit-normal (Esser et al., 2024): most where it is decided what a picture shows."""
-    return torch.randn(count, generator=generator, device=generator.device).sigmoid()
-
-
 class Training:
     """Net, optimiser and random state: all that a checkpoint holds.
 
@@ -104,11 +99,11 @@ class Training:
         return pictures, replace(layout, labels=labels)
 
     def step(self, photographs: Photographs) -> None:
-        """One step of the optimiser."""
         pictures, layout = self.batch(photographs)
         self.optimiser.set_lr(self.learning_rate())
         noise = torch.randn(pictures.shape, generator=self.generator, device=self.device)
-        times = random_times(len(pictures), self.generator)
+        # logit-normal times (Esser et al., 2024): most where it is decided what a picture shows
+        times = torch.randn(len(pictures), generator=self.generator, device=self.device).sigmoid()
         with seeded(int(torch.randint(2**31, (1,), generator=self.generator, device=self.device))):
             loss = flow_loss(self.net.train(), pictures, layout, noise, times)  # dropout draws inside
         self.optimiser.zero_grad()
