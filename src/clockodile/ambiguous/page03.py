@@ -314,10 +314,10 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
     found: kind -> who was asked -> area under the ROC curve and the ends of its interval, each 0..1; both: how many of
     the kinds, the first ones, are both by making.
     """
-    figure, ax = plots.new_figure(height=0.55 * len(found) + 1.4)
+    figure, ax = plots.new_figure(height=0.62 * len(found) + 1.4)
     asked = list(next(iter(found.values())))
-    colours = plots.QUIET, plots.BLUE, plots.ALARM
-    for who, colour, shape, shift in zip(asked, colours, "sDo", (-0.22, 0, 0.22), strict=True):
+    colours = plots.QUIET, plots.BLUE, plots.INK, plots.ALARM
+    for who, colour, shape, shift in zip(asked, colours, "sD^o", (-0.27, -0.09, 0.09, 0.27), strict=True):
         area, low, high = np.array([found[kind][who] for kind in found]).T
         place, around = np.arange(len(found)) + shift, (area - low, high - area)
         ax.errorbar(area, place, xerr=np.maximum(around, 0), fmt=shape, color=colour, markersize=5, label=who)
@@ -328,7 +328,7 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
         ax.text(0.01, row, words, va=va, fontweight="bold")
     ax.set(xlim=(0, 1.02), ylim=(len(found) - 0.5, -0.5), yticks=range(len(found)), yticklabels=found)
     ax.set_xlabel("how often it gets more 'both' than an ordinary photograph (area under the ROC curve)")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=4)
     title = "Who finds more 'both' in which pictures than in photographs?"
     figure.suptitle(title, x=0.01, ha="left")
     words = [f"{kind}: " + ", ".join(f"{found[kind][who][0]:.2f}" for who in asked) for kind in found]
