@@ -18,7 +18,8 @@ from clockodile.core import results, store
 def page(run, whole, plain_features):
     """A page of random opinions of nets, and of a real judge on plain features."""
     data, rng = whole.part("train"), np.random.default_rng(0)
-    stored = {"logits": 2 * np.eye(2)[data.labels] + rng.normal(size=(1, len(data), 2))}
+    stored = {name: getattr(data, name) for name in ("ids", "labels", "fold")}
+    stored["logits"] = 2 * np.eye(2)[data.labels] + rng.normal(size=(1, len(data), 2))
     stored["centre_distance"] = rng.random((1, len(data), 2))
     near = rng.normal(size=(len(data), 6)) + data.labels[:, None]  # told from other things, but not with ease
     judged = replace(judge_run(run, whole), features=near, evidence=rng.random((len(data), 2)))

@@ -215,14 +215,21 @@ def test_a_run_without_a_judge_says_what_makes_one(capsys):
 
 
 @pytest.mark.parametrize(
-    "about",
-    [{"pair": None}, {"note": ...}],  # ...: the entry is missing
+    ("changes", "about"),
+    [
+        ({"background": torch.rand(100, 2).flip(0)}, {}),
+        ({"bias": torch.zeros(2)}, {}),
+        ({}, {"image_size": 0}),
+        ({}, {"pair": [0, 2]}),
+        ({}, {"pair": None}),
+        ({}, {"note": ...}),  # ...: the entry is missing
+    ],
 )
-def test_a_judge_of_another_version_is_refused(capsys, about):
+def test_a_judge_that_cannot_be_right_is_refused(capsys, changes, about):
     fitted = store.read_checkpoint(Path("run/judge.safetensors"))
     metrics = {name: value for name, value in (fitted.metrics | about).items() if value is not ...}
     Path("run/judge.safetensors").unlink()
-    store.fit_or_load("judge", fitted.config, "f", lambda: (fitted.state, metrics), run_dir=Path("run"))
+    store.fit_or_load("judge", fitted.config, "f", lambda: (fitted.state | changes, metrics), run_dir=Path("run"))
     code, out, err = rank(capsys, "run", "photos")
     assert code == 2 and not out and err.count("\n") == 1 and "judge.safetensors" in err and "notebook 03" in err
 

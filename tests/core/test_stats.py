@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from clockodile.core.errors import UserError
 from clockodile.core.stats import paired_comparison, summary, wilson_interval
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -101,3 +102,14 @@ def test_wilson_is_symmetric_and_narrows_with_images():
 def test_intervals_are_those_of_scipy(right, count):
     expected = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
     assert wilson_interval(right / count, count) == pytest.approx(tuple(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("values", [np.ones(5), np.ones((3, 1)), np.ones((0, 5))])
+def test_scores_of_another_shape_are_refused_in_words(values):
+    with pytest.raises(UserError, match="fold"):
+        summary(values)
+
+
+def test_different_folds_cannot_be_paired():
+    with pytest.raises(UserError, match="same folds"):
+        paired_comparison(FIRST, SECOND[:, :4])

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 import warnings
 import zlib
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from clockodile.data import files
-from clockodile.data.files import InvalidImage, read_image, read_images
+from clockodile.data.files import InvalidImage, read_image, read_images, short_side
 
 
 def noise(height, width, channels=3, seed=0):
@@ -218,6 +219,15 @@ def test_iphone_photos_are_read_whatever_their_suffix(tmp_path, orientation, suf
     upright = np.rot90(read_image(tmp_path / "plain.heic", 32)[0], turns)
     assert note == "" and np.abs(read - upright.astype(int)).max() <= 4
     assert np.abs(read_image(tmp_path / "plain.heic", 90)[0] - pixels[:, 15:105].astype(int)).mean() < 3
+
+
+def test_the_package_that_reads_iphone_photos_is_named_when_it_is_missing(tmp_path, monkeypatch):
+    pillow_heif.from_pillow(Image.fromarray(smooth(40, 40))).save(tmp_path / "a.heic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    files._register_heif.cache_clear()
+    for read in (lambda path: read_image(path, 32), short_side):
+        with pytest.raises(InvalidImage, match="HEIC needs the package pillow-heif, which is not installed"):
+            read(tmp_path / "a.heic")
 
 
 def test_photos_of_108_million_pixels_are_read(tmp_path):

@@ -277,7 +277,7 @@ def test_a_damaged_file_is_never_used_and_replaced_when_there_is_a_network(hub, 
     ("name", "near"), [("resnet81", "resnet18"), ("eficientnet_lite0", "efficientnet_lite0"), ("?", "resnet18")]
 )
 def test_an_unknown_name_is_answered_with_near_ones(name, near):
-    with pytest.raises(UserError, match=f"unknown backbone .*{near}"):
+    with pytest.raises(UserError, match=f"no backbone .*{near}"):
         load_backbone(name)
 
 

@@ -14,6 +14,7 @@ from clockodile.ambiguous import scores
 from clockodile.ambiguous.evidence import quadrants
 from clockodile.ambiguous.judge import JudgeResult
 from clockodile.classify.calibration import cross_fitted_temperature, log_mean_probability
+from clockodile.core.errors import UserError
 from clockodile.data.dataset import Dataset
 
 
@@ -40,7 +41,14 @@ class OutOfFold:
 def collect_out_of_fold(
     data: Dataset, ours: dict[str, np.ndarray], judged: JudgeResult, pair: tuple[int, int]
 ) -> OutOfFold:
-    """Put together what is known of the training images. ours: what `own_net.out_of_fold` says of these very images."""
+    """Put together what is known of the training images. ours: our net's predictions (schemas.OUT_OF_FOLD).
+
+    Raises UserError unless they are of exactly these images, each judged by the nets of its own fold: a ranking by nets
+    that know the images would find nothing ambiguous.
+    """
+    fits = all(np.array_equal(ours[part], getattr(data, part)) for part in ("ids", "labels", "fold"))
+    if not fits or data.fold.min() < 0:
+        raise UserError("our net's predictions are not out of fold for these images; run notebook 02 again")
     return OutOfFold(data.labels, data.fold, ours["logits"], ours["centre_distance"], judged.evidence, pair)
 
 

@@ -23,6 +23,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -47,23 +48,29 @@ PATIENCE = 10  # seconds until a scheduler that does not answer is given up
 AGAIN = "the same command goes on from what is done"
 
 
+class Model(Protocol):
+    """What judges images."""
+
+    image_size: int  # S
+    columns: tuple[str, ...]  # names of what it finds
+
+    def rows(self, images: np.ndarray) -> list[list[str]]:
+        """The columns of each of uint8 images (N, S, S, 3)."""
+
+
 # --- one part of the work, on whichever machine ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to judge the images, in a few words: they travel with every part, the weights do not.
+    """What is to judge the images, in a few words: they travel with every part, the weights do not."""
 
-    The model that `load` returns has `image_size` S, `columns`, the names of what it finds, and `rows`, which finds
-    them for each of uint8 images (N, S, S, 3).
-    """
-
-    load: Callable  # a function of an installed module, called with the path of the weights
+    load: Callable[[Path], Model]  # a function of an installed module, called with the path of the weights
     weights: str  # absolute path, or name of a file that comes with the package
     key: str  # digest of its bytes
 
 
-def make_job(load: Callable, path: Path) -> Job:
+def make_job(load: Callable[[Path], Model], path: Path) -> Job:
     """The job that loads these weights."""
     name = path.name if path.parent == shipped_weights() else os.path.abspath(path)
     return Job(load, name, file_digest(path))
@@ -73,7 +80,7 @@ _loading = threading.Lock()
 
 
 @lru_cache(maxsize=2)
-def _loaded(job: Job):
+def _loaded(job: Job) -> Model:
     keep_freed_memory()
     path = Path(job.weights) if os.path.isabs(job.weights) else shipped_weights() / job.weights
     try:
@@ -92,7 +99,7 @@ def judge_on_worker(job: Job, paths: Sequence[str]) -> list[list[str]]:
     return judge_part(model, paths)
 
 
-def judge_part(model, paths: Sequence[str]) -> list[list[str]]:
+def judge_part(model: Model, paths: Sequence[str]) -> list[list[str]]:
     """Size, time of change and reason of a refusal ("" for none) of each file, then the model's columns."""
     stamps = [stamp(path) for path in paths]  # before reading: a file that changes meanwhile is judged again
     read = read_images([Path(path) for path in paths], model.image_size)
@@ -225,7 +232,7 @@ def open_table(
 # --- all of the work -------------------------------------------------------------------------------------------
 
 
-def judge_all(job: Job, model, table: Table, *, scheduler: str = "") -> None:
+def judge_all(job: Job, model: Model, table: Table, *, scheduler: str = "") -> None:
     """Judge every file that the table does not know as it is now.
 
     model: what the job loads, for this process. scheduler: address of a Dask scheduler, whose workers see the same

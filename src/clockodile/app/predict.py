@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from clockodile.app.batch import Job, Table, judge_all, make_job, open_table
+from clockodile.app.batch import Job, Model, Table, judge_all, make_job, open_table
 from clockodile.app.output import print_stderr, write_stdout
 from clockodile.classify.predictions import Predictions, as_csv, as_json, as_table, summary_line
 from clockodile.classify.predictor import Predictor, load_predictor, read_predictor_record
@@ -99,7 +99,7 @@ def check_target(target: str, *, option: str = "--csv", example: str = "out.csv"
 
 @contextmanager
 def judged(
-    args: argparse.Namespace, job: Job, model, files: Sequence[str], refused: Sequence[FileNote]
+    args: argparse.Namespace, job: Job, model: Model, files: Sequence[str], refused: Sequence[FileNote]
 ) -> Iterator[tuple[Table, list[FileNote]]]:
     """The working table in which all files are judged, and all that were refused, each named on stderr."""
     folder = (cache_dir() if args.pretrained else Path(args.paths[0])) / "judged"

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -109,17 +110,28 @@ def find_judge(run_dir: Path | None) -> Path:
 
 def load_ranker(path: Path) -> Ranker:
     """The judge in a file. Raises UserError for a damaged one."""
+    again = "run notebook 03 again"
     fitted = read_checkpoint(path)
     try:
         about, judge, network = fitted.metrics, judge_from(fitted), fitted.config["judge"]
         classes, pair, size = tuple(about["classes"]), tuple(about["pair"]), int(about["image_size"])
         notes = [about["note"]]
     except (KeyError, TypeError) as error:
-        raise UserError(f"{path} is of another version of clockodile ({error}); run notebook 03 again") from error
+        raise UserError(f"{path} is of another version of clockodile ({error}); {again}") from error
+    paired = len(pair) == 2 and set(pair) <= set(range(len(classes)))
+    if not (paired and size > 0 and sound(judge, len(classes))):
+        raise UserError(f"{path} is damaged: its numbers make no judge; delete it and {again}")
     card = read_json(path.parent / "data_card.json") or {}  # the package has none
     if stamp := card.get("source", {}).get("stamp"):
         notes.append(f"the judge learned from {stamp} images, not photographs")
     return Ranker(judge, network, classes, pair, size, "; ".join(note for note in notes if note))
+
+
+def sound(judge: Judge, classes: int) -> bool:
+    """Whether the numbers of a judge fit together: of the right shapes, the background sorted."""
+    weight, bias, background = judge.weight, judge.bias, judge.background
+    shaped = weight.ndim == 3 and bias.shape == weight.shape[:2] and background.shape == (len(background), classes)
+    return shaped and bias.shape[1] == classes and bool((np.diff(background, axis=0) >= 0).all())
 
 
 # --- what is written -------------------------------------------------------------------------------------------
@@ -142,16 +154,16 @@ def write(ranker: Ranker, table: Table, order: Sequence[int], args: argparse.Nam
     elif args.csv:
         write_file(args.csv, csv_lines(ranker, table, order))
     shown = table.rows(order[: args.top])
-    top = [(path, float(score), quadrant, reason) for path, _, (score, _, quadrant, reason, *_) in shown]
+    top = [RankedImage(path, float(values[0]), *values[2:4]) for path, _, values in shown]
     if args.html:
         both_count = sum(values[2] == "both" for _, _, values in table.rows(order))
         text = page(ranker, top, total=len(order), both=both_count, folder=Path(args.html).parent)
         write_file(args.html, [text], errors="xmlcharrefreplace")
     if not args.csv and not args.html:
-        wide = max(len(printable(path)) for path, *_ in top)
+        wide = max(len(printable(row.path)) for row in top)
         write_stdout(
-            f"{rank:>4}  {score:.3f}  {corner(quadrant):<15}  {printable(path):<{wide}}  {reason}\n"
-            for rank, (path, score, quadrant, reason) in enumerate(top, 1)
+            f"{rank:>4}  {row.score:.3f}  {corner(row.quadrant):<15}  {printable(row.path):<{wide}}  {row.reason}\n"
+            for rank, row in enumerate(top, 1)
         )
 
 
@@ -166,19 +178,27 @@ def csv_lines(ranker: Ranker, table: Table, order: Sequence[int]) -> Iterator[st
 # --- the page --------------------------------------------------------------------------------------------------
 
 
+class RankedImage(NamedTuple):
+    """One image of the ranking."""
+
+    path: str
+    score: float  # 0 to 1, higher = more of both
+    quadrant: str  # "both", "neither" or a class's name
+    reason: str
+
+
 def corner(quadrant: str) -> str:
     """The corner in words that cannot be mistaken: "clock" alone might mean what the picture shows."""
     return quadrant if quadrant in ("both", "neither") or quadrant.startswith("only ") else f"only {quadrant}"
 
 
-def page(ranker: Ranker, top: Sequence[tuple], *, total: int, both: int, folder: Path) -> str:
+def page(ranker: Ranker, top: Sequence[RankedImage], *, total: int, both: int, folder: Path) -> str:
     """One HTML file with the first images inside, linked to their files.
 
-    top: path, score (0 to 1, higher = more of both), quadrant ("both", "neither" or a class's name) and reason of each;
     total: images ranked; both: those with evidence for both classes; folder: where the page will lie.
     """
     first, second = (html.escape(printable(ranker.classes[label])) for label in ranker.pair)
-    cards = "\n".join(card(*row, rank, ranker.image_size, folder) for rank, row in enumerate(top, 1))
+    cards = "\n".join(card(row, rank, ranker.image_size, folder) for rank, row in enumerate(top, 1))
     note = f"<p><b>Note:</b> {html.escape(ranker.note)}</p>" if ranker.note else ""
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{first} and {second}</title><style>
@@ -194,13 +214,13 @@ that look less like it to the judge, probes on the frozen network {html.escape(r
 """
 
 
-def card(path: str, score: float, quadrant: str, reason: str, rank: int, size: int, folder: Path) -> str:
+def card(row: RankedImage, rank: int, size: int, folder: Path) -> str:
     """One picture with its number, score, corner, file and reason."""
-    name, said = html.escape(printable(path)), html.escape(f"{score:.3f} {corner(quadrant)}")
-    target = quote(os.fsencode(os.path.relpath(path, folder)))
+    name, said = html.escape(printable(row.path)), html.escape(f"{row.score:.3f} {corner(row.quadrant)}")
+    target = quote(os.fsencode(os.path.relpath(row.path, folder)))
     return (
-        f'<figure><a href="./{target}"><img src="{thumbnail(path, size)}" alt="{name}, number {rank}: {said}"></a>'
-        f'<figcaption><b>{rank}. {said}</b><br><a href="./{target}">{name}</a><br>{html.escape(reason)}'
+        f'<figure><a href="./{target}"><img src="{thumbnail(row.path, size)}" alt="{name}, number {rank}: {said}"></a>'
+        f'<figcaption><b>{rank}. {said}</b><br><a href="./{target}">{name}</a><br>{html.escape(row.reason)}'
         "</figcaption></figure>"
     )
 

@@ -25,7 +25,7 @@ from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
 from clockodile.core.stats import summary
 
-ABSENT = (ArithmeticError, LookupError, OSError, TypeError, UserError, ValueError)  # what missing results may raise
+ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
 ABOUT_BOTH = re.compile("both|judge")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read

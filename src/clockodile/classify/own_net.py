@@ -51,13 +51,13 @@ def fit_fold(
     and accuracy of "train".
     """
     known = data.fold != fold
-    images, labels = data.tensor()[known], torch.from_numpy(data.labels[known])
     plan = plan_for(run, data, epochs=epochs)
     config = {"net": "compact", "seed": seed, "fold": fold, "plan": asdict(plan)}
     # the very images it was trained on: a net must never be taken for another split, whose held-out images it has seen
     config["known"] = store.fingerprint(data.images[known], data.labels[known])
 
     def fit() -> tuple[dict, dict]:
+        images, labels = data.tensor()[known], torch.from_numpy(data.labels[known])
         model, _ = train(net_for(data), images, labels, plan, seed=int(seed * (data.fold.max() + 1) + fold))
         return model.state_dict(), {"train": evaluate(model, images, labels)}
 

@@ -8,7 +8,19 @@ on the same images, they add no images: so scores are averaged over seeds first,
 import numpy as np
 from scipy import stats
 
+from clockodile.core.errors import UserError
+
 NORMAL_95 = 1.96  # a normal variable lies within this many standard deviations in 95 % of cases
+
+
+def fold_means(values: np.ndarray) -> np.ndarray:
+    """Mean over seeds of each fold, (folds,). values: (seeds, folds). Raises UserError for fewer than two folds."""
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < 2:
+        raise UserError(
+            f"scores of shape {values.shape}: give one row a seed and one column a fold, two folds at least"
+        )
+    return values.mean(0)
 
 
 def corrected_interval(means: np.ndarray) -> tuple[float, float]:
@@ -31,7 +43,7 @@ def summary(values: np.ndarray) -> dict[str, float]:
     interval for the expected score of this recipe on other images of the kind (Nadeau & Bengio 2003), which may pass
     the scale's ends; and count, the number of scores.
     """
-    means = np.mean(values, axis=0)
+    means = fold_means(values)
     low, high = corrected_interval(means)
     about = {"mean": float(means.mean()), "std": float(np.std(values, ddof=1)), "low": low, "high": high}
     return about | {"count": int(np.size(values))}
@@ -43,7 +55,10 @@ def paired_comparison(first: np.ndarray, second: np.ndarray) -> dict[str, float]
     first, second: (seeds, folds), the same folds in the same order; the numbers of seeds may differ. Returns difference
     (first minus second) and its 95 % interval low and high.
     """
-    gaps = np.mean(first, axis=0) - np.mean(second, axis=0)
+    one, other = fold_means(first), fold_means(second)
+    if len(one) != len(other):
+        raise UserError(f"{len(one)} folds against {len(other)}: compare classifiers on the same folds")
+    gaps = one - other
     low, high = corrected_interval(gaps)
     return {"difference": float(gaps.mean()), "low": low, "high": high}
 

@@ -3,6 +3,7 @@
 Nothing here trusts a file: not its name, its suffix, its header or its size.
 """
 
+import functools
 import io
 import logging
 import os
@@ -16,7 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from skimage.exposure import rescale_intensity
 
@@ -32,7 +32,6 @@ MIN_SIDE = 8  # pixels; below this there is nothing to recognise, and icons and 
 MAX_PIXELS = 128_000_000  # phones make 108 million; decoded, that is 390 MB
 MAX_JPEG_PIXELS = 256_000_000  # phones make 200 million, and JPEG is decoded at an eighth of its size
 SRGB = ImageCms.createProfile("sRGB")
-pillow_heif.register_heif_opener()  # Pillow itself does not read HEIC, the format of iPhones
 
 
 class InvalidImage(Exception):
@@ -55,6 +54,16 @@ def _quietly() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+@functools.cache
+def _register_heif() -> None:
+    """Have Pillow read HEIC, the format of iPhones, once a first such file turns up. Raises InvalidImage."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InvalidImage("HEIC needs the package pillow-heif, which is not installed") from None
+    pillow_heif.register_heif_opener()
 
 
 def _check_png(file) -> None:
@@ -81,6 +90,8 @@ def _open_header(file) -> Image.Image:
     start = file.read(12)
     file.seek(0)
     heif = start[4:8] == b"ftyp" and not start[8:].startswith(b"avi")  # also iPhone photos renamed to .jpg
+    if heif:
+        _register_heif()
     try:
         with _quietly():
             image = Image.open(file, formats=(*FORMATS, "HEIF") if heif else FORMATS)

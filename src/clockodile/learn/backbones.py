@@ -3,6 +3,7 @@
 Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torchvision's networks are downloaded once.
 """
 
+import difflib
 import importlib
 import re
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from clockodile.core.atomic_files import sweep
 from clockodile.core.download import SourceUnavailable, download, has_digest
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import pick
 from clockodile.core.workspace import pick_device
 
 # the smallest of those whose weights are installed with the requirements
@@ -146,7 +146,9 @@ def load_with_last_layer(
     None for SqueezeNet, which classifies before it pools.
     """
     known = [*PACKAGED, *torchvision.models.list_models(module=torchvision.models)]
-    pick("backbone", name, dict.fromkeys(known))
+    if name not in known:
+        near = difflib.get_close_matches(name, known, cutoff=0.5) or [DEFAULT_BACKBONE, "resnet18"]
+        raise UserError(f"there is no backbone '{name}'; nearest: {', '.join(near)}")
     if name in PACKAGED:
         network, own_side, mean, std = _from_package(name), PACKAGED[name].side, (0.5,) * 3, (0.5,) * 3
     else:
