@@ -15,6 +15,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from clockodile.app import report
 from clockodile.app.report import LEADING, SENTENCES, counts_table, results_markdown, results_text, write_report
 from clockodile.core import store
 from clockodile.core.atomic_files import write_json
@@ -166,7 +167,7 @@ def test_it_begins_with_what_was_found(run_dir):
         places = [lead.index(part) for part in parts]
         assert places == sorted(places)
     assert "'flow' is judged both most often, in 25.0 %; 98.0 % of these are told from real pictures" in lead
-    assert "0.0 % repeat" in lead and lead.count("<li>") == 5
+    assert "0.0 % repeat" in lead and lead.count("<li>") == 6
     assert page.index('class="lead"') < page.index("<nav") < page.index("<table")
 
 
@@ -189,7 +190,7 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     arrays = {"logits": np.array([[0, 0, 3.0], [2, 0, 1], [9, 0, 0]]), "train_accuracy": np.ones(1)}
     arrays |= {"seconds": np.ones(1), "parameters": np.ones(1, int)}
     store.save(run_dir, "predictions/hog_svm-seed0.npz", arrays, {})
-    said = "contradicts the label of 2 pictures, most surely of dog/3 (cat? 100 %), cat/1 (dog? 91 %)."
+    said = "contradicts the label of 2 of 3 pictures, most surely of dog/3 (cat? 100 %), cat/1 (dog? 91 %)."
     kept = {"images": np.zeros((4, 8, 8, 3), np.uint8), "labels": np.array(split["label"])}
     kept |= {"ids": np.array(split["id"]), "split": np.array(split["split"])}
     store.save(run_dir, "dataset.npz", kept, {})
@@ -199,11 +200,35 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. So it is "
     sure += "too modest, which may be chance."
     assert sure.replace(" %", "\N{NO-BREAK SPACE}%") in page
-    doubtful = page.partition('<ul class="doubtful">')[2].partition("</ul>")[0]
-    assert [doubtful.index(name) for name in ("dog/3", "cat/1")] == sorted(map(doubtful.index, ("dog/3", "cat/1")))
-    assert "label dog<br>it says cat, 100% sure" in doubtful and doubtful.count("data:image/webp") == 3
+    wrong, unsure = page.split('<ul class="doubtful">')[1:]
+    assert wrong.index("dog/3") < wrong.index("cat/1") and "2 contradicted" in page and "1 named rightly" in page
+    assert "label: dog<br>it says: cat 100%" in wrong and "cat/2" in unsure
+    assert page.count('loading="lazy"') == 3 and "A frame marks" not in page
     table = page.partition("Which class is taken for which")[2].partition("</table>")[0]
     assert "".join(re.findall(r"<td>(\d)</td>", table)) == "101200001001"  # each row's sum last
+
+
+def test_a_doubtful_photograph_is_shown_whole_with_the_square_that_was_used(tmp_path):
+    (tmp_path / "cat").mkdir()
+    Image.new("RGB", (200, 100), "white").save(tmp_path / "cat" / "a [1].png")
+    (tmp_path / "cat" / "b.jpg").write_bytes(b"no picture")
+    path, whole = report.photograph(str(tmp_path), "cat/a [1]")
+    assert path == "cat/a [1].png" and whole.size == (report.WHOLE, report.WHOLE // 2)
+    frame = (np.array(whole) != 255).any(2)
+    assert np.flatnonzero(frame[60]).tolist() == [60, 61, 178, 179], "of the square in the middle"
+    assert report.photograph(str(tmp_path), "cat/a [1].png")[0] == "cat/a [1].png"
+    for name in ("cat/b", "cat/none"):
+        assert report.photograph(str(tmp_path), name) == (name, None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"), [({"cat": 9, "dog": 9}, "guessing"), ({"cat": 9, "dog": 5}, "naming the most")]
+)
+def test_it_says_what_knows_nothing(run_dir, counts, words):
+    write_results(run_dir)
+    write_json(run_dir / "data_card.json", {"classes": [*counts], "counts": {"train": counts}, "request": {"folds": 5}})
+    page = page_of(run_dir)
+    assert f"; {words}" in page and "dealt into 5 parts" in page
 
 
 @pytest.mark.parametrize(("images", "few"), [(75, True), (1000, False)])

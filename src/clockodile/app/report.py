@@ -1,5 +1,6 @@
 """The report of a run: one HTML file that opens offline, made from whatever lies in the run folder."""
 
+import glob
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 from scipy.special import softmax
 
 import clockodile
@@ -24,9 +25,12 @@ from clockodile.core.errors import UserError
 from clockodile.core.recipes import DEFAULT_RECIPE, RECIPES
 from clockodile.core.results import data_uri, format_metric, read_metrics
 from clockodile.core.stats import summary
+from clockodile.data.files import InvalidImage, read_image
+from clockodile.show.plots import class_colour
 
 ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
+WHOLE = 240  # pixels of the longer side of a photograph there
 ABOUT_BOTH = re.compile("both|judge")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read
 MANY_NOTES = 8  # refused files; a longer list is folded up
@@ -34,11 +38,16 @@ SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reade
 SENTENCES = (  # the report begins with them; in braces: results by their names, and what `findings` adds
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
     "{near-duplicate groups:,.0f}.",
+    "They were dealt into {folds} parts, and every part was judged by methods that had learned from the others.",
     "'{best[name]}' tells them apart best: right on {best[mean]:.1%} of the pictures that it has not seen (95 % "
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule tried, "
-    "{simple[name]}: {simple[mean]:.1%}; naming the most frequent class each time: {majority class, accuracy:.1%}.",
-    "It contradicts the label of {contradicted:,} pictures, most surely of {surest}. Look at them: it may be wrong, or "
-    "the label, or nothing can be made out.",
+    "{simple[name]}: {simple[mean]:.1%}; {guessing}: {majority class, accuracy:.1%}.",
+    "It contradicts the label of {contradicted:,} of {judged:,} pictures, most surely of {surest}. Look at them: it "
+    "may be wrong, or the label, or nothing can be made out.",
+    "{mistaken:,} of these {contradicted:,} it takes for {magnet}: perhaps that is what it says of a picture in which "
+    "it finds nothing else.",
+    "The simple rule '{simple[name]}' does better than {guessing}: colour or background give the classes away, and the "
+    "best method may go by them, too. That was{coloured} not tested.",
     "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
     "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. So it "
     "is {verdict}.",
@@ -49,9 +58,9 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
     "{top[evidence_b]:.0%}).",
-    "Whether a picture shows both {pair[0]} and {pair[1]} cannot be told here, for {given} pictures of other things "
-    "were given, and the judge can compare a picture only with those of the other classes. A folder with some hundred "
-    "photographs that show none of the classes helps: run again with --background FOLDER.",
+    "Whether a picture shows two of the classes at once cannot be told here, for {given} pictures of other things "
+    "were given, and one that shows none of the classes is needed to compare with. A folder with some hundred of these "
+    "helps: run again with --background FOLDER.",
     "Of pictures made of two photographs, or drawn by a net, it sees both in {least[both]:.1%} ({least.name}) to "
     "{most[both]:.1%} ({most.name}); of real pictures that no generator has seen, in {real[both]:.1%}.",
     "Of what a net has drawn, '{drawn.name}' is judged both most often, in {drawn[both]:.1%}; {drawn[told_apart]:.1%} "
@@ -71,6 +80,7 @@ LEADING = ("both_top", "hybrids", "mixes", "plane", "results")  # figures that n
 LEADING_ELSEWHERE = ("results", "plane", "both_top")  # what a net draws of other data is seldom clear
 OF_FOLDER = ("why", "hybrids", "mixes")  # more figures about somebody's own photographs
 OF_LESSON = re.compile("calibration|small net|out of fold|equally far")  # rows that only the lesson explains
+OF_BOTH = ("ambiguous", "pairs", "hybrids")  # tables that say nothing without pictures of other things
 LEADING_ALONE = ("results", "check")  # without other things nobody can say what "both" means
 
 
@@ -161,7 +171,11 @@ def gather(run_dir: Path) -> dict:
         "chapters": [part for part in parts if part.figures or part.page or part.warnings or not own],
         "leading": [figures[name] for name in leading if name in figures],
         "sections": parts,
-        "beside": [path.relative_to(run_dir).as_posix() for path in sorted(run_dir.glob("*.csv"))]
+        "beside": [
+            path.relative_to(run_dir).as_posix()
+            for path in sorted(run_dir.glob("*.csv"))
+            if "given" not in facts or path.stem not in OF_BOTH
+        ]
         + [path.relative_to(run_dir).as_posix() for path in copies(run_dir).values()],
     }
 
@@ -217,7 +231,14 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         facts |= {"pretrained": "Its network"} if "efficientnet" in best["name"] else {}
     if simple:
         facts["simple"] = max(simple, key=lambda row: row["mean"])
-    fold = facts.get("training images", np.inf) / card.get("request", {}).get("folds", 1)
+    asked = card.get("request", {})
+    if folds := asked.get("folds"):
+        facts["folds"] = folds
+    fold = facts.get("training images", np.inf) / (folds or 1)
+    even = len({*card.get("counts", {}).get("train", {}).values()}) < 2
+    facts["guessing"] = "guessing" if even else "naming the most frequent class each time"
+    if facts.get("simple", {"mean": 0})["mean"] > 1.25 * facts.get("majority class, accuracy", 1):
+        facts["coloured"] = ""
     if facts.get(OURS, 1) <= facts.get("simple", {"mean": 0})["mean"]:
         facts["beaten"] = ""
     if fold < FEW:
@@ -231,7 +252,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         first = runs.iloc[0]
         found = summary(runs.pivot(index="seed", columns="fold", values="accuracy").to_numpy())
         facts |= {end: min(max(found[end], 0), 1) for end in ("low", "high")}
-        facts |= contradicted(run_dir, first, names)
+        folder = asked.get("data_dir", "") if asked.get("recipe") == "folder" else ""
+        facts |= contradicted(run_dir, first, names, folder)
         luck = "" if not facts["low"] <= facts["sure"] <= facts["high"] else ", which may be chance"
         facts["verdict"] = f"too {'modest' if facts['sure'] < facts['best']['mean'] else 'sure'}{luck}"
     with suppress(*ABSENT):
@@ -252,10 +274,11 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     return facts
 
 
-def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dict:
+def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str], folder: str = "") -> dict:
     """How many training images a method names otherwise than their label, which, and which class it takes for which.
 
-    first: a row of classifier_runs.csv, whose predictions notebook 02 has stored. Raises UserError where it has not.
+    first: a row of classifier_runs.csv, whose predictions notebook 02 has stored; folder: where the photographs lie, ""
+    for a known data set. Raises UserError where there are no predictions.
     """
     logits = store.load(run_dir, f"predictions/{first['model']}-seed{first['seed']}.npz")["logits"]
     images = pd.read_csv(run_dir / "splits.csv").query("split == 'train'")
@@ -269,18 +292,42 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str]) -> dic
     doubtful = []
     for row in [*wrong, *unsure][:DOUBTFUL]:
         name, sure = images["id"].iloc[row], f"{probability[row]:.0%}"
-        picture = Image.fromarray(kept["images"][row_of[name]]).resize((96, 96), Image.Resampling.NEAREST)
-        about = {"id": name, "label": classes[labels[row]], "said": classes[said[row]], "sure": sure}
-        doubtful.append(about | {"picture": webp(picture, quality=90)})
+        path, picture = photograph(folder, name) if folder else (name, None)
+        if picture is None:
+            picture = Image.fromarray(kept["images"][row_of[name]]).resize((WHOLE, WHOLE), Image.Resampling.NEAREST)
+        order = np.argsort(-shares[row], kind="stable")[:3]
+        about = {"id": name, "path": path, "label": classes[labels[row]], "said": classes[said[row]], "sure": sure}
+        about["shares"] = ", ".join(f"{classes[label]} {shares[row, label]:.0%}" for label in order)
+        doubtful.append(about | {"picture": webp(picture, quality=80)})
     half, order = len(labels) // 2, np.argsort(-probability, kind="stable")
     surer, rest = (float((said == labels)[rows].mean()) for rows in (order[:half], order[half:]))
     facts, every = {"sure": probability.mean(), "surer": surer, "rest": rest}, range(len(classes))
     if len(classes) <= READABLE:
         counts = pd.crosstab(labels, said).reindex(index=every, columns=every, fill_value=0).to_numpy()
         facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]
+        mistaken = counts.sum(0) - counts.diagonal()
+        if len(classes) > 2 and mistaken.max() > max(2, mistaken.sum() / 2):
+            facts |= {"mistaken": mistaken.max(), "magnet": classes[mistaken.argmax()]}
     words = [f"{image['id']} ({image['said']}? {image['sure']})" for image in doubtful[: min(3, len(wrong))]]
-    facts |= {"contradicted": len(wrong), "surest": ", ".join(words)} if words else {}
+    facts |= {"contradicted": len(wrong), "judged": len(labels), "surest": ", ".join(words)} if words else {}
     return facts | {"doubtful": doubtful}
+
+
+def photograph(folder: str, name: str) -> tuple[str, Image.Image | None]:
+    """The file of the photograph with this id, below a user's folder, and its picture: whole, the square that was used
+    framed. The id and None where it cannot be read.
+    """
+    start = Path(folder, name)
+    for path in [start, *sorted(start.parent.glob(f"{glob.escape(start.name)}.*"))]:
+        with suppress(InvalidImage):
+            pixels, _ = read_image(path, WHOLE, cut=lambda image, side: ImageOps.contain(image, (side, side)))
+            whole, side = Image.fromarray(pixels), min(pixels.shape[:2])
+            left, top = (whole.width - side) // 2, (whole.height - side) // 2
+            if left or top:
+                corners = left, top, left + side - 1, top + side - 1
+                ImageDraw.Draw(whole).rectangle(corners, outline=class_colour(0), width=2)
+            return path.relative_to(folder).as_posix(), whole
+    return name, None
 
 
 def webp(picture: Image.Image, **options) -> str:
