@@ -197,8 +197,7 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     page = page_of(run_dir)
     assert said.replace(" %", "\N{NO-BREAK SPACE}%") in page
     sure = "In the mean it gives its answer 85.8 %, and is right in 98.0 %. Of the half of the pictures that it "
-    sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. So it is "
-    sure += "too modest, which may be chance."
+    sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. No more can be told"
     assert sure.replace(" %", "\N{NO-BREAK SPACE}%") in page
     wrong, unsure = page.split('<ul class="doubtful">')[1:]
     assert wrong.index("dog/3") < wrong.index("cat/1") and "2 contradicted" in page and "1 named rightly" in page
@@ -212,13 +211,14 @@ def test_a_doubtful_photograph_is_shown_whole_with_the_square_that_was_used(tmp_
     (tmp_path / "cat").mkdir()
     Image.new("RGB", (200, 100), "white").save(tmp_path / "cat" / "a [1].png")
     (tmp_path / "cat" / "b.jpg").write_bytes(b"no picture")
-    path, whole = report.photograph(str(tmp_path), "cat/a [1]")
+    path, whole, cut = report.as_it_lies(str(tmp_path), "cat/a [1]")
+    assert cut == 0.5
     assert path == "cat/a [1].png" and whole.size == (report.WHOLE, report.WHOLE // 2)
     frame = (np.array(whole) != 255).any(2)
     assert np.flatnonzero(frame[60]).tolist() == [60, 61, 178, 179], "of the square in the middle"
-    assert report.photograph(str(tmp_path), "cat/a [1].png")[0] == "cat/a [1].png"
+    assert report.as_it_lies(str(tmp_path), "cat/a [1].png")[0] == "cat/a [1].png"
     for name in ("cat/b", "cat/none"):
-        assert report.photograph(str(tmp_path), name) == (name, None)
+        assert report.as_it_lies(str(tmp_path), name) == (name, None, 0)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from clockodile.show.plots import class_colour
 ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
 WHOLE = 240  # pixels of the longer side of a photograph there
+CUT = 0.1  # share of it outside the square that is worth a word
 ABOUT_BOTH = re.compile("both|judge")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read
 MANY_NOTES = 8  # refused files; a longer list is folded up
@@ -49,8 +50,8 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "The simple rule '{simple[name]}' does better than {guessing}: colour or background give the classes away, and the "
     "best method may go by them, too. That was{coloured} not tested.",
     "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
-    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. So it "
-    "is {verdict}.",
+    "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. "
+    "{verdict}.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
     "measure what these pictures alone can teach.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
@@ -254,8 +255,9 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         facts |= {end: min(max(found[end], 0), 1) for end in ("low", "high")}
         folder = asked.get("data_dir", "") if asked.get("recipe") == "folder" else ""
         facts |= contradicted(run_dir, first, names, folder)
-        luck = "" if not facts["low"] <= facts["sure"] <= facts["high"] else ", which may be chance"
-        facts["verdict"] = f"too {'modest' if facts['sure'] < facts['best']['mean'] else 'sure'}{luck}"
+        word = "modest" if facts["sure"] < facts["best"]["mean"] else "sure"
+        within = facts["low"] <= facts["sure"] <= facts["high"]
+        facts["verdict"] = "No more can be told from so few pictures" if within else f"So it is too {word}"
     with suppress(*ABSENT):
         images = pd.read_csv(run_dir / "ambiguous.csv")
         pair = read_json(run_dir / "provenance" / "ambiguous.csv.json")["config"]["pair"]
@@ -292,11 +294,12 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str], folder
     doubtful = []
     for row in [*wrong, *unsure][:DOUBTFUL]:
         name, sure = images["id"].iloc[row], f"{probability[row]:.0%}"
-        path, picture = photograph(folder, name) if folder else (name, None)
+        path, picture, cut = as_it_lies(folder, name) if folder else (name, None, 0)
         if picture is None:
             picture = Image.fromarray(kept["images"][row_of[name]]).resize((WHOLE, WHOLE), Image.Resampling.NEAREST)
         order = np.argsort(-shares[row], kind="stable")[:3]
         about = {"id": name, "path": path, "label": classes[labels[row]], "said": classes[said[row]], "sure": sure}
+        about["cut"] = f"{1 - cut:.0%}" if cut >= CUT else ""
         about["shares"] = ", ".join(f"{classes[label]} {shares[row, label]:.0%}" for label in order)
         doubtful.append(about | {"picture": webp(picture, quality=80)})
     half, order = len(labels) // 2, np.argsort(-probability, kind="stable")
@@ -313,9 +316,10 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str], folder
     return facts | {"doubtful": doubtful}
 
 
-def photograph(folder: str, name: str) -> tuple[str, Image.Image | None]:
-    """The file of the photograph with this id, below a user's folder, and its picture: whole, the square that was used
-    framed. The id and None where it cannot be read.
+def as_it_lies(folder: str, name: str) -> tuple[str, Image.Image | None, float]:
+    """The file of the photograph with this id, below a user's folder, its picture, and the share that was cut off.
+
+    It is shown whole, the square that was used framed. The id, None and 0 where it cannot be read.
     """
     start = Path(folder, name)
     for path in [start, *sorted(start.parent.glob(f"{glob.escape(start.name)}.*"))]:
@@ -326,8 +330,8 @@ def photograph(folder: str, name: str) -> tuple[str, Image.Image | None]:
             if left or top:
                 corners = left, top, left + side - 1, top + side - 1
                 ImageDraw.Draw(whole).rectangle(corners, outline=class_colour(0), width=2)
-            return path.relative_to(folder).as_posix(), whole
-    return name, None
+            return path.relative_to(folder).as_posix(), whole, 1 - side / max(whole.size)
+    return name, None, 0.0
 
 
 def webp(picture: Image.Image, **options) -> str:
