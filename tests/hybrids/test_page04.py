@@ -51,7 +51,7 @@ def test_the_teaching_folder_shows_what_was_answered():
 def page(monkeypatch):
     """A page whose figures are returned as they are."""
     monkeypatch.setattr(page04, "show_figure", lambda figure, *words: figure)
-    run = SimpleNamespace(recipe=get_recipe("clocks_crocodiles"))
+    run = SimpleNamespace(recipe=get_recipe("clocks_crocodiles"), seed=0)
     yield SimpleNamespace(run=run, everything=None, names=("clock", "crocodile"))
     plt.close("all")
 
@@ -111,27 +111,33 @@ def test_judge_and_viewers_stand_side_by_side_for_the_same_discs(page):
     assert table.iloc[0].tolist() == ["20 of 32", "24 of 32", "28 of 32"]
 
 
-def test_each_voice_has_a_dot_for_each_method(page):
-    methods = ["nobody was asked about this", "half and half", "flow, drawn apart and joined"]
-    ends = {"both_low": [0, 0.1 + 1e-12, 0.4], "both_high": [1, 0.2, 0.6]}  # rounding is no error
-    table = pd.DataFrame({"both": [0.5, 0.1, 0.5]} | ends, index=methods)
-    first = np.repeat([True, False], [8, 2])  # of pictures with nothing chosen the judge calls eight in ten both
-    figure = page04.both_by_voice(page, table, {"drawn 'crocodile', first": first})
-    assert list(table.index) == methods, "the page goes on with it"
-    methods.append(page04.NONE_CHOSEN)
-    (ax,) = figure.axes
-    lines = {line.get_label(): line.get_xdata().tolist() for line in ax.lines}
-    assert ax.containers[0][0].get_xdata().tolist() == [10, 50, 80]
-    said = page04.viewers().loc[methods[1:]]
-    assert lines["outside viewers, their mean"] == (100 * said["both"]).tolist()
-    assert lines["one viewer"] == pytest.approx([100 * share for every in said["both_each"] for share in every])
-    assert [label.get_text() for label in ax.get_yticklabels()] == methods[1:]
-    assert len(figure.legends[0].texts) == 3
+def test_each_voice_is_a_line_from_a_rival_to_the_joined_drawings(page):
+    shares = {"half and half": 0.25, "flow, told where": 0.5, page04.JOINED: 0.75}
+    table = pd.DataFrame({"both": shares, "images": 20})
+    discs = {"drawn 'crocodile', first": np.arange(10) < 8, "photographs of crocodile": np.arange(10) < 7}
+    (ax,) = page04.same_viewers(page, table, discs).axes
+    lines = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
+    judge = [line for line in lines if line[1] == 75]
+    assert [line[0] for line in judge] == [25, 50, 80, 70]
+    assert len(lines) == 4 + 2 + 2 + 5 + 2, "two, two, five and two viewers saw both in one round"
+    assert len(ax.get_yticklabels()) == 4 and ax.texts[0].get_text() == "15 of 20, 5 of 20"
+
+
+def test_only_answers_of_one_viewer_in_one_round_are_compared():
+    table = page04.seen_together("flow, told where")
+    assert table == [((19, 64), (0, 24)), ((34, 64), (0, 24))]
+
+
+def test_walks_of_one_pixel_end_at_photographs(page):
+    (ax,) = page04.one_pixel(page).axes
+    ends = np.array([line.get_ydata()[-1] for line in ax.lines if len(line.get_xdata()) > 2])
+    assert len(ends) == 12 and np.allclose(abs(ends), 1, atol=0.02)
+    assert {*np.sign(ends)} == {1, -1}
 
 
 def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):
     page = SimpleNamespace(run=SimpleNamespace(recipe=get_recipe("folder")))
-    assert page04.both_by_voice(page, pd.DataFrame(), {}) is None
+    assert page04.same_viewers(page, pd.DataFrame(), {}) is None
     assert "clocks and crocodiles" in capsys.readouterr().out
 
 

@@ -322,14 +322,19 @@ def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float
         place, around = np.arange(len(found)) + shift, (area - low, high - area)
         ax.errorbar(area, place, xerr=np.maximum(around, 0), fmt=shape, color=colour, markersize=5, label=who)
     ax.axvline(0.5, color=plots.INK, linestyle=":", linewidth=1)
+    for (left, right), (top, bottom) in (((0.5, 1.02), (-0.5, both - 0.5)), ((0, 0.5), (both - 0.5, len(found) - 0.5))):
+        ax.fill_between([left, right], top, bottom, color=plots.PALE, alpha=0.35, linewidth=0, zorder=0)
     ax.text(0.5, -0.6, "as a photograph", ha="center", va="bottom")
     ax.axhline(both - 0.5, color=plots.INK, linewidth=1)
-    for row, va, words in ((both - 0.55, "bottom", "both are there"), (both - 0.42, "top", "both are not there")):
+    for row, va, words in (
+        (both - 0.55, "bottom", "both are there: should lie right"),
+        (both - 0.42, "top", "not there: should lie left"),
+    ):
         ax.text(0.01, row, words, va=va, fontweight="bold")
     ax.set(xlim=(0, 1.02), ylim=(len(found) - 0.5, -0.5), yticks=range(len(found)), yticklabels=found)
     ax.set_xlabel("how often it gets more 'both' than an ordinary photograph (area under the ROC curve)")
     figure.legend(loc="outside lower center", ncols=4)
-    title = "Who finds more 'both' in which pictures than in photographs?"
+    title = "Which pictures get more 'both' than a photograph, by each of the four?"
     figure.suptitle(title, x=0.01, ha="left")
     words = [f"{kind}: " + ", ".join(f"{found[kind][who][0]:.2f}" for who in asked) for kind in found]
     alt = f"Dots with intervals, areas by {', '.join(asked)}. {'; '.join(words[:4])}."

@@ -242,7 +242,7 @@ def save_figure(figure: Figure, name: str, run: Run, title: str, alt: str, *, no
     figures = WRITTEN.setdefault(record, {})
     figures[name] = {"name": name, "title": title, "alt": alt, "pictures": pictures}  # again, it keeps its place
     atomic_files.write_json(record, {"figures": list(figures.values())})
-    shown = for_the_page(path, 200 if pictures else 96)
+    shown = for_the_page(path, 160 if pictures else 96)
     return Image(data=shown, format="png", alt=alt, width=int(figure.get_figwidth() * 96))
 
 
