@@ -351,11 +351,11 @@ def same_viewers(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray]) 
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.set(xlim=(-2, 123), xticks=range(0, 101, 20), xlabel='share called "both", %')
-    words = ("the judge", ALARM, ALARM), ("one viewer", BLUE, BLUE), ("drawn apart and joined", QUIET, QUIET)
-    for label, colour, inside in (*words, ("what is named at the left", QUIET, "white")):
+    words = ("the judge", ALARM, ALARM), ("one viewer", BLUE, BLUE), ("filled: joined drawings", QUIET, QUIET)
+    for label, colour, inside in (*words, ("open: the rival at the left", QUIET, "white")):
         ax.plot([], [], "o", color=colour, markerfacecolor=inside, label=label)
     figure.legend(loc="outside lower center", ncols=4)
-    title = "Drawn apart and joined, beside what the same voice saw with it"
+    title = "The joined drawings lead all four rivals by the judge, two by viewers"
     ax.set_title(title)
     return show_figure(
         figure, "voices", page.run, title,
