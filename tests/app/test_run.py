@@ -315,7 +315,7 @@ def test_stopped_in_the_middle_then_started_again(folder, sent, code):
 
 
 def wait_for(path: Path) -> str:
-    for _ in range(600):
+    for _ in range(2400):
         with contextlib.suppress(OSError):
             if path.read_text():
                 return path.read_text()
