@@ -181,19 +181,24 @@ def test_what_was_not_found_is_not_told(run_dir, missing):
     assert sum(kept) >= (3 if missing.endswith("csv") else 1)
 
 
-def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
-    write_results(run_dir)
-    assert "contradicts the label" not in page_of(run_dir)  # nothing is stored
+def write_predictions(run_dir, logits) -> None:
+    """Four pictures, the last without a class, and what the best method says of the first three."""
     split = {"id": ["cat/1", "cat/2", "dog/3", "x/4"], "label": [0, 0, 2, -1], "group": range(4)}
     split |= {"fold": [0, 1, 0, -1], "split": ["train"] * 3 + ["background"]}
     store.save(run_dir, "splits.csv", pd.DataFrame(split), {})
-    arrays = {"logits": np.array([[0, 0, 3.0], [2, 0, 1], [9, 0, 0]]), "train_accuracy": np.ones(1)}
+    arrays = {"logits": np.array(logits), "train_accuracy": np.ones(1)}
     arrays |= {"seconds": np.ones(1), "parameters": np.ones(1, int)}
     store.save(run_dir, "predictions/hog_svm-seed0.npz", arrays, {})
-    said = "contradicts the label of 2 of 3 pictures, most surely of dog/3 (cat? 100 %), cat/1 (dog? 91 %)."
     kept = {"images": np.zeros((4, 8, 8, 3), np.uint8), "labels": np.array(split["label"])}
     kept |= {"ids": np.array(split["id"]), "split": np.array(split["split"])}
     store.save(run_dir, "dataset.npz", kept, {})
+
+
+def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
+    write_results(run_dir)
+    assert "contradicts the label" not in page_of(run_dir)  # nothing is stored
+    write_predictions(run_dir, [[0, 0, 3.0], [2, 0, 1], [9, 0, 0]])
+    said = "contradicts the label of 2 of 3 pictures, most surely of dog/3 (cat? 100 %), cat/1 (dog? 91 %)."
     page = page_of(run_dir)
     assert said.replace(" %", "\N{NO-BREAK SPACE}%") in page
     sure = "In the mean it gives its answer 85.8 %, and is right in 98.0 %. Of the half of the pictures that it "
@@ -205,6 +210,15 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     assert page.count('loading="lazy"') == 3 and "A frame marks" not in page
     table = page.partition("Which class is taken for which")[2].partition("</table>")[0]
     assert "".join(re.findall(r"<td>(\d)</td>", table)) == "101200001001"  # each row's sum last
+
+
+def test_a_list_of_labels_without_a_contradiction_is_explained_all_the_same(run_dir):
+    write_results(run_dir)
+    write_predictions(run_dir, [[3.0, 0, 0], [2, 0, 1], [0, 0, 9]])
+    page = page_of(run_dir)
+    assert (
+        "3 named rightly" in page and " contradicted" not in page and page.count("only somebody who looks can say") == 1
+    )
 
 
 def test_a_doubtful_photograph_is_shown_whole_with_the_square_that_was_used(tmp_path):
@@ -222,7 +236,8 @@ def test_a_doubtful_photograph_is_shown_whole_with_the_square_that_was_used(tmp_
 
 
 @pytest.mark.parametrize(
-    ("counts", "words"), [({"cat": 9, "dog": 9}, "guessing"), ({"cat": 9, "dog": 5}, "naming the most")]
+    ("counts", "words"),
+    [({"cat": 9, "dog": 9}, "guessing"), ({"cat": 9, "dog": 5}, "naming the most"), ({}, "naming the most")],
 )
 def test_it_says_what_knows_nothing(run_dir, counts, words):
     write_results(run_dir)

@@ -236,7 +236,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
     if folds := asked.get("folds"):
         facts["folds"] = folds
     fold = facts.get("training images", np.inf) / (folds or 1)
-    even = len({*card.get("counts", {}).get("train", {}).values()}) < 2
+    train = card.get("counts", {}).get("train")
+    even = isinstance(train, Mapping) and len({*train.values()}) == 1
     facts["guessing"] = "guessing" if even else "naming the most frequent class each time"
     if facts.get("simple", {"mean": 0})["mean"] > 1.25 * facts.get("majority class, accuracy", 1):
         facts["coloured"] = ""
@@ -297,10 +298,10 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str], folder
         path, picture, cut = as_it_lies(folder, name) if folder else (name, None, 0)
         if picture is None:
             picture = Image.fromarray(kept["images"][row_of[name]]).resize((WHOLE, WHOLE), Image.Resampling.NEAREST)
-        order = np.argsort(-shares[row], kind="stable")[:3]
+        likeliest = np.argsort(-shares[row], kind="stable")[:3]
         about = {"id": name, "path": path, "label": classes[labels[row]], "said": classes[said[row]], "sure": sure}
-        about["cut"] = f"{1 - cut:.0%}" if cut >= CUT else ""
-        about["shares"] = ", ".join(f"{classes[label]} {shares[row, label]:.0%}" for label in order)
+        about |= {"agrees": said[row] == labels[row], "cut": f"{1 - cut:.0%}" if cut >= CUT else ""}
+        about["shares"] = ", ".join(f"{classes[label]} {shares[row, label]:.0%}" for label in likeliest)
         doubtful.append(about | {"picture": webp(picture, quality=80)})
     half, order = len(labels) // 2, np.argsort(-probability, kind="stable")
     surer, rest = (float((said == labels)[rows].mean()) for rows in (order[:half], order[half:]))

@@ -51,7 +51,7 @@ LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_best")  # generators in the quiz
 OTHERS = ("lizard", "oak_tree")  # of the package's flow: what a crocodile may be taken for
-JOINED = "flow, drawn apart and joined"  # sources of the viewers' answers
+JOINED = GENERATORS["flow_best"].title  # sources of the viewers' answers, as titles of generators are
 FIRST_CAME = "the same, the first that came"
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
@@ -286,34 +286,25 @@ def alone(page: Page, count: int) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("new pictures of")
 
 
-def viewers(asked: str = "fresh") -> pd.DataFrame:
-    """What outside viewers answered: a row a source, shares in [0, 1] as the mean over viewers.
+def answers() -> pd.DataFrame:
+    """What outside viewers answered: a row a viewer and source, with how often each of WORDS was said.
 
-    both_low, both_high: the least and the largest share of "both" that a viewer gave, both_each: those of all viewers;
-    pictures: shown to a viewer, in the mean.
     asked: "fresh" for pictures made when every choice had been made; "earlier" for those of an earlier method that were
-    shown among them; "discs" for those of `same_discs`.
+    shown among them; "discs" for those of `same_discs`. shown: how many pictures.
     """
     with VIEWERS.open("r", encoding="utf-8") as file:
-        answers = pd.read_csv(file).query("asked == @asked")
-    shown = answers[list(WORDS)].sum(axis=1)
-    shares = answers[["source"]].join(answers[list(WORDS)].div(shown, axis=0)).assign(pictures=shown)
-    by_source = shares.groupby("source", sort=False)
-    found = by_source.mean()
-    both = by_source["both"]
-    return found.assign(both_low=both.min(), both_high=both.max(), both_each=both.agg(list))
+        found = pd.read_csv(file)
+    return found.assign(shown=found[list(WORDS)].sum(axis=1))
 
 
 def discs_table(page: Page, judged: dict[str, np.ndarray]) -> pd.DataFrame:
     """How often the judge and each viewer called pictures of `same_discs` both; judged: the judge's yes or no, (N,)."""
     first, second = page.names
-    said = viewers("discs").rename(index=lambda source: source.replace("FIRST", first).replace("SECOND", second))
-    rows = {}
-    for name, both in judged.items():
-        if name in said.index:
-            shown = round(said.loc[name, "pictures"])
-            answers = [f"{share * shown:.0f} of {shown}" for share in said.loc[name, "both_each"]]
-            rows[name] = [f"{both.sum()} of {len(both)}", *answers]
+    said = {}
+    for one in answers().query("asked == 'discs'").itertuples():
+        source = one.source.replace("FIRST", first).replace("SECOND", second)
+        said.setdefault(source, []).append(f"{one.both} of {one.shown}")
+    rows = {name: [f"{both.sum()} of {len(both)}", *said[name]] for name, both in judged.items() if name in said}
     return pd.DataFrame(rows, index=["the judge", "one viewer", "another"]).T.rename_axis("called both")
 
 
@@ -330,7 +321,7 @@ def same_viewers(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray]) 
     counts |= {name: (both.sum(), len(both)) for name, both in discs.items()}
     counts[FIRST_CAME] = counts[f"drawn '{page.names[1]}', first"]
     photographs = f"photographs of {page.names[1]}"
-    rivals = {name: name for name in ("half and half", "flow, told where")}
+    rivals = {title: title for title in (GENERATORS[name].title for name in ("half_and_half", "flow_placed"))}
     rivals |= {"the first that came": FIRST_CAME, f"same clocks on\n{photographs}": photographs}
     figure, ax = new_figure(height=4.6)
     row, ticks = 0, []
@@ -369,10 +360,7 @@ def seen_together(rival: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
     rival: a source of viewers.csv. Whoever saw both saw them in one round.
     """
-    with VIEWERS.open("r", encoding="utf-8") as file:
-        answers = pd.read_csv(file)
-    answers["shown"] = answers[list(WORDS)].sum(axis=1)
-    by_viewer = answers.drop_duplicates(["viewer", "source"]).set_index(["source", "viewer"])[["both", "shown"]]
+    by_viewer = answers().drop_duplicates(["viewer", "source"]).set_index(["source", "viewer"])[["both", "shown"]]
     ours, theirs = by_viewer.loc[JOINED], by_viewer.loc[rival]
     both_seen = ours.index.intersection(theirs.index)
     return [(tuple(ours.loc[viewer]), tuple(theirs.loc[viewer])) for viewer in both_seen]
