@@ -64,3 +64,9 @@ def test_packed_weights_are_half_as_large_and_nearly_the_same(halves):
     (found,) = ReferenceEvaluator(model).run(None, {})
     largest = np.abs(values).max((1, 2, 3), keepdims=True)
     assert np.array_equal(found, values) if halves else (np.abs(found - values) <= largest / 60_000).all()
+
+
+def test_viewers_answers_of_each_source_are_shares_of_all():
+    shares = export.viewers()
+    assert shares.keys() == export.VIEWERS.keys()
+    assert all(len(row) == 4 and min(row) >= 0 and abs(sum(row) - 1) < 1e-3 for row in shares.values())

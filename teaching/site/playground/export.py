@@ -283,8 +283,9 @@ def save_pictures(folder: Path, flow: Flow, words: Sequence[str]) -> None:
 
 def viewers() -> dict[str, list[float]]:
     """Shares of outside viewers' answers: first class, second, both, neither, for each source that they were shown."""
-    table = page04.viewers()[["first", "second", "both", "neither"]].round(4)
-    return {source: table.loc[name].tolist() for source, name in VIEWERS.items()}
+    said = page04.answers().query("asked == 'fresh'").groupby("source")[["shown", *page04.WORDS]].sum()
+    shares = said[list(page04.WORDS)].div(said["shown"], axis=0).round(4)
+    return {source: shares.loc[name].tolist() for source, name in VIEWERS.items()}
 
 
 def key(runtime: Path) -> str:
