@@ -110,7 +110,7 @@ def test_an_area_and_its_interval_for_each_that_was_asked(page, figure_of):
 def test_the_judges_steps_end_at_the_score_of_the_photograph(page, figure_of, monkeypatch):
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     figure = page03.judge_by_steps(page)
-    shown, score = figure.axes[0].images[0].get_array(), figure.axes[-1].lines[0].get_xdata()[0]
+    shown, score = figure.axes[0].images[0].get_array(), figure.axes[-1].lines[1].get_xdata()[0]
     row = next(row for row, image in enumerate(page.data.images) if np.array_equal(image, shown))
     assert page.data.fold[row] == 0 and score == page.judged.scores[row, page.pair[0]]
     assert f"{page.judged.evidence[row, page.pair[0]]:.3f}" in figure.axes[-1].get_title("left")
@@ -237,7 +237,7 @@ def test_the_strongest_place_of_each_picture_is_framed(page, monkeypatch, figure
     frames = [[patch.get_xy() for patch in ax.patches] for ax in figure.axes]
     assert frames[2] == [(0.5, 1.5)] and frames[4] == [(0.5, 1.5)], "the first picture, each class"
     assert frames[3] == [(2.5, -0.5)] and frames[5] != [(2.5, -0.5)], "of the second, more is less for one class"
-    assert frames[0] == [(1.5, 3.5)] * 2, "the same in pixels of the picture"
+    assert frames[0] == [(-0.5, -0.5), (1.5, 3.5)] * 2, "the same in pixels of the picture, the smaller size first"
     assert [ax.get_title("left") for ax in figure.axes[:2]] == ["one", "two"]
 
 

@@ -300,10 +300,10 @@ def test_what_could_not_be_measured_is_not_told(run_dir):
 
 def test_the_best_pictures_come_first(run_dir):
     write_figures(run_dir, "03", "plane", "pairs", "both_top")
-    write_figures(run_dir, "04", "mixes", "voices", "hybrids")
+    write_figures(run_dir, "04", "mixes", "blocks", "hybrids")
     page = page_of(run_dir)
     shown = re.findall('id="figure-([^"]+)"', page)
-    assert shown == ["both_top", "hybrids", "mixes", "plane", "first", "second", "pairs", "voices"]
+    assert shown == ["both_top", "hybrids", "mixes", "plane", "first", "second", "pairs", "blocks"]
     assert page.index('id="figure-plane"') < page.index('<table class="results"') < page.index('id="figure-pairs"')
     assert '<a href="#figure-plane">' in page
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from clockodile.data import files
-from clockodile.data.files import InvalidImage, read_image, read_images, short_side
+from clockodile.data.files import InvalidImage, image_sides, read_image, read_images
 
 
 def noise(height, width, channels=3, seed=0):
@@ -225,7 +225,7 @@ def test_the_package_that_reads_iphone_photos_is_named_when_it_is_missing(tmp_pa
     pillow_heif.from_pillow(Image.fromarray(smooth(40, 40))).save(tmp_path / "a.heic")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     files._register_heif.cache_clear()
-    for read in (lambda path: read_image(path, 32), short_side):
+    for read in (lambda path: read_image(path, 32), image_sides):
         with pytest.raises(InvalidImage, match="HEIC needs the package pillow-heif, which is not installed"):
             read(tmp_path / "a.heic")
 

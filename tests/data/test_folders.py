@@ -509,6 +509,13 @@ def test_the_middle_photograph_decides_how_large_pictures_are(tmp_path, sides, s
     assert found == side and f"made {side} pixels a side" in why and "take long" not in why
 
 
+def test_it_is_said_of_how_many_the_square_shows_less_than_half(tmp_path):
+    assert "less than half" not in suited_side(ANY, sized(tmp_path, 40, 30, 31))[1]
+    put(tmp_path / "cat" / "panorama.png", Image.new("RGB", (81, 40)))
+    put(tmp_path / "dog" / "tower.png", Image.new("RGB", (40, 80)))  # just half
+    assert "of 1 in 8 photographs the square shows less than half" in suited_side(ANY, tmp_path)[1]
+
+
 def test_many_photographs_are_made_smaller_so_that_a_run_stays_quick(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "MOST_VALUES", 6 * 64**2)
     side, why = suited_side(ANY, sized(tmp_path, 200, 300, 400))

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from clockodile.core.recipes import get_recipe
-from clockodile.data.dataset import as_tensor
+from clockodile.data.dataset import as_images, as_tensor
 from clockodile.hybrids import page04
 from clockodile.hybrids.generators.table import GENERATORS
+from clockodile.hybrids.quiz import make_quiz
 
 
 def viewers(asked: str = "fresh") -> pd.DataFrame:
@@ -78,8 +79,18 @@ def test_lines_of_pictures_are_as_long_as_they_are(page, data):
 def test_the_way_leads_through_every_mixture_to_one_of_three_photographs(page, data, monkeypatch):
     monkeypatch.setattr(page04, "parents", lambda run, everything, seeds: (data.tensor()[:3], None))
     (ax,) = page04.draw_the_way(page).axes
-    assert len(ax.artists) == 7 and len(ax.lines) == 2
-    assert "velocity" in ax.texts[1].get_text()
+    assert len(ax.artists) == 9 and len(ax.lines) == 2
+    assert "velocity" in ax.texts[-1].get_text()
+
+
+def test_other_noises_lead_to_other_photographs_through_the_same_mixture(page, data, monkeypatch):
+    monkeypatch.setattr(page04, "parents", lambda run, everything, seeds: (data.tensor()[:3], None))
+    shown = []
+    monkeypatch.setattr(page04, "as_images", lambda pictures: shown.append(pictures) or as_images(pictures))
+    monkeypatch.setattr(page04, "to_unit", lambda pictures: pictures)
+    page04.draw_the_way(page)
+    middle, noises, photos = shown[0][2], shown[0][5:7], shown[0][7:]
+    assert len(photos) == 2 and torch.allclose((noises + photos) / 2, middle.expand_as(photos), atol=1e-5)
 
 
 def test_the_controls_have_the_same_discs_and_other_surroundings(page, data):
@@ -102,52 +113,65 @@ def test_the_controls_have_the_same_discs_and_other_surroundings(page, data):
         best_of=lambda place, seeds, count: white if place == 0 else None,
     )
     found = page04.same_discs(page)
-    assert [name for name in found if "oak" in name] == [] and len(found) == 6
-    assert sorted(asked) == [(label, list(range(6)), page04.STRONG) for label in (1, 2, 3)]
+    assert len(found) == 5
+    assert sorted(asked) == [(label, list(range(6)), page04.STRONG) for label in (1, 2)]
     best, *others = found.values()
     assert torch.allclose(best, as_tensor(data.images[40:46]), atol=0.01)
     for pictures in others:
         assert ((pictures > 0.99).all(1).sum((1, 2)) >= 60).all(), "a white disc stands in each"
     photographs = data.rows(np.arange(1, 20, 2)).tensor()
-    rest = (found["photographs of crocodile"][0] - photographs[0]).abs().amax(0) < 0.01
+    rest = (found["same discs on photographs of crocodile"][0] - photographs[0]).abs().amax(0) < 0.01
     assert 0.7 < rest.float().mean() < 0.95, "and round it is the photograph"
 
 
+def test_each_round_compares_the_joined_drawings_with_one_rival(page):
+    table = page04.viewers_table(page)
+    assert table.index.tolist() == ["half and half", "flow, told where", page04.FIRST_CAME]
+    assert table.loc["flow, told where"].tolist() == ["19, 34 of 64", "0, 0 of 24"]
+    assert table.loc[page04.FIRST_CAME].tolist() == ["5, 4, 7 of 24", "2, 3, 3 of 24"]
+
+
 def test_judge_and_viewers_stand_side_by_side_for_the_same_discs(page):
-    judged = {"photographs of crocodile": np.arange(32) < 20, "nobody was asked": np.ones(32, bool)}
-    table = page04.discs_table(page, judged)
-    assert table.index.tolist() == ["photographs of crocodile"]
-    assert table.iloc[0].tolist() == ["20 of 32", "24 of 32", "28 of 32"]
+    photographs = "same discs on photographs of crocodile"
+    (ax,) = page04.discs_figure(page, {page04.JOINED: np.arange(32) < 24, photographs: np.arange(32) < 20}).axes
+    assert [text.get_text() for text in ax.texts] == [f"{yes} of 32" for yes in (24, 9, 10, 20, 24, 28)]
+    assert [bar.get_width() for bar in ax.patches[:3]] == [75, 100 * 9 / 32, 100 * 10 / 32]
+    assert len(ax.get_yticklabels()) == 2
 
 
-def test_each_voice_is_a_line_from_a_rival_to_the_joined_drawings(page):
-    shares = {"half and half": 0.25, "flow, told where": 0.5, page04.JOINED: 0.75}
-    table = pd.DataFrame({"both": shares, "images": 20})
-    discs = {"drawn 'crocodile', first": np.arange(10) < 8, "photographs of crocodile": np.arange(10) < 7}
-    (ax,) = page04.same_viewers(page, table, discs).axes
-    lines = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
-    judge = [line for line in lines if line[1] == 75]
-    assert [line[0] for line in judge] == [25, 50, 80, 70]
-    assert len(lines) == 4 + 2 + 2 + 5 + 2, "two, two, five and two viewers saw both in one round"
-    assert len(ax.get_yticklabels()) == 4 and ax.texts[0].get_text() == "15 of 20, 5 of 20"
-
-
-def test_only_answers_of_one_viewer_in_one_round_are_compared():
-    table = page04.seen_together("flow, told where")
-    assert table == [((19, 64), (0, 24)), ((34, 64), (0, 24))]
+def test_viewers_of_a_block_were_shown_as_many_pictures_of_each_kind():
+    said = page04.answers()
+    shown = said.groupby([said["viewer"].str[0], "asked", "source"])["shown"]
+    assert (shown.nunique() == 1).all()
 
 
 def test_walks_of_one_pixel_end_at_photographs(page):
     (ax,) = page04.one_pixel(page).axes
     ends = np.array([line.get_ydata()[-1] for line in ax.lines if len(line.get_xdata()) > 2])
+    dots = next(line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1)
+    ways = [line.get_ydata() for line in ax.lines if line.get_linestyle() == ":" and len(line.get_xdata()) == 2]
+    assert [np.mean(way).round(9) for way in ways] == [dots.get_ydata()[0]] * 2 == [0.4] * 2, "both cross there"
     assert len(ends) == 12 and np.allclose(abs(ends), 1, atol=0.02)
     assert {*np.sign(ends)} == {1, -1}
 
 
 def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):
     page = SimpleNamespace(run=SimpleNamespace(recipe=get_recipe("folder")))
-    assert page04.same_viewers(page, pd.DataFrame(), {}) is None
+    assert page04.viewers_table(page) is None and page04.discs_figure(page, {}) is None
     assert "clocks and crocodiles" in capsys.readouterr().out
+
+
+def test_answers_stand_beside_those_of_the_judge_source_by_source(page, data, monkeypatch, capsys):
+    asked = make_quiz(data.images[:8], np.repeat(["drawn", "pasted"], 4), page.names, seed=0)
+    monkeypatch.setattr(
+        page04, "judge_words", lambda page, quiz: ["both" if s == "drawn" else "clock" for s in quiz.sources]
+    )
+    table = page04.compare_with_judge(page, asked, asked.table({}))
+    assert table.loc["drawn"].tolist() == [4, 4, ""] and table.loc["pasted"].tolist() == [4, 0, ""]
+    assert "no answers yet" in capsys.readouterr().out
+    mine = asked.table({number: "both" if number < 3 else "clock" for number in range(1, 9)})
+    table = page04.compare_with_judge(page, asked, mine)
+    assert table["both, you"].sum() == 2 and "kappa" in capsys.readouterr().out
 
 
 def test_the_quiz_asks_about_methods_of_the_table():

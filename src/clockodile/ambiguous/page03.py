@@ -174,8 +174,8 @@ def plane_idea(page: Page) -> Image:
     ax.text(0.86, 0.83, "?", fontsize=40, ha="center", va="center", backgroundcolor="white")
     for end in ((0.72, 0.28), (0.28, 0.72)):
         ax.annotate("", end, (0.5, 0.5), arrowprops={"arrowstyle": "-|>", "color": plots.INK, "linewidth": 1.5})
-    ax.text(0.58, 0.37, f"surely {names[0]}", ha="right", va="center")
-    ax.text(0.42, 0.63, f"surely {names[1]}", ha="left", va="center")
+    ax.text(0.735, 0.285, f"surely {names[0]}", ha="left", va="center")
+    ax.text(0.265, 0.715, f"surely {names[1]}", ha="right", va="center")
     corner_names(ax, names)
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     ax.set_xlabel(f"more and more {names[0]} in the picture")
@@ -253,10 +253,9 @@ def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.nd
 
     made: kind -> uint8 (N, S, S, 3), as many of each; evidence: kind -> (N, C).
     """
-    words = {corner: f"only {name}" for corner, name in zip(("first", "second"), page.names, strict=True)}
     images = np.concatenate([*made.values()])
-    corners = quadrants(np.concatenate([evidence[kind][: len(made[kind])] for kind in made]), page.pair)
-    captions = [words.get(corner, corner) for corner in corners]
+    found = np.concatenate([evidence[kind][: len(made[kind])] for kind in made])
+    captions = corner_words(page, found[:, list(page.pair)])
     title = f"Both by making ({', '.join(made)}): what does the judge say?"
     figure = plots.tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=8)
     counts = ", ".join(f"{number} {word}" for word, number in Counter(captions).items())
@@ -272,10 +271,10 @@ def place_answers(page: Page, maps: Sequence[np.ndarray], fold: np.ndarray) -> l
     ]
 
 
-def frame_strongest(ax: Axes, answers: np.ndarray, label: int, *, side: float = 1) -> None:
+def frame_strongest(ax: Axes, answers: np.ndarray, label: int, *, side: float = 1, width: float = 2.5) -> None:
     """Frame the place with the highest of the answers (H, W) in its class's colour; side: of a place, as drawn."""
     y, x = np.unravel_index(answers.argmax(), answers.shape)
-    look = {"fill": False, "edgecolor": plots.class_colour(label), "linewidth": 2.5}
+    look = {"fill": False, "edgecolor": plots.class_colour(label), "linewidth": width}
     ax.add_patch(Rectangle((x * side - 0.5, y * side - 0.5), side, side, **look))
 
 
@@ -286,15 +285,16 @@ def place_maps(
 
     images: uint8 (N, S, S, 3); fold: int (N,) whose probes, fitted without it, are asked about each; captions: N.
     """
-    places = place_answers(page, maps_of(images), fold)[-1]
-    side = images.shape[1] / places.shape[-1]  # pixels of a place in the picture
-    figure, axes = plots.new_figure(3, len(images), height=4.4)
+    coarse, places = place_answers(page, maps_of(images), fold)
+    side, large = (images.shape[1] / found.shape[-1] for found in (places, coarse))  # pixels of a place in the picture
+    figure, axes = plots.new_figure(3, len(images), height=0.9 + 20 / max(len(images), 6))
     for column, (image, caption) in enumerate(zip(images, plots.short_ids(captions), strict=True)):
         axes[0, column].imshow(image, interpolation="nearest")
         axes[0, column].set_title(caption, fontsize=9, fontweight="normal")
         for row, (label, found) in enumerate(zip(page.pair, places, strict=True), start=1):
             axes[row, column].imshow(found[column], cmap="Greys_r", vmin=found.min(), vmax=found.max())
             frame_strongest(axes[row, column], found[column], label)
+            frame_strongest(axes[0, column], coarse[row - 1, column], label, side=large, width=1.0)
             frame_strongest(axes[0, column], found[column], label, side=side)
     for row, class_name in enumerate(page.names, start=1):
         axes[row, 0].set_ylabel(f"answers for\n{class_name}")
@@ -377,12 +377,13 @@ def judge_by_steps(page: Page) -> Image:
     # where nobody gave other things, evidence is counted among the classes
     rivals = "the other classes" if judged.background.note else judged.background.word
     ax.hist(things, bins=30, color="#8A9296", label=rivals)
+    ax.axvline(np.quantile(things, LENIENT), color=plots.INK, linestyle="--", label=f"evidence {LENIENT:g}")
     ax.axvline(score, color=plots.class_colour(label), linewidth=2.5, label="this photograph")
     bias = judged.judge.bias[0, label]
     ax.set(xlabel=f"score for '{page.names[0]}': both strongest, and b = {bias:.1f}", yticks=[])
     share = judged.evidence[row, label]
     ax.set_title(f"Then evidence: the share of {rivals}\nwith a lower score, {share:.3f}", fontsize=9.5)
-    ax.legend(loc="center")
+    ax.legend(loc="center", bbox_to_anchor=(0.62, 0.55))
     ax.spines[["top", "right", "left"]].set_visible(False)
     return show_figure(
         figure, "steps", page.run, "The judge, step by step",
@@ -449,6 +450,12 @@ def judge_your_photo(page: Page) -> ipywidgets.VBox:
 
 
 # --- tables ---------------------------------------------------------------------------------------------------
+
+
+def corner_words(page: Page, evidence: np.ndarray) -> list[str]:
+    """In which corner of the plane pictures lie, such as "only clock", by their evidence for the pair, (N, 2)."""
+    words = {corner: f"only {name}" for corner, name in zip(("first", "second"), page.names, strict=True)}
+    return [words.get(corner, corner) for corner in quadrants(evidence, (0, 1))]
 
 
 def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -222,12 +222,12 @@ def read_image(path: str | Path, size: int, *, cut: Callable | None = None, leas
         raise InvalidImage("truncated or damaged") from error
 
 
-def short_side(path: str | Path) -> int:
-    """Pixels of an image's shorter side, from its header alone. Raises InvalidImage for a file that cannot be used."""
+def image_sides(path: str | Path) -> tuple[int, int]:
+    """Pixels of an image's shorter and longer side, from its header. Raises InvalidImage if it cannot be used."""
     _check_file(path)
     try:
         with open(path, "rb") as file:
-            return min(_open_header(file).size)
+            return tuple(sorted(_open_header(file).size))
     except OSError as error:
         raise InvalidImage(os_reason(error)) from error
 

@@ -14,7 +14,7 @@ from clockodile.core.errors import UserError, os_reason
 from clockodile.core.recipes import Recipe
 from clockodile.data.class_folders import any_classes, folders_in, is_background, named_classes, refuse_split
 from clockodile.data.collection import BACKGROUND, TRAIN, Collection, FileNote, Source
-from clockodile.data.files import InvalidImage, Read, read_image, read_images, short_side
+from clockodile.data.files import InvalidImage, Read, image_sides, read_image, read_images
 from clockodile.data.scan import files_state, hidden, made_here, natural_key, printable, scan_folder
 
 UNEQUAL = 5  # times as many images in the largest class as in the smallest, from which on it is noted
@@ -207,12 +207,15 @@ def suited_side(recipe: Recipe, data_dir: Path) -> tuple[int, str]:
     sides = []
     for path in files[:: -(-len(files) // ASKED) or 1]:
         with suppress(InvalidImage):
-            sides.append(short_side(path))
-    median = int(np.median(sides)) if sides else SIDES[0]
+            sides.append(image_sides(path))
+    median = int(np.median([short for short, _ in sides])) if sides else SIDES[0]
+    halved = sum(long > 2 * short for short, long in sides)
     fitting = max((side for side in SIDES if side <= median), default=SIDES[0])
     quick = max((side for side in SIDES if len(files) * side**2 <= MOST_VALUES), default=SIDES[0])
     side = min(fitting, quick)
-    why = f"cut to a square, made {side} pixels a side; half of the photographs have {median} or more"
+    why = f"the middle square, made {side} pixels a side; half of the photographs have {median} or more"
+    if halved:
+        why += f"; of {halved} in {len(sides)} photographs the square shows less than half: trim these"
     if quick < fitting:
         why += f"; {fitting} would suit them, but of {len(files)} photographs take long (-p image_size={fitting})"
     return side, why

@@ -38,11 +38,11 @@ from clockodile.hybrids.generators.flow_of_run import (
     set_into,
 )
 from clockodile.hybrids.generators.table import GENERATORS, Draw, make_hybrids, parents, prepare
-from clockodile.hybrids.quiz import Quiz, answer_agreement, count_answers, make_quiz, shares_in_words
+from clockodile.hybrids.quiz import Quiz, answer_agreement, make_quiz
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
-from clockodile.show.plots import ALARM, BLUE, QUIET, VERMILION, new_figure, save_figure, tile_figure
+from clockodile.show.plots import BLUE, QUIET, VERMILION, new_figure, save_figure, tile_figure
 from clockodile.show.widgets import live_figure, one_of, share, show_widget, whole_number
 
 SHOWN = 8  # pictures in a row
@@ -50,7 +50,7 @@ FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_best")  # generators in the quiz
-OTHERS = ("lizard", "oak_tree")  # of the package's flow: what a crocodile may be taken for
+RELATIVE = "lizard"  # of the package's flow: what a crocodile may be taken for
 JOINED = GENERATORS["flow_best"].title  # sources of the viewers' answers, as titles of generators are
 FIRST_CAME = "the same, the first that came"
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
@@ -139,32 +139,34 @@ def rows_of_tiles(rows: dict[str, torch.Tensor | np.ndarray], *, heads: Sequence
 
 
 def draw_the_way(page: Page) -> Image:
-    """Draw the straight way from one noise to one photograph."""
+    """Draw the straight way from a noise to a photograph, and the ways of two others that cross it half-way."""
     photos, _ = parents(page.run, page.everything, range(3))
-    photo, noise = to_signed(photos[:1]), noise_of([0], photos.shape[-1])
-    mixtures = as_images(to_unit(torch.cat([(1 - t) * noise + t * photo for t in PATHS])))
-    others = as_images(photos[1:])  # that the same noise could have led to
-    figure, ax = new_figure(height=3.0)
-    ax.set(xlim=(-0.07, 1.3), ylim=(-0.75, 0.75), xlabel="time t: 0 = pure noise, 1 = the photograph")
+    photos, noise = to_signed(photos), noise_of([0], photos.shape[-1])
+    way = torch.cat([(1 - t) * noise + t * photos[:1] for t in PATHS])
+    others = 2 * way[len(PATHS) // 2] - photos[1:]  # the noises from which the way to these leads through its middle
+    figure, ax = new_figure(height=3.8)
+    ax.set(xlim=(-0.1, 1.1), ylim=(-1.15, 1.15), xlabel="time t: 0 = pure noise, 1 = the photograph")
     ax.set_yticks([])
     ax.set_xticks(PATHS)
     ax.grid(False)
     ax.spines["left"].set_visible(False)
-    for height in (0.5, -0.5):
-        ax.plot([0.1, 1.1], [0, height], color=QUIET, linestyle=":", linewidth=1.2)
+    heights = 0.75, -0.75
+    for height in heights:
+        ax.plot([0, 1], [-height, height], color=QUIET, linestyle=":", linewidth=1.5)
     ax.annotate("", (1.0, 0), (0.0, 0), arrowprops={"arrowstyle": "-|>", "color": VERMILION, "linewidth": 2})
-    places = [(time, 0.0) for time in PATHS] + [(1.2, 0.5), (1.2, -0.5)]
-    for picture, place in zip([*mixtures, *others], places, strict=True):
+    places = [(time, 0.0) for time in PATHS]
+    places += [(time, sign * height) for time, sign in ((0.0, -1), (1.0, 1)) for height in heights]
+    pictures = as_images(to_unit(torch.cat([way, others, photos[1:]])))
+    for picture, place in zip(pictures, places, strict=True):
         box = OffsetImage(picture, zoom=1.7, interpolation="nearest")
         ax.add_artist(AnnotationBbox(box, place, frameon=False))
-    ax.text(0.5, 0.38, "velocity = photograph - noise", color=VERMILION, ha="center", fontweight="bold")
-    ax.text(1.2, 0.16, "could have\nbeen these", color=QUIET, ha="center", va="center", fontsize=8.5)
-    title = "From noise to a photograph in a straight line"
-    ax.set_title(f"{title}: this is what the net learns to guess")
+    ax.text(0.5, 0.42, "velocity = photograph - noise", color=VERMILION, ha="center", fontweight="bold")
+    title = "One mixture, and three ways that lead through it"
+    ax.set_title(title)
     return show_figure(
         figure, "straight_way", page.run, title,
-        "A drawing: noise at the left, four mixtures with more and more of a photograph, joined by an arrow called "
-        "velocity. Dotted lines lead to two other photographs that the same noise could have led to.",
+        "A drawing: noise at the left, three mixtures with more and more of a photograph, and the photograph, on an "
+        "arrow called velocity. Through the middle one, two dotted lines run from other noises to other photographs.",
     )  # fmt: skip
 
 
@@ -176,17 +178,22 @@ def one_pixel(page: Page) -> Image:
         noise = (walks[-1][:, None] - time * ends) / (1 - time)  # with which each photograph would lead here
         weight = np.exp(-(noise**2) / 2)
         walks.append(walks[-1] + (weight * (ends - noise)).sum(1) / weight.sum(1) / steps)
-    figure, ax = new_figure(height=2.9)
+    figure, ax = new_figure(height=3.3)
     for number, walk in enumerate(np.transpose(walks)):
         colour, width = (QUIET, 1.0) if number else (VERMILION, 2.6)
         ax.plot(np.linspace(0, 1, steps + 1), walk, color=colour, linewidth=width)
+    for start, end in ((-0.2, 1), (1.8, -1)):
+        ax.plot([0, 1], [start, end], ":", color=BLUE, linewidth=1.8)
+    ax.plot([0.5], [0.4], "o", color=VERMILION, markeredgecolor="white", markersize=9)
     ax.plot([1, 1], ends, "o", color=BLUE, clip_on=False, label="the two photographs")
     ax.plot([], [], color=VERMILION, linewidth=2.6, label="the walk from 0.5")
+    ax.plot([], [], ":", color=BLUE, linewidth=1.8, label="two ways of the training, through 0.4")
     ax.set(xlim=(0, 1), xlabel="time t: 0 = pure noise, 1 = a photograph", ylabel="the pixel, x")
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=3)
     title = "Walks of one pixel: each decides for one of the two photographs"
     ax.set_title(title)
-    alt = "Twelve curves from random heights at the left, which run towards the middle and then part to 1 or to -1."
+    alt = "Twelve curves from random heights run towards the middle and then part to 1 or to -1. Two straight dotted "
+    alt += "lines cross on the thick one, half-way."
     return show_figure(figure, "one_pixel", page.run, title, alt)
 
 
@@ -229,13 +236,13 @@ def play(page: Page) -> None:
     show_widget(controls)
 
 
-def beside_nearest(page: Page, name: str) -> Image:
-    """The hybrids most like a photograph that was learned from, above that photograph."""
-    images, known = page.made[name][0], page.known
+def beside_nearest(page: Page, made: torch.Tensor) -> Image:
+    """Those of the made pictures (N, 3, S, S) that are most like one that was learned from, above it."""
+    images, known = as_images(made), page.known
     distance = evaluation.pixel_distances(images, known.learned)
     rows = distance.min(1).argsort()[:FEWEST]
     nearest = known.learned[distance[rows].argmin(1)]
-    title = "The least new of the hybrids, above the learned picture most like each"
+    title = "The least new of these pictures, above the learned picture most like each"
     return show_rows(page, {"made": images[rows], "nearest learned": nearest}, "neighbours", title)
 
 
@@ -271,7 +278,7 @@ def readable(page: Page, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def alone(page: Page, count: int) -> pd.DataFrame:
-    """New pictures of one class each, measured beside photographs of that class: kid and more as in `measure_all`."""
+    """New pictures of one class each, measured beside photographs of that class, as in `measure_all`."""
     rows = []
     for label, wanted, name in zip(page.run.recipe.pair, page.flow.pair, page.names, strict=True):
         known = evaluation.reference(page.run, page.everything, pair=(label, label))
@@ -281,7 +288,8 @@ def alone(page: Page, count: int) -> pd.DataFrame:
             "new pictures of": name,
             "judge sees it, %": round(100 * found["both"]),
             "in photographs, %": round(100 * real["both"]),
-            **{measure: found[measure] for measure in ("kid", "told_apart", "memorised")},
+            "told apart, %": round(100 * found["told_apart"]),
+            "memorised": found["memorised"],
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("new pictures of")
 
@@ -290,80 +298,61 @@ def answers() -> pd.DataFrame:
     """What outside viewers answered: a row a viewer and source, with how often each of WORDS was said.
 
     asked: "fresh" for pictures made when every choice had been made; "earlier" for those of an earlier method that were
-    shown among them; "discs" for those of `same_discs`. shown: how many pictures.
+    shown among them; "discs" for what only `same_discs` makes. shown: how many pictures.
     """
     with VIEWERS.open("r", encoding="utf-8") as file:
         found = pd.read_csv(file)
     return found.assign(shown=found[list(WORDS)].sum(axis=1))
 
 
-def discs_table(page: Page, judged: dict[str, np.ndarray]) -> pd.DataFrame:
-    """How often the judge and each viewer called pictures of `same_discs` both; judged: the judge's yes or no, (N,)."""
-    first, second = page.names
-    said = {}
-    for one in answers().query("asked == 'discs'").itertuples():
-        source = one.source.replace("FIRST", first).replace("SECOND", second)
-        said.setdefault(source, []).append(f"{one.both} of {one.shown}")
-    rows = {name: [f"{both.sum()} of {len(both)}", *said[name]] for name, both in judged.items() if name in said}
-    return pd.DataFrame(rows, index=["the judge", "one viewer", "another"]).T.rename_axis("called both")
+def viewers_table(page: Page) -> pd.DataFrame | None:
+    """How many joined drawings, and how many pictures of a rival, each viewer of a round called both: a row a round.
 
-
-def same_viewers(page: Page, table: pd.DataFrame, discs: dict[str, np.ndarray]) -> Image | None:
-    """Hybrids of `JOINED` beside a rival, a line a voice: the judge, and each viewer who saw both in one round.
-
-    table: of `measure_all`; discs: the judge's yes or no for the pictures of `same_discs`. None, and a line, for
-    pictures of anything but clocks and crocodiles: no viewer has seen such.
+    None, and a line, for pictures of anything but clocks and crocodiles.
     """
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    counts = {name: (round(row.both * row.images), row.images) for name, row in table.iterrows()}
-    counts |= {name: (both.sum(), len(both)) for name, both in discs.items()}
-    counts[FIRST_CAME] = counts[f"drawn '{page.names[1]}', first"]
-    photographs = f"photographs of {page.names[1]}"
-    rivals = {title: title for title in (GENERATORS[name].title for name in ("half_and_half", "flow_placed"))}
-    rivals |= {"the first that came": FIRST_CAME, f"same clocks on\n{photographs}": photographs}
-    figure, ax = new_figure(height=4.6)
-    row, ticks = 0, []
-    for title, rival in rivals.items():
-        voices = [(counts[JOINED], counts[rival], ALARM)]
-        voices += [(*pair, BLUE) for pair in seen_together(rival.replace(page.names[1], "SECOND"))]
-        ticks.append((row + (len(voices) - 1) / 2, title))
-        for ours, theirs, colour in voices:
-            one, other = (100 * both / shown for both, shown in (ours, theirs))
-            ax.plot([other, one], [row, row], "-", color=colour, linewidth=1.5)
-            ax.plot(other, row, "o", color=colour, markerfacecolor="white")
-            ax.plot(one, row, "o", color=colour)
-            words = "{} of {}, {} of {}".format(*map(int, (*ours, *theirs)))
-            ax.text(103, row, words, va="center", fontsize=8, color=colour)
-            row += 1
-        row += 0.8  # a gap before the next rival
-    ax.set_yticks(*zip(*ticks, strict=True))
+    said = answers().query("asked == 'fresh'").assign(round=lambda rows: rows["viewer"].str[0])
+    grouped = said.groupby(["round", "source"], sort=False)
+    both = grouped["both"].agg(lambda of_each: ", ".join(map(str, of_each)))
+    both += grouped["shown"].first().map(" of {}".format)
+    rivals = [GENERATORS["half_and_half"].title, GENERATORS["flow_placed"].title, FIRST_CAME]
+    *rounds, _ = said.loc[said["source"] == JOINED, "round"].unique()  # the last one's are in `discs_figure`
+    rows = [
+        {"rival": rival, "both, of joined drawings": both[letter, JOINED], "both, of the rival": both[letter, rival]}
+        for letter, rival in zip(rounds, rivals, strict=True)
+    ]
+    return pd.DataFrame(rows).set_index("rival")
+
+
+def discs_figure(page: Page, discs: dict[str, np.ndarray]) -> Image | None:
+    """What the judge and two viewers called both of the pictures of `same_discs`.
+
+    discs: the judge's yes or no for each, (N,). None for pictures of anything but clocks and crocodiles.
+    """
+    if page.run.recipe.name != DEFAULT_RECIPE:
+        return None
+    said = answers().assign(source=lambda rows: rows["source"].str.replace("SECOND", page.names[1]))
+    said = said[said["viewer"].isin(said.query("asked == 'discs'")["viewer"])].set_index("source")[["both", "shown"]]
+    figure, ax = new_figure(height=0.72 * len(discs) + 1.3)
+    for row, (name, found) in enumerate(discs.items()):
+        voices = [(found.sum(), len(found)), *said.loc[name].itertuples(index=False)]
+        for place, ((yes, of), colour) in enumerate(zip(voices, (VERMILION, BLUE, BLUE), strict=True)):
+            y = row + 0.26 * (place - 1)
+            ax.barh(y, 100 * yes / of, height=0.22, color=colour)
+            ax.text(100 * yes / of + 1, y, f"{yes} of {of}", va="center", fontsize=8)
+    ax.set(xlim=(0, 110), xticks=range(0, 101, 20), xlabel='share called "both", %')
+    ax.set_yticks(range(len(discs)), [textwrap.fill(name, 24) for name in discs])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    ax.set(xlim=(-2, 123), xticks=range(0, 101, 20), xlabel='share called "both", %')
-    words = ("the judge", ALARM, ALARM), ("one viewer", BLUE, BLUE), ("filled: joined drawings", QUIET, QUIET)
-    for label, colour, inside in (*words, ("open: the rival at the left", QUIET, "white")):
-        ax.plot([], [], "o", color=colour, markerfacecolor=inside, label=label)
-    figure.legend(loc="outside lower center", ncols=4)
-    title = "The joined drawings lead all four rivals by the judge, two by viewers"
+    for label, colour in (("the judge", VERMILION), ("two viewers", BLUE)):
+        ax.barh([0], [0], color=colour, label=label)
+    ax.legend(loc="lower right")
+    title = "The same discs in other surroundings: who calls them both?"
     ax.set_title(title)
-    return show_figure(
-        figure, "voices", page.run, title,
-        "For four rivals the share called both of hybrids (filled) and of the rival (open), joined by a line: one line "
-        "for the judge, and one for each viewer who saw both in one round.",
-    )  # fmt: skip
-
-
-def seen_together(rival: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Of how many joined drawings, and of how many pictures of a rival, each viewer who saw both called how many both.
-
-    rival: a source of viewers.csv. Whoever saw both saw them in one round.
-    """
-    by_viewer = answers().drop_duplicates(["viewer", "source"]).set_index(["source", "viewer"])[["both", "shown"]]
-    ours, theirs = by_viewer.loc[JOINED], by_viewer.loc[rival]
-    both_seen = ours.index.intersection(theirs.index)
-    return [(tuple(ours.loc[viewer]), tuple(theirs.loc[viewer])) for viewer in both_seen]
+    alt = "Bars: share called both by the judge and by two viewers, for the same discs in several surroundings."
+    return show_figure(figure, "discs_said", page.run, title, alt)
 
 
 # --- the quiz -------------------------------------------------------------------------------------------------
@@ -411,17 +400,22 @@ def print_key(page: Page, asked: Quiz) -> None:
         print(textwrap.fill(text, 96, subsequent_indent="    "))
 
 
-def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFrame | None:
-    """What was answered to the pictures of each source, and how far that agrees with the judge; None without answers.
+def compare_with_judge(page: Page, asked: Quiz, mine: pd.DataFrame) -> pd.DataFrame:
+    """How many pictures of each source the judge called both, and whoever answered; prints how far they agree.
 
-    mine: picture, source, answer, of `Quiz.read` or `Quiz.table`.
+    mine: picture, source, answer, of `Quiz.read` or `Quiz.table`; without answers their column is empty.
     """
-    if not len(mine):
+    judge, both = asked.table(judge_words(page, asked)), asked.words[2]
+    rows = judge.groupby("source", sort=False)["answer"]
+    table = pd.DataFrame({"pictures": rows.size(), "both, the judge": rows.agg(lambda said: (said == both).sum())})
+    if len(mine):
+        print(f"you and the judge: Cohen's kappa {answer_agreement(mine, judge):.2f}")
+        yours = mine[mine["answer"] == both].groupby("source").size()
+        table["both, you"] = yours.reindex(table.index, fill_value=0)
+    else:
         print("no answers yet: use the buttons above, then run this cell again")
-        return None
-    judge = asked.table(judge_words(page, asked))
-    print(f"you and the judge: Cohen's kappa {answer_agreement(mine, judge):.2f}")
-    return shares_in_words(count_answers(mine, asked.words))
+        table["both, you"] = ""
+    return table
 
 
 def evidence_for(page: Page, images: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -453,22 +447,21 @@ def same_discs(page: Page) -> dict[str, torch.Tensor]:
 
     Controls: if the disc were enough, all would be judged both alike. It stands by the same rule in each picture.
     """
-    made, flow, (_, name) = as_tensor(page.made["flow_best"][0]), page.flow, page.names
+    made, flow, name = as_tensor(page.made["flow_best"][0]), page.flow, page.names[1]
     judged, hidden = page.known.judged, page.known.train.rows(page.known.held_out)
     others = as_tensor(judged.background.images[judged.fold_background == HELD_OUT])
     second = hidden.rows(hidden.labels == page.run.recipe.pair[1]).tensor()
-    asked = {f"drawn '{name}', first": flow.pair[1], "drawn, told nothing": flow.net.null_class}
-    asked |= {
-        f"drawn '{other.replace('_', ' ')}'": flow.classes.index(other) for other in OTHERS if other in flow.classes
-    }
+    asked = {FIRST_CAME: flow.pair[1]}
+    if RELATIVE in flow.classes:
+        asked[f"same discs on drawn {RELATIVE}"] = flow.classes.index(RELATIVE)
     seeds = range(len(made))
     clocks = flow.best_of(0, seeds, FIRST_TRIES)
     around = {words: flow.one(label, seeds, guidance=STRONG) for words, label in asked.items()}
     for kind, pictures in ((name, second), (judged.background.word, others)):
         spread = np.linspace(0, len(pictures) - 1, len(made)).astype(int)  # of many kinds
-        around[f"photographs of {kind}"] = pictures[spread]
+        around[f"same discs on photographs of {kind}"] = pictures[spread]
     found = {words: set_into(pictures, clocks) for words, pictures in around.items()}
-    return {f"drawn '{name}', kept": made} | found
+    return {JOINED: made} | found
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

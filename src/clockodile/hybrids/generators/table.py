@@ -71,7 +71,7 @@ ENTRIES = (
     ),
     HybridGenerator(
         "flow_best",
-        "flow, drawn apart and joined",
+        "flow, joined drawings",
         lambda flow, run, data, seeds, mix: flow.joined(seeds, mix=mix, count=run.profile.n_candidates),
         fit_flow,
         chooses=True,
