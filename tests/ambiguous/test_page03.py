@@ -218,10 +218,12 @@ def test_pictures_of_each_kind_are_counted_in_the_corners(page):
     three = page03.corner_table(replace(page, data=replace(page.data, labels=labels)), {})
     corners = page03.quadrants(page.judged.evidence[:10], (0, 1))
     assert three.loc["the other classes", "both, %"] == 100 * (corners == "both").mean()
-    blank = np.zeros((3, 8, 8, 3), np.uint8)
-    shown = page03.show_made(page, {"exposures": blank, "halves": blank}, {"exposures": high, "halves": high})
-    alt = (shown.metadata or {"alt": shown.alt})["alt"]
-    assert alt.startswith("Rows: exposures, halves") and alt.endswith("6 both.")
+    assert page03.corner_words(page, np.array([[0.9, 0.95], [1, 0.5], [0, 0]]))[::2] == ["both", "neither"]
+
+
+def test_a_vote_shows_numbers_and_nothing_else(page, figure_of):
+    figure = page03.vote_sheet(page, np.zeros((5, 8, 8, 3), np.uint8))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "2", "3", "4", "5"]
 
 
 def test_the_strongest_place_of_each_picture_is_framed(page, monkeypatch, figure_of):

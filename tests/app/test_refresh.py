@@ -126,7 +126,6 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
     names = [
         "classifier/predictor-compact.safetensors",
         "judge.safetensors",
-        "generators/selector.safetensors",
         "generators/flow.safetensors",  # is learned apart, from much more
         "classifier/compact-fold0.safetensors",
     ]
@@ -137,6 +136,6 @@ def test_weights_of_a_full_run_come_with_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(refresh, "shipped_weights", lambda: tmp_path / "weights")
     new = refresh.new_weights(tmp_path / "run")
     assert {path.name: content.decode() for path, content in new.items()} == {
-        name.rpartition("/")[2]: name for name in names[:3]
+        name.rpartition("/")[2]: name for name in names[:2]
     }
     assert {path.parent for path in new} == {tmp_path / "weights"}

@@ -26,17 +26,6 @@ def write_flow(path, *classes):
     write_weights(path, package.state, {"config": {}, "metrics": package.metrics, "seconds": 0.0})
 
 
-def write_selector(path, *classes):
-    """The file of a selector that looks at `plain_maps` of one size."""
-    state = {
-        "weight": torch.ones(1, len(classes), 9),
-        "bias": torch.zeros(1, len(classes)),
-        "background": torch.zeros(1, len(classes)),
-    }
-    about = {"config": {}, "metrics": {"classes": list(classes)}, "seconds": 0.0}
-    write_weights(path, state, about)
-
-
 def write_judge(path, classes, pair):
     """The file of a judge, as far as `sample` reads it."""
     about = {"classes": list(classes), "pair": list(pair)}
@@ -45,10 +34,9 @@ def write_judge(path, classes, pair):
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """Where the test works; a small flow comes with the package, and a selector."""
+    """Where the test works; a small flow comes with the package."""
     use_tiny_plans(monkeypatch)
     write_flow(tmp_path / "weights/flow.safetensors", "clock", "crocodile")
-    write_selector(tmp_path / "weights/selector.safetensors", "clock", "crocodile")
     monkeypatch.setattr(module, "shipped_weights", lambda: tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -59,7 +47,6 @@ def noted_run(place):
     """What only notebooks left in a run folder, as far as `sample` reads it."""
     run = place / "noted run"
     write_flow(run / "generators/flow.safetensors", "dotted", "plain", "striped", "other things")
-    write_selector(run / "generators/selector.safetensors", "dotted", "plain", "striped")
     write_judge(run / "judge.safetensors", ("dotted", "plain", "striped"), (0, 2))
     atomic_files.write_json(run / "run.json", {"notebooks": {}})
     return run
@@ -198,14 +185,13 @@ def test_a_foreign_or_damaged_record_is_left_alone(content, place, capsys):
     assert (place / "new/sample.json").read_text() == content and names_in(place / "new") == {"sample.json"}
 
 
-@pytest.mark.parametrize(("method", "files"), [("flow_placed", ["flow"]), ("flow_best", ["flow", "selector"])])
-def test_the_record_says_how_pictures_were_made(method, files, place, noted_run, capsys):
-    sample(capsys, noted_run, "--method", method, "--n", 1, "--mix", 0.25, "--seed", 7, "--out", "new")
+def test_the_record_says_how_pictures_were_made(place, noted_run, capsys):
+    sample(capsys, noted_run, "--method", "flow_placed", "--n", 1, "--mix", 0.25, "--seed", 7, "--out", "new")
     record = json.loads((place / "new/sample.json").read_text())
-    nets = [atomic_files.file_digest(noted_run / f"generators/{name}.safetensors")[:16] for name in files]
+    net = atomic_files.file_digest(noted_run / "generators/flow.safetensors")[:16]
     assert record == {
-        **{"method": method, "mix": 0.25, "seed": 7, "n": 1, "classes": ["dotted", "striped"]},
-        **{"run": str(noted_run), "profile": "quick", "nets": nets, "image_size": 32},
+        **{"method": "flow_placed", "mix": 0.25, "seed": 7, "n": 1, "classes": ["dotted", "striped"]},
+        **{"run": str(noted_run), "net": net, "image_size": 32},
     }
 
 
@@ -294,21 +280,7 @@ def test_the_pair_is_that_of_the_judge_on_pictures_of_the_flows_size(noted_run, 
     assert "striped (mix 0) and plain (mix 1)" in told
 
 
-def test_candidates_are_as_many_as_in_the_profile_of_the_run(noted_run, capsys, monkeypatch):
-    counts, real = [], Flow.joined
-
-    def joined(flow, seeds, **options):
-        counts.append(options["count"])
-        return real(flow, seeds, **options)
-
-    monkeypatch.setattr(Flow, "joined", joined)
-    for profile in ("quick", "full"):
-        atomic_files.write_json(noted_run / "run.json", {"settings": {"profile": profile}, "notebooks": {}})
-        sample(capsys, noted_run, "--n", 1, "--out", profile)
-    assert counts == [20, 32]
-
-
-@pytest.mark.parametrize("name", ["generators/flow", "generators/selector", "judge"])
+@pytest.mark.parametrize("name", ["generators/flow", "judge"])
 @pytest.mark.parametrize(
     ("content", "said"), [(b"no", "is damaged"), (None, "there is no file")], ids=["damaged", "missing"]
 )
@@ -322,8 +294,7 @@ def test_what_cannot_be_read_is_named_with_the_command_that_makes_it(content, sa
 
 def test_files_of_other_things_get_one_line(place, capsys, noted_run):
     flow, judge = noted_run / "generators/flow.safetensors", noted_run / "judge.safetensors"
-    selector = noted_run / "generators/selector.safetensors"
-    for path, other in ((judge, flow), (flow, judge), (selector, flow)):
+    for path, other in ((judge, flow), (flow, judge)):
         kept = path.read_bytes()
         path.write_bytes(other.read_bytes())
         code, told = sample(capsys, noted_run, "--out", "x")

@@ -28,7 +28,7 @@ FILES = (
 )
 
 # so few pictures are drawn that nothing of what is tested here changes, and minutes are saved
-FEWER = {"count": 16, "n_candidates": 4, "n_per_class": 16}
+FEWER = {"count": 16, "n_per_class": 16}
 
 # four notebooks with all their nets
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -22,7 +22,7 @@ from clockodile.app.run import find_notebooks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 QUICKLY = ["-p", "effort=0.01"]
-FEW = {"count": 6, "n_candidates": 1, "n_per_class": 2}
+FEW = {"count": 6, "n_per_class": 2}
 LEAST = ["-p", "seeds=2", "-p", "models=hog_svm", *(word for name in FEW for word in ("-p", f"{name}={FEW[name]}"))]
 TOKEN = "of-the-tests"
 # controls a page, in the three pages that have any

@@ -9,7 +9,7 @@ from plain_features import plain_maps
 
 from clockodile.ambiguous import judge
 from clockodile.core import store
-from clockodile.hybrids.generators import flow_of_run, selector
+from clockodile.hybrids.generators import flow_of_run
 from clockodile.hybrids.generators.flow_of_run import SEEN
 from clockodile.hybrids.generators.flow_training import FlowConfig
 from clockodile.hybrids.generators.unet import UNet
@@ -41,8 +41,7 @@ def tiny_package(classes: tuple[str, ...] = KNOWS, **config) -> store.Checkpoint
 
 def use_tiny_plans(monkeypatch) -> None:
     """Both profiles train a small flow for two steps; networks see what is plain to see."""
-    for room in (judge, selector):
-        monkeypatch.setattr(room, "maps_of", plain_maps)
+    monkeypatch.setattr(judge, "maps_of", plain_maps)
     monkeypatch.setattr(flow_of_run, "UNet", small_unet)
     monkeypatch.setattr(flow_of_run, "package_flow", tiny_package)
     monkeypatch.setattr(flow_of_run, "config_of", lambda profile: TINY_FLOW)

@@ -1,7 +1,6 @@
 """What notebook 03 does behind its cells: open the run, save figures, make tables, check answers."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -248,18 +247,13 @@ def number_places(points: np.ndarray) -> np.ndarray:
     return np.array(taken[len(points) :])
 
 
-def show_made(page: Page, made: dict[str, np.ndarray], evidence: dict[str, np.ndarray]) -> Image:
-    """Pictures that are both by making, a row a kind, each with the corner of the plane where the judge puts it.
-
-    made: kind -> uint8 (N, S, S, 3), as many of each; evidence: kind -> (N, C).
-    """
-    images = np.concatenate([*made.values()])
-    found = np.concatenate([evidence[kind][: len(made[kind])] for kind in made])
-    captions = corner_words(page, found[:, list(page.pair)])
-    title = f"Both by making ({', '.join(made)}): what does the judge say?"
-    figure = plots.tile_figure(images, columns=len(images) // len(made), captions=captions, title=title, size=8)
-    counts = ", ".join(f"{number} {word}" for word, number in Counter(captions).items())
-    alt = f"Rows: {', '.join(made)} of both classes, and what the judge says: {counts}."
+def vote_sheet(page: Page, images: np.ndarray) -> Image:
+    """Pictures to vote on, uint8 (N, S, S, 3): each has its number and nothing else."""
+    title = "Vote: what is in each of these pictures?"
+    figure = plots.tile_figure(
+        images, columns=8, captions=[str(n) for n in range(1, len(images) + 1)], title=title, size=8
+    )
+    alt = f"{len(images)} numbered pictures, some of which are both by making."
     return show_figure(figure, "exposures", page.run, title, alt)
 
 

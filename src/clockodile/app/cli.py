@@ -140,8 +140,8 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
     add("--n", metavar="N", type=count, default=24, help="how many pictures (default 24, most 100000)")
     mix = "0 first class, 1 second, 0.5 (default) a hybrid"
     add("--mix", metavar="W", type=number(float, 0, 1), default=0.5, help=mix)
-    methods = "flow_best (default), flow_placed, flow_both"
-    add("--method", metavar="M", default="flow_best", help=methods)
+    methods = "flow_joined (default), flow_placed, flow_both"
+    add("--method", metavar="M", default="flow_joined", help=methods)
     first = "of the first picture (default 0)"
     add("--seed", metavar="S", type=number(int, 0, 2**31 - 1), default=0, help=first)
     add(

@@ -26,7 +26,6 @@ RANGES = {  # smallest and largest value; the notebooks check the same, but only
     "effort": (0.001, 100),
     "tolerance": (0.001, 0.999),
     "count": (0, 10_000),
-    "n_candidates": (0, 1000),
     "n_per_class": (0, 2000),
 }
 

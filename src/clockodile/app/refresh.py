@@ -25,7 +25,7 @@ from clockodile.core.workspace import open_run, project_root
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 RESULTS = re.compile(r"(<!-- table:results -->\n).*?(<!-- /table:results -->)", re.DOTALL)
 # weights of a full run that come with the package
-SHIPPED = ("classifier/predictor-*", "judge", "generators/selector")
+SHIPPED = ("classifier/predictor-*", "judge")
 
 
 def refresh_command(args: argparse.Namespace) -> int:

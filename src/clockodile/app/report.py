@@ -43,6 +43,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "'{best[name]}' tells them apart best: right on {best[mean]:.1%} of the pictures that it has not seen (95 % "
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule tried, "
     "{simple[name]}: {simple[mean]:.1%}; {guessing}: {majority class, accuracy:.1%}.",
+    "Class by class it names rightly: {by_class}.",
     "It contradicts the label of {contradicted:,} of {judged:,} pictures, most surely of {surest}. Look at them: it "
     "may be wrong, or the label, or nothing can be made out.",
     "{mistaken:,} of these {contradicted:,} it takes for {magnet}: perhaps that is what it says of a picture in which "
@@ -309,6 +310,8 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str], folder
     if len(classes) <= READABLE:
         counts = pd.crosstab(labels, said).reindex(index=every, columns=every, fill_value=0).to_numpy()
         facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]
+        right = zip(classes, counts.diagonal(), counts.sum(1), strict=True)
+        facts["by_class"] = ", ".join(f"{name} {hits} of {of}" for name, hits, of in right if of)
         mistaken = counts.sum(0) - counts.diagonal()
         if len(classes) > 2 and mistaken.max() > max(2, mistaken.sum() / 2):
             facts |= {"mistaken": mistaken.max(), "magnet": classes[mistaken.argmax()]}

@@ -5,7 +5,6 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,16 +17,13 @@ from clockodile.ambiguous.judge import NAME as JUDGE
 from clockodile.app.output import make_writable, only_writer, print_stderr
 from clockodile.core.atomic_files import atomic, file_digest, read_json, sweep, write_json
 from clockodile.core.errors import UserError
-from clockodile.core.recipes import DEFAULT_RECIPE, get_profile, get_recipe
+from clockodile.core.recipes import DEFAULT_RECIPE, get_recipe
 from clockodile.core.store import read_checkpoint, read_record, shipped_weights
-from clockodile.core.workspace import Run
 from clockodile.data.dataset import as_images
 from clockodile.data.files import InvalidImage, read_image
 from clockodile.data.scan import is_run
 from clockodile.hybrids.generators.flow_of_run import NAME as FLOW
 from clockodile.hybrids.generators.flow_of_run import SIDE, Flow, fit_flow, flow_from
-from clockodile.hybrids.generators.selector import NAME as SELECTOR
-from clockodile.hybrids.generators.selector import selector_from
 from clockodile.hybrids.generators.table import GENERATORS
 from clockodile.show.pictures import Row, picture_rows, shorten
 from clockodile.show.plots import DPI, tile_figure
@@ -82,42 +78,32 @@ def sample_command(args: argparse.Namespace) -> int:
 def maker(run: str | None, method: str) -> tuple[Make, dict]:
     """What makes pictures from seeds and a mix; and all of the record that this decides.
 
-    The profile is that of run.json, which a notebook by itself does not write. Raises UserError for what is missing.
+    Raises UserError for what is missing.
     """
     if method not in METHODS:
         raise UserError(f"--method '{method}' is unknown; known: {', '.join(METHODS)}")
     if run is not None and not is_run(Path(run)):
         raise UserError(f"RUN: {run} is no run folder; give one that `clockodile run` made, or --pretrained")
     folder = None if run is None else Path(run)
-    flow, paths = load_flow(folder, chosen=GENERATORS[method].chooses)
-    noted = (folder and read_json(folder / "run.json")) or {}
-    profile = get_profile(noted.get("settings", {}).get("profile") or "quick")
-    # a flow asks the run for nothing but its profile
-    opened = Run(Path(), get_recipe(DEFAULT_RECIPE), profile, 0, "", None)
+    flow, path = load_flow(folder)
     draw = GENERATORS[method].draw
 
     def make(seeds: range, mixes: Sequence[float]) -> torch.Tensor:
-        return torch.stack([draw(flow, opened, None, list(seeds), mix) for mix in mixes])
+        return torch.stack([draw(flow, None, None, list(seeds), mix) for mix in mixes])
 
     classes = [flow.classes[label] for label in flow.pair]
-    settings = {"method": method, "classes": classes, "run": run, "profile": profile.name}
-    return make, settings | {"image_size": flow.image_size, "nets": [file_digest(path)[:16] for path in paths]}
+    settings = {"method": method, "classes": classes, "run": run}
+    return make, settings | {"image_size": flow.image_size, "net": file_digest(path)[:16]}
 
 
-def load_flow(folder: Path | None, *, chosen: bool) -> tuple[Flow, list[Path]]:
-    """The flow of a run for the pair that its judge compares, or the package's for None; and the files it is made of.
-
-    chosen: whether a selector is needed, too.
+def load_flow(folder: Path | None) -> tuple[Flow, Path]:
+    """The flow of a run for the pair that its judge compares, or the package's for None; and its file.
 
     Raises UserError for what is missing, damaged or another net.
     """
     if folder is None:
-        names = get_recipe(DEFAULT_RECIPE).classes
-        path, chooser = (shipped_weights() / f"{Path(name).name}.safetensors" for name in (FLOW, SELECTOR))
-        flow = flow_from(read_checkpoint(path), names)
-        if not chosen:
-            return flow, [path]
-        return replace(flow, selector=selector_from(read_checkpoint(chooser), names)), [path, chooser]
+        path = shipped_weights() / f"{Path(FLOW).name}.safetensors"
+        return flow_from(read_checkpoint(path), get_recipe(DEFAULT_RECIPE).classes), path
     again = f"`clockodile run --only 04 --out {shlex.quote(str(folder))}` makes it, with that run's options"
     path, judge = folder / f"{FLOW}.safetensors", folder / f"{JUDGE}-{SIDE}-pixels.safetensors"
     if not judge.is_file():  # it is there when the photographs were shrunk for the flow
@@ -127,12 +113,7 @@ def load_flow(folder: Path | None, *, chosen: bool) -> tuple[Flow, list[Path]]:
         about = read_record(judge)["metrics"]
         names = [about["classes"][label] for label in about["pair"]]
         reading = path
-        flow = flow_from(read_checkpoint(path), names)
-        if not chosen:
-            return flow, [path]
-        reading = folder / f"{SELECTOR}.safetensors"
-        selector = selector_from(read_checkpoint(reading), names)
-        return replace(flow, selector=selector), [path, reading]
+        return flow_from(read_checkpoint(path), names), path
     except UserError as error:
         raise UserError(f"{error}; {again}") from None
     except (LookupError, TypeError, RuntimeError):

@@ -42,7 +42,6 @@ class Profile:
     judge_halvings: int = 3  # ways to halve the images for two judges that should agree
     label_plantings: int  # how often labels are exchanged to be found again
     n_hybrids: int  # pictures made and measured by each method of notebook 04
-    n_candidates: int  # drawings of the second class for each one that is kept
     n_per_class: int  # new pictures of each class alone
     flow_batch: int  # pictures a step when the package's flow learns classes of its user
     finetune_steps: int  # batches of that
@@ -114,7 +113,6 @@ PROFILES = {
             autoencoder_epochs=200,
             label_plantings=2,
             n_hybrids=32,
-            n_candidates=20,
             n_per_class=32,
             flow_batch=32,
             finetune_steps=100,
@@ -128,7 +126,6 @@ PROFILES = {
             autoencoder_epochs=600,
             label_plantings=5,
             n_hybrids=64,
-            n_candidates=32,
             n_per_class=1000,
             flow_batch=64,
             finetune_steps=1200,

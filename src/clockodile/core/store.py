@@ -282,7 +282,7 @@ def fit_or_load(
 ) -> Checkpoint:
     """Load the weights `name` trained with this configuration, code and data, or train and save them.
 
-    name: path inside the run folder without suffix, such as "generators/selector".
+    name: path inside the run folder without suffix, such as "generators/flow".
     config: everything training depends on besides data and code (JSON types).
     fit: returns (state dict of tensors, metrics as JSON types); called only when nothing matches, or once in a run when
     `retrain`. For the code that counts see source_code.source_key.

@@ -3,7 +3,7 @@
 import logging
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from sklearn.metrics import cohen_kappa_score
 
-from clockodile.ambiguous.evidence import quadrants
+from clockodile.ambiguous.evidence import LENIENT, quadrants
 from clockodile.ambiguous.judge import maps_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
@@ -27,7 +27,6 @@ from clockodile.hybrids import evaluation
 from clockodile.hybrids.evaluation import Reference
 from clockodile.hybrids.generators.flow import GUIDANCE_SCALE, losses_told, noise_of, to_signed, to_unit
 from clockodile.hybrids.generators.flow_of_run import (
-    FIRST_TRIES,
     HELD_OUT,
     SIDE,
     STRONG,
@@ -49,11 +48,11 @@ SHOWN = 8  # pictures in a row
 FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 12  # letters in a line beside pictures
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
-ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_best")  # generators in the quiz
+ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_joined")  # generators in the quiz
 RELATIVE = "lizard"  # of the package's flow: what a crocodile may be taken for
-JOINED = GENERATORS["flow_best"].title  # sources of the viewers' answers, as titles of generators are
-FIRST_CAME = "the same, the first that came"
+JOINED = GENERATORS["flow_joined"].title  # sources of the viewers' answers, as titles of generators are
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
+ROUND = "y"  # of the viewers who were shown the pictures of the committed page
 VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 show_figure = partial(save_figure, notebook="04")
 
@@ -81,8 +80,6 @@ class Page:
             "data": self.everything.fingerprint,
             "seed": self.run.seed,
             "count": self.count,
-            "candidates": profile.n_candidates,
-            "selector": store.digest({"weight": torch.from_numpy(self.flow.selector.judge.weight)}),
             "flow": profile.finetune_steps,
             "pair": list(self.run.recipe.pair),
             "epochs": profile.autoencoder_epochs,
@@ -94,7 +91,7 @@ class Page:
         }
 
 
-def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Page:
+def open_page(*, count: int, retrain: bool, **settings) -> Page:
     """Open the run, make the generators ready and what their pictures are measured with. settings: of open_run."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("clockodile").setLevel(logging.INFO)
@@ -102,8 +99,6 @@ def open_page(*, count: int, n_candidates: int, retrain: bool, **settings) -> Pa
     everything = load_dataset(run)
     run = own_net.choose_pair(run, everything.part("train"))
     everything, side = as_generators_see(everything), everything.images.shape[1]
-    profile = replace(run.profile, n_candidates=n_candidates or run.profile.n_candidates)
-    run = replace(run, profile=profile)
     for remark in everything.remarks:
         print("NOTE:", remark)
     if side > SIDE:
@@ -305,54 +300,42 @@ def answers() -> pd.DataFrame:
     return found.assign(shown=found[list(WORDS)].sum(axis=1))
 
 
-def viewers_table(page: Page) -> pd.DataFrame | None:
-    """How many joined drawings, and how many pictures of a rival, each viewer of a round called both: a row a round.
+def viewers_figure(page: Page, discs: dict[str, torch.Tensor]) -> Image | None:
+    """What the judge called both and what each viewer of one round did, of the very same pictures of this page.
 
-    None, and a line, for pictures of anything but clocks and crocodiles.
+    discs: of `same_discs`. None, and a line, for pictures of anything but clocks and crocodiles.
     """
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    said = answers().query("asked == 'fresh'").assign(round=lambda rows: rows["viewer"].str[0])
-    grouped = said.groupby(["round", "source"], sort=False)
-    both = grouped["both"].agg(lambda of_each: ", ".join(map(str, of_each)))
-    both += grouped["shown"].first().map(" of {}".format)
-    rivals = [GENERATORS["half_and_half"].title, GENERATORS["flow_placed"].title, FIRST_CAME]
-    *rounds, _ = said.loc[said["source"] == JOINED, "round"].unique()  # the last one's are in `discs_figure`
-    rows = [
-        {"rival": rival, "both, of joined drawings": both[letter, JOINED], "both, of the rival": both[letter, rival]}
-        for letter, rival in zip(rounds, rivals, strict=True)
-    ]
-    return pd.DataFrame(rows).set_index("rival")
-
-
-def discs_figure(page: Page, discs: dict[str, np.ndarray]) -> Image | None:
-    """What the judge and two viewers called both of the pictures of `same_discs`.
-
-    discs: the judge's yes or no for each, (N,). None for pictures of anything but clocks and crocodiles.
-    """
-    if page.run.recipe.name != DEFAULT_RECIPE:
-        return None
-    said = answers().assign(source=lambda rows: rows["source"].str.replace("SECOND", page.names[1]))
-    said = said[said["viewer"].isin(said.query("asked == 'discs'")["viewer"])].set_index("source")[["both", "shown"]]
-    figure, ax = new_figure(height=0.72 * len(discs) + 1.3)
-    for row, (name, found) in enumerate(discs.items()):
-        voices = [(found.sum(), len(found)), *said.loc[name].itertuples(index=False)]
-        for place, ((yes, of), colour) in enumerate(zip(voices, (VERMILION, BLUE, BLUE), strict=True)):
-            y = row + 0.26 * (place - 1)
-            ax.barh(y, 100 * yes / of, height=0.22, color=colour)
-            ax.text(100 * yes / of + 1, y, f"{yes} of {of}", va="center", fontsize=8)
+    made = {
+        GENERATORS[name].title: page.made[name][0] for name in ("half_and_half", "flow_placed", "flow_both")
+    } | discs
+    found = answers()
+    found = found[found["viewer"].str[0] == ROUND].assign(
+        source=lambda rows: rows["source"].replace({"FIRST": page.names[0], "SECOND": page.names[1]}, regex=True)
+    )
+    said = {source: group[["both", "shown"]].to_numpy() for source, group in found.groupby("source", sort=False)}
+    kinds = [source for source in said if source in made]
+    figure, ax = new_figure(height=0.66 * len(kinds) + 1.3)
+    for row, kind in enumerate(kinds):
+        shown = made[kind][: said[kind][0, 1]]  # as many as the viewers saw
+        judged = int((evidence_for(page, shown).min(1) >= LENIENT).sum()), len(shown)
+        for place, (yes, of) in enumerate([judged, *said[kind]]):
+            y, colour = row + 0.2 * (place - len(said[kind]) / 2), BLUE if place else VERMILION
+            ax.barh(y, 100 * yes / of, height=0.17, color=colour)
+            ax.text(100 * yes / of + 1, y, f"{yes} of {of}", va="center", fontsize=7.5)
     ax.set(xlim=(0, 110), xticks=range(0, 101, 20), xlabel='share called "both", %')
-    ax.set_yticks(range(len(discs)), [textwrap.fill(name, 24) for name in discs])
+    ax.set_yticks(range(len(kinds)), [textwrap.fill(kind, 26) for kind in kinds])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    for label, colour in (("the judge", VERMILION), ("two viewers", BLUE)):
+    for label, colour in (("the judge", VERMILION), ("one viewer", BLUE)):
         ax.barh([0], [0], color=colour, label=label)
     ax.legend(loc="lower right")
-    title = "The same discs in other surroundings: who calls them both?"
+    title = "The same pictures: who calls them both?"
     ax.set_title(title)
-    alt = "Bars: share called both by the judge and by two viewers, for the same discs in several surroundings."
-    return show_figure(figure, "discs_said", page.run, title, alt)
+    alt = "Bars: share called both, by the judge and by each viewer of one round, for several kinds of pictures."
+    return show_figure(figure, "voices", page.run, title, alt)
 
 
 # --- the quiz -------------------------------------------------------------------------------------------------
@@ -443,25 +426,29 @@ def in_blocks(pictures: torch.Tensor, side: int, draws: torch.Generator) -> torc
 
 
 def same_discs(page: Page) -> dict[str, torch.Tensor]:
-    """The hybrids of `flow_best`, and their discs in other surroundings: each float (N, 3, S, S) in [0, 1].
+    """The hybrids of `flow_joined`, and controls that are joined by the same rule: each float (N, 3, S, S) in [0, 1].
 
-    Controls: if the disc were enough, all would be judged both alike. It stands by the same rule in each picture.
+    Their discs in other surroundings, and hidden photographs of both classes in place of drawings.
     """
-    made, flow, name = as_tensor(page.made["flow_best"][0]), page.flow, page.names[1]
+    made, flow, (first, second) = as_tensor(page.made["flow_joined"][0]), page.flow, page.names
     judged, hidden = page.known.judged, page.known.train.rows(page.known.held_out)
+    clocks = flow.one(flow.pair[0], range(len(made)), guidance=STRONG)
+    photos = [spread_over(hidden.rows(hidden.labels == label).tensor(), len(made)) for label in page.run.recipe.pair]
     others = as_tensor(judged.background.images[judged.fold_background == HELD_OUT])
-    second = hidden.rows(hidden.labels == page.run.recipe.pair[1]).tensor()
-    asked = {FIRST_CAME: flow.pair[1]}
+    around = {
+        f"same discs on photographs of {second}": photos[1],
+        f"same discs on photographs of {judged.background.word}": spread_over(others, len(made)),
+    }
     if RELATIVE in flow.classes:
-        asked[f"same discs on drawn {RELATIVE}"] = flow.classes.index(RELATIVE)
-    seeds = range(len(made))
-    clocks = flow.best_of(0, seeds, FIRST_TRIES)
-    around = {words: flow.one(label, seeds, guidance=STRONG) for words, label in asked.items()}
-    for kind, pictures in ((name, second), (judged.background.word, others)):
-        spread = np.linspace(0, len(pictures) - 1, len(made)).astype(int)  # of many kinds
-        around[f"same discs on photographs of {kind}"] = pictures[spread]
+        lizards = flow.one(flow.classes.index(RELATIVE), range(len(made)), guidance=STRONG)
+        around[f"same discs on drawn {RELATIVE}"] = lizards
     found = {words: set_into(pictures, clocks) for words, pictures in around.items()}
-    return {JOINED: made} | found
+    return {JOINED: made} | found | {f"photographs of {first} and {second}, joined": set_into(photos[1], photos[0])}
+
+
+def spread_over(pictures: torch.Tensor, count: int) -> torch.Tensor:
+    """`count` of the pictures, from the first to the last: of many kinds, where these follow each other."""
+    return pictures[np.linspace(0, len(pictures) - 1, count).astype(int)]
 
 
 # --- exercises ------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The flow of a run: the package's where it fits, trained further where it does not."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -25,23 +24,14 @@ from clockodile.hybrids.generators.flow_of_run import (
     known_photographs,
     package_flow,
     set_into,
-    tries,
     with_classes,
 )
 from clockodile.hybrids.generators.unet import Layout
 
 
-class LightAndDark:
-    """A selector to which light pictures are of the first class, dark ones of the second."""
-
-    def scores(self, pictures):
-        light = pictures.mean((1, 2, 3))
-        return torch.stack([light, -light], 1)
-
-
 @pytest.fixture
 def flow():
-    return Flow(trained(small_unet(classes=3)), KNOWS, (0, 2), 16, LightAndDark())
+    return Flow(trained(small_unet(classes=3)), KNOWS, (0, 2), 16)
 
 
 @pytest.fixture
@@ -50,8 +40,7 @@ def tiny(monkeypatch):
 
 
 def test_pictures_depend_on_their_own_seed_alone(flow):
-    joined = partial(flow.joined, count=2)
-    for draw in (flow.both, flow.placed, joined, lambda seeds: flow.one(1, seeds)):
+    for draw in (flow.both, flow.placed, flow.joined, lambda seeds: flow.one(1, seeds)):
         many = draw([3, 8, 5])
         assert many.shape == (3, 3, 16, 16) and 0 <= many.min() and many.max() <= 1
         assert torch.allclose(draw([8]), many[1:2], atol=0.02)
@@ -65,8 +54,9 @@ def test_the_ends_of_a_mix_are_the_classes_alone(flow):
     assert torch.allclose(flow.both([1, 2], mix=1.0), second, atol=1e-3)
     assert torch.equal(flow.placed([1, 2], mix=0.0), first)
     assert torch.equal(flow.placed([1, 2], mix=1.0), second)
-    assert torch.equal(flow.joined([1, 2], mix=0.0), flow.best_of(0, [1, 2], flow_of_run.FIRST_TRIES))
-    assert torch.equal(flow.joined([1, 2], mix=1.0, count=2), flow.best_of(1, [1, 2], 2))
+    strong = [flow.one(label, [1, 2], guidance=flow_of_run.STRONG) for label in flow.pair]
+    assert torch.equal(flow.joined([1, 2], mix=0.0), strong[0]) and torch.equal(flow.joined([1, 2], mix=1.0), strong[1])
+    assert torch.equal(flow.joined([1, 2]), set_into(strong[1], strong[0]))
 
 
 def test_what_is_placed_differs_from_the_second_class_most_in_its_place(flow):
@@ -94,33 +84,6 @@ def test_what_is_shrunk_is_whole():
     found = set_into(second, first)[0, 0]
     assert found.min() < 0.05 and found.max() > 0.95
     assert (found < 0.05).nonzero()[:, 1].max() < (found > 0.95).nonzero()[:, 1].min()
-
-
-def test_the_kept_one_of_several_has_most_of_its_class(flow):
-    seeds = [3, 4]
-    for place, sign in enumerate((1, -1)):
-        kept = flow.best_of(place, seeds, 4, 1.0)
-        for picture, seed in zip(kept, seeds, strict=True):
-            drawn = flow.one(flow.pair[place], tries([seed], 4), guidance=1.0, steps=flow_of_run.FEW_STEPS)
-            light = sign * drawn.mean((1, 2, 3))
-            assert light.max() - light.min() > 1e-3
-            assert torch.allclose(picture, drawn[light.argmax()], atol=0.02)
-
-
-def test_mixes_of_the_same_seeds_are_made_of_the_same_drawings(flow, monkeypatch):
-    flow, drawn, one = replace(flow), [], Flow.one
-    monkeypatch.setattr(Flow, "one", lambda self, *words, **more: drawn.append(0) or one(self, *words, **more))
-    first = flow.joined([1, 2], mix=0.3, count=2)
-    assert len(drawn) == 2 and not torch.equal(flow.joined([1, 2], mix=0.6, count=2), first)
-    assert torch.equal(flow.joined([1, 2], mix=0.3, count=2), first) and len(drawn) == 2
-    for seed in range(10):
-        flow.best_of(0, [seed], 2)
-    assert len(drawn) == 12 and len(flow.kept) == flow_of_run.KEPT, "of many calls only the last are remembered"
-
-
-def test_neighbouring_seeds_share_no_candidate():
-    found = tries(range(4), 3)
-    assert len(set(found)) == 12 and found[::3] == [0, 1, 2, 3]
 
 
 def test_hashes_tell_copies_from_others():

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -28,11 +28,11 @@ from clockodile.hybrids.generators.flow import (
 )
 from clockodile.hybrids.generators.flow_training import FlowConfig, Photographs, Training
 from clockodile.hybrids.generators.layouts import island, shrunk
-from clockodile.hybrids.generators.selector import HELD_OUT, Selector, fit_selector
 from clockodile.hybrids.generators.unet import Layout, UNet
 
 LOG = logging.getLogger("clockodile").info
 NAME = "generators/flow"
+HELD_OUT = 0  # the fold that no generator sees: it tells copies from inventions and measures realism
 SIDE = 32  # pixels a side of what the package's flow learned from
 SEEN = "seen"  # in the file: hashes of the photographs that were learned from
 ISLAND = 0.55  # side of a clock that is set into a crocodile, half-way from one class to the other
@@ -42,10 +42,6 @@ DISC = 0.4  # side of a clock that is set into a drawn crocodile, half-way from 
 ASIDE = 0.55  # how far its centre lies from the picture's, sideways and up or down
 PLACES = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]  # where it may stand, of ASIDE
 STRONG = 8.0  # guidance scale where what is drawn has to be recognised beside something else
-FIRST_TRIES = 4  # clocks drawn for each one that is shrunk
-FEW_STEPS = 10  # of the solver, where many are drawn for each that is kept
-KEPT = 4  # drawings of the last calls that are remembered
-CANDIDATES = 1_000_003  # candidate c of seed s is drawn from noise s + c * CANDIDATES
 SEARCH = 0.6  # time at which a class of the net is sought that is like a user's
 FEW = 8  # photographs by which it is sought
 
@@ -58,8 +54,6 @@ class Flow:
     classes: tuple[str, ...]  # name of each label; the null class comes after them
     pair: tuple[int, int]  # labels of the two classes that are mixed
     image_size: int  # pixels a side
-    selector: Selector | None = None  # keeps one of several drawings; `joined` needs it
-    kept: dict[tuple, torch.Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @torch.no_grad()
     def sample(
@@ -106,38 +100,15 @@ class Flow:
         weight = guidance * (1 - (1 - INSIDE) * layout.masks[:, 1:])
         return self.sample([layout], [weight], seeds)
 
-    def joined(
-        self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = STRONG, count: int = 20
-    ) -> torch.Tensor:
+    def joined(self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = STRONG) -> torch.Tensor:
         """Each class drawn alone, and the first then, shrunk into a disc, set into the second by `set_into`.
 
-        mix: 0 = the first fills the picture, 1 = it is gone; count: drawings of the second of which one is kept.
+        mix: 0 = the first fills the picture, 1 = it is gone.
         """
-        many = (FIRST_TRIES, count)
         if mix in (0, 1):
-            return self.best_of(int(mix), seeds, many[int(mix)], guidance)
-        first, second = (self.best_of(place, seeds, many[place], guidance) for place in (0, 1))
+            return self.one(self.pair[mix == 1], seeds, guidance=guidance)
+        first, second = (self.one(label, seeds, guidance=guidance) for label in self.pair)
         return set_into(second, first, float(np.interp(mix, (0, 0.5, 1), (1, DISC, 0))))
-
-    def best_of(self, place: int, seeds: Sequence[int], count: int, guidance: float = STRONG) -> torch.Tensor:
-        """Of `count` new pictures a seed the one with most of its class by the selector; place: its place in `pair`.
-
-        They are drawn once: all mixes of the same seeds are made of the same.
-        """
-        asked = place, tuple(seeds), count, guidance
-        if asked not in self.kept:
-            images = self.one(self.pair[place], tries(seeds, count), guidance=guidance, steps=FEW_STEPS)
-            best = self.selector.scores(images)[:, place].view(len(seeds), count).argmax(1)
-            images = images.view(len(seeds), count, *images.shape[1:])
-            while len(self.kept) >= KEPT:
-                del self.kept[next(iter(self.kept))]  # the oldest: of a hundred thousand few are needed again
-            self.kept[asked] = images[torch.arange(len(seeds)), best]
-        return self.kept[asked]
-
-
-def tries(seeds: Sequence[int], count: int) -> list[int]:
-    """The seeds of `count` candidates for each of the seeds, the first of them that seed itself."""
-    return [seed + number * CANDIDATES for seed in seeds for number in range(count)]
 
 
 def detail(pictures: torch.Tensor) -> torch.Tensor:
@@ -243,7 +214,7 @@ def fit_flow(run: Run, data: Dataset, *, retrain: bool = False) -> Flow:
     if np.isin(image_hashes(held_out), package.state[SEEN].numpy()).any():
         LOG("NOTE: the flow has learned from photographs that are held out here: how new its pictures are is unknown")
     names = [data.classes[label] for label in run.recipe.pair]
-    return flow_from(fitted, names, fit_selector(run, data, retrain=retrain))
+    return flow_from(fitted, names)
 
 
 def closest_class(net: UNet, pictures: torch.Tensor) -> int:
@@ -273,11 +244,11 @@ def flow_net(fitted: store.Checkpoint) -> UNet:
     return net.to(memory_format=torch.channels_last).eval()
 
 
-def flow_from(fitted: store.Checkpoint, names: Sequence[str], selector: Selector | None = None) -> Flow:
+def flow_from(fitted: store.Checkpoint, names: Sequence[str]) -> Flow:
     """The flow in a stored file, for two of its classes. Raises UserError for a class that it does not know."""
     classes = tuple(fitted.metrics["classes"])
     for name in names:
         if name not in classes:
             raise UserError(f"the flow does not know '{name}'; it knows {', '.join(classes[:3])} ...")
     pair = tuple(map(classes.index, names))
-    return Flow(flow_net(fitted), classes, pair, fitted.metrics["image_size"], selector)
+    return Flow(flow_net(fitted), classes, pair, fitted.metrics["image_size"])

@@ -23,7 +23,6 @@ class HybridGenerator:
     title: str  # in figures and sentences
     draw: Callable[..., torch.Tensor]  # draw(nets, run, data, seeds, mix) -> float32 (N, 3, S, S) in [0, 1]
     fit: Callable[..., Any] | None = None  # fit(run, data, retrain=...) -> nets, trained now or loaded
-    chooses: bool = False  # whether it needs the flow's selector
 
 
 # draw(seeds, mix=0.5): row i depends on seed i alone; mix 0 = first class, 1 = second
@@ -70,11 +69,10 @@ ENTRIES = (
         "flow_placed", "flow, told where", lambda flow, run, data, seeds, mix: flow.placed(seeds, mix=mix), fit_flow
     ),
     HybridGenerator(
-        "flow_best",
+        "flow_joined",
         "flow, joined drawings",
-        lambda flow, run, data, seeds, mix: flow.joined(seeds, mix=mix, count=run.profile.n_candidates),
+        lambda flow, run, data, seeds, mix: flow.joined(seeds, mix=mix),
         fit_flow,
-        chooses=True,
     ),
 )
 GENERATORS = {generator.name: generator for generator in ENTRIES}
