@@ -1,6 +1,6 @@
 """Networks trained on ImageNet, without their last layer: what they see in a tiny photograph.
 
-Weights of EfficientNet-Lite0, 1 and 2 come with Python packages; those of torchvision's networks are downloaded once.
+Weights of EfficientNet-Lite0 and 2 come with Python packages; those of torchvision's networks are downloaded once.
 """
 
 import difflib
@@ -47,7 +47,6 @@ class Packaged:
 MEND = "; install requirements.txt again"
 PACKAGED = {
     DEFAULT_BACKBONE: Packaged("EfficientNet-Lite0", 224, 0),
-    "efficientnet_lite1": Packaged("EfficientNet-Lite1", 240, 1),
     "efficientnet_lite2": Packaged("EfficientNet-Lite2", 260, 2),
 }
 
