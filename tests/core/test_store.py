@@ -212,7 +212,7 @@ def test_retraining_happens_once_in_a_run(tmp_path):
 
 def test_shipped_weights_are_whole():
     found = {path.stem: store.read_weights(path) for path in store.shipped_weights().glob("*.safetensors")}
-    assert len(found) == 6 and all("sha256" not in record for record, _ in found.values())
+    assert len(found) == 5 and all("sha256" not in record for record, _ in found.values())
 
 
 def test_weights_of_other_code_are_trained_again_but_shipped_ones_are_used(tmp_path, monkeypatch):

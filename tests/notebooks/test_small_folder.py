@@ -19,6 +19,7 @@ from made_photos import write_photos
 
 from clockodile.app.cli import main
 from clockodile.app.run import find_notebooks
+from clockodile.data.widgets import PAGE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 QUICKLY = ["-p", "effort=0.01"]
@@ -26,14 +27,15 @@ FEW = {"count": 6, "n_per_class": 2}
 LEAST = ["-p", "seeds=2", "-p", "models=hog_svm", *(word for name in FEW for word in ("-p", f"{name}={FEW[name]}"))]
 TOKEN = "of-the-tests"
 # controls a page, in the three pages that have any
-CONTROLS = {"01_data": 4, "03_ambiguous": 4, "04_hybrids": 4}
+CONTROLS = {"01_data": 5, "03_ambiguous": 4, "04_hybrids": 4}
 
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
     """The command line on that folder but for its last words, and the run folder."""
     folder = tmp_path_factory.mktemp("small")
-    photos = write_photos(folder / "my photos", classes=("ball", "stripe", "tinted ball"))
+    # so many that a class fills more than one page of the tiles that one can leaf through
+    photos = write_photos(folder / "my photos", classes=("ball", "stripe", "tinted ball"), count=PAGE + 2)
     return ["run", "--data-dir", str(photos), "--out", str(folder / "run")], folder / "run"
 
 
