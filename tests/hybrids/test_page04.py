@@ -123,7 +123,8 @@ def test_judge_and_viewers_stand_side_by_side_for_the_same_pictures(page, monkey
     monkeypatch.setattr(page04, "evidence_for", lambda page, pictures: np.stack([pictures, pictures], 1))
     many = np.ones(40)  # the judge calls all of them both
     page.made = {name: (many, 0.0) for name in ("half_and_half", "flow_placed", "flow_both")}
-    (ax,) = page04.viewers_figure(page, {page04.JOINED: many, "nobody was asked about these": many}).axes
+    yes = many > 0
+    (ax,) = page04.viewers_figure(page, {page04.JOINED: yes, "nobody was asked about these": yes}).axes
     said = page04.answers().query("source == @page04.JOINED")
     said = said[said["viewer"].str.startswith(page04.ROUND)]
     of = said["shown"].iloc[0]

@@ -95,10 +95,10 @@ def judge_name(data: Dataset) -> str:
     return NAME if data.card.get("image_size", side) == side else f"{NAME}-{side}-pixels"
 
 
-def examples_of(run: Run, data: Dataset, network: str = DEFAULT_BACKBONE, sides: tuple[int, ...] = SIDES) -> Examples:
-    """What a judge on this network learns from. data: all splits."""
+def examples_of(run: Run, data: Dataset) -> Examples:
+    """What the judge learns from. data: all splits."""
     train, background = data.part("train"), background_pictures(data, seed=run.seed)
-    return Examples(train, background, background.folds(train, seed=run.seed), network, sides)
+    return Examples(train, background, background.folds(train, seed=run.seed), DEFAULT_BACKBONE, SIDES)
 
 
 def fitted_judge(run: Run, data: Dataset, examples: Examples, name: str, *, retrain: bool) -> store.Checkpoint:

@@ -448,8 +448,8 @@ def judge_your_photo(page: Page) -> ipywidgets.VBox:
 
 def corner_words(page: Page, evidence: np.ndarray) -> list[str]:
     """In which corner of the plane pictures lie, such as "only clock", by their evidence for the pair, (N, 2)."""
-    words = {corner: f"only {name}" for corner, name in zip(("first", "second"), page.names, strict=True)}
-    return [words.get(corner, corner) for corner in quadrants(evidence, (0, 1))]
+    names = tuple(f"only {name}" for name in page.names)
+    return [quadrant_name(row, names, (0, 1)) for row in evidence]
 
 
 def corner_table(page: Page, evidence: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -300,28 +300,29 @@ def answers() -> pd.DataFrame:
     return found.assign(shown=found[list(WORDS)].sum(axis=1))
 
 
-def viewers_figure(page: Page, discs: dict[str, torch.Tensor]) -> Image | None:
+def viewers_figure(page: Page, discs: dict[str, np.ndarray]) -> Image | None:
     """What the judge called both and what each viewer of one round did, of the very same pictures of this page.
 
-    discs: of `same_discs`. None, and a line, for pictures of anything but clocks and crocodiles.
+    discs: the judge's yes or no for each picture of `same_discs`, (N,). None, and a line, for pictures of anything but
+    clocks and crocodiles.
     """
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    made = {
-        GENERATORS[name].title: page.made[name][0] for name in ("half_and_half", "flow_placed", "flow_both")
-    } | discs
+    judged = discs | {
+        GENERATORS[name].title: evidence_for(page, page.made[name][0]).min(1) >= LENIENT
+        for name in ("half_and_half", "flow_placed", "flow_both")
+    }
     found = answers()
     found = found[found["viewer"].str[0] == ROUND].assign(
         source=lambda rows: rows["source"].replace({"FIRST": page.names[0], "SECOND": page.names[1]}, regex=True)
     )
     said = {source: group[["both", "shown"]].to_numpy() for source, group in found.groupby("source", sort=False)}
-    kinds = [source for source in said if source in made]
+    kinds = [source for source in said if source in judged]
     figure, ax = new_figure(height=0.66 * len(kinds) + 1.3)
     for row, kind in enumerate(kinds):
-        shown = made[kind][: said[kind][0, 1]]  # as many as the viewers saw
-        judged = int((evidence_for(page, shown).min(1) >= LENIENT).sum()), len(shown)
-        for place, (yes, of) in enumerate([judged, *said[kind]]):
+        shown = judged[kind][: said[kind][0, 1]]  # as many as the viewers saw
+        for place, (yes, of) in enumerate([(shown.sum(), len(shown)), *said[kind]]):
             y, colour = row + 0.2 * (place - len(said[kind]) / 2), BLUE if place else VERMILION
             ax.barh(y, 100 * yes / of, height=0.17, color=colour)
             ax.text(100 * yes / of + 1, y, f"{yes} of {of}", va="center", fontsize=7.5)

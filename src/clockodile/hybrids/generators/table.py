@@ -57,23 +57,23 @@ def of_codes(net, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> 
     return net.decode(torch.lerp(*map(net.encode, parents(run, data, seeds)), mix))
 
 
+def of_flow(way: str) -> Callable:
+    """Draw by that method of the flow."""
+
+    def draw(flow, run: Run, data: Dataset, seeds: Sequence[int], mix: float) -> torch.Tensor:
+        return getattr(flow, way)(seeds, mix=mix)
+
+    return draw
+
+
 ENTRIES = (
     HybridGenerator("pixel_blend", "double exposure", of_parents(pixel_blend)),
     HybridGenerator("half_and_half", "half and half", of_parents(half_and_half)),
     HybridGenerator("pyramid_paste", "one pasted into the other", of_parents(pyramid_paste)),
     HybridGenerator("dense_autoencoder", "averaged codes", of_codes, fit_autoencoder),
-    HybridGenerator(
-        "flow_both", "flow, both everywhere", lambda flow, run, data, seeds, mix: flow.both(seeds, mix=mix), fit_flow
-    ),
-    HybridGenerator(
-        "flow_placed", "flow, told where", lambda flow, run, data, seeds, mix: flow.placed(seeds, mix=mix), fit_flow
-    ),
-    HybridGenerator(
-        "flow_joined",
-        "flow, joined drawings",
-        lambda flow, run, data, seeds, mix: flow.joined(seeds, mix=mix),
-        fit_flow,
-    ),
+    HybridGenerator("flow_both", "flow, both everywhere", of_flow("both"), fit_flow),
+    HybridGenerator("flow_placed", "flow, told where", of_flow("placed"), fit_flow),
+    HybridGenerator("flow_joined", "flow, joined drawings", of_flow("joined"), fit_flow),
 )
 GENERATORS = {generator.name: generator for generator in ENTRIES}
 
