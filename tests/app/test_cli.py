@@ -235,6 +235,15 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(monkeypatch):
     os.close(handle)
 
 
+def test_a_refusal_waits_for_no_library_that_takes_seconds_to_load():
+    code = (
+        "import sys\nfrom clockodile.app.cli import main\nprint(main(['run', '--data-dir', 'nowhere']), *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    status, *loaded = done.stdout.split()
+    assert status == "2" and {"papermill", "torchvision", "sklearn", "matplotlib"}.isdisjoint(loaded)
+
+
 def test_messages_never_go_to_stdout_when_stderr_is_closed():
     done = in_a_process("clockodile rum 2>&-; echo $?; clockodile recipes >&- 2>&-; echo $?")
     assert done.stdout == "2\n0\n"

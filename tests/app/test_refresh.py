@@ -5,9 +5,8 @@ import pytest
 from tiny_notebooks import make_notebook
 
 from clockodile.app import refresh, run
-from clockodile.app.execute import NotebookFailed
 from clockodile.core.atomic_files import write_json
-from clockodile.core.errors import UserError
+from clockodile.core.errors import NotebookFailed, UserError
 from clockodile.core.results import metric, record_metrics
 
 PUBLISH = """import os, sys

@@ -16,13 +16,11 @@ import pytest
 from tiny_notebooks import DATA, command, make_notebook, outputs
 
 from clockodile.app import execute, memory
-from clockodile.app import run as runner
-from clockodile.app.execute import NotebookFailed
 from clockodile.app.output import make_writable, only_writer
 from clockodile.app.run import check_folder, find_notebooks, print_source, run_notebooks, select, write_run_json
 from clockodile.core import store
 from clockodile.core.atomic_files import read_json, write_json
-from clockodile.core.errors import UserError
+from clockodile.core.errors import NotebookFailed, UserError
 from clockodile.core.workspace import open_run
 
 SECOND = "02_classification"
@@ -173,7 +171,7 @@ def test_a_dead_process_holds_no_lock(tmp_path):
 
 def test_kernels_get_the_callers_environment_and_keep_freed_memory(folder, monkeypatch):
     given = []
-    monkeypatch.setattr(runner, "execute", lambda *words, env, **options: given.append(env))
+    monkeypatch.setattr("clockodile.app.execute.execute", lambda *words, env, **options: given.append(env))
     run_in(folder, ["02"], env={"MINE": "1"})
     assert given == [memory.environment() | {"MINE": "1"}]
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from clockodile.core.recipes import get_recipe
-from clockodile.data.dataset import as_images, as_tensor
+from clockodile.data.dataset import as_images
 from clockodile.hybrids import page04
+from clockodile.hybrids.generators.flow_of_run import set_into
 from clockodile.hybrids.generators.table import GENERATORS
 from clockodile.hybrids.quiz import make_quiz
 
@@ -26,7 +27,7 @@ def viewers(asked: str = "fresh") -> pd.DataFrame:
     return by_source.mean().assign(both_low=both.min(), both_high=both.max(), both_each=both.agg(list))
 
 
-@pytest.mark.parametrize("asked", ["fresh", "earlier", "discs"])
+@pytest.mark.parametrize("asked", ["fresh", "earlier", "joined"])
 def test_answers_of_outside_viewers_are_shares_of_all_answers(asked):
     found = viewers(asked)
     assert (found[["first", "second", "both", "neither"]].sum(axis=1).round(6) == 1).all()
@@ -93,51 +94,88 @@ def test_other_noises_lead_to_other_photographs_through_the_same_mixture(page, d
     assert len(photos) == 2 and torch.allclose((noises + photos) / 2, middle.expand_as(photos), atol=1e-5)
 
 
-def test_the_controls_have_the_same_discs_and_other_surroundings(page, data):
+def test_one_drawing_at_a_time_is_exchanged(page, data):
     data = replace(data, labels=np.arange(len(data)) % 2)
     background = SimpleNamespace(images=data.images[:30], word="other things")
     judged = SimpleNamespace(background=background, fold_background=np.arange(30) % 3)
     page.known = SimpleNamespace(train=data, held_out=np.arange(20), judged=judged)
-    page.made = {"flow_joined": (data.images[40:46], 0.0)}
 
     def one(label, seeds, *, guidance):
         asked.append((label, list(seeds), guidance))
-        return torch.full((len(seeds), 3, 32, 32), 1 - label / 4)
+        return torch.full((len(seeds), 3, 32, 32), 1 - label / 4)  # clocks are white, crocodiles and lizards grey
 
     asked, flow = [], SimpleNamespace(pair=(0, 1), classes=("clock", "crocodile", "lizard"), one=one)
     page.flow = flow
-    found = page04.same_discs(page)
-    assert len(found) == 5
-    assert asked == [(label, list(range(6)), page04.STRONG) for label in (0, 2)]
-    best, *discs, photographed = found.values()
-    assert torch.allclose(best, as_tensor(data.images[40:46]), atol=0.01)
-    for pictures in discs:
-        assert ((pictures > 0.99).all(1).sum((1, 2)) >= 60).all(), "a white disc stands in each"
-    photographs = data.rows(np.arange(1, 20, 2)).tensor()
-    for pictures in (found["same discs on photographs of crocodile"], photographed):
-        rest = (pictures[0] - photographs[0]).abs().amax(0) < 0.01
+    page.made = {"flow_joined": (as_images(set_into(one(1, range(6), guidance=8), one(0, range(6), guidance=8))), 0.0)}
+    asked.clear()
+    found = page04.exchanged(page)
+    assert len(found) == 6
+    assert asked == [(label, list(range(6)), page04.STRONG) for label in (0, 1, 2)]
+    drawn, photographed, clock_only, both_photographed, *_ = found.values()
+    assert list(found)[:4] == [*page04.joined_kinds(page.names)]
+    white = {kind: (pictures > 0.99).all(1).flatten(1).sum(1) for kind, pictures in found.items()}
+    for kind in (*list(found)[:2], *list(found)[4:]):
+        assert (white[kind] >= 60).all(), "a drawn clock stands in each"
+    crocodiles = data.rows(np.arange(1, 20, 2)).tensor()
+    for pictures in (photographed, both_photographed):
+        rest = (pictures[0] - crocodiles[0]).abs().amax(0) < 0.01
         assert 0.7 < rest.float().mean() < 0.95, "and round it is the photograph"
+    for pictures in (drawn, clock_only):
+        assert ((pictures - 0.75).abs() < 0.01).all(1).float().mean() > 0.7, "and round it is the drawing"
+    assert not torch.allclose(clock_only, drawn, atol=0.05)
 
 
-def test_judge_and_viewers_stand_side_by_side_for_the_same_pictures(page, monkeypatch):
+@pytest.fixture
+def found(page, monkeypatch):
+    """Who called what both, where the judge calls everything both."""
     monkeypatch.setattr(page04, "evidence_for", lambda page, pictures: np.stack([pictures, pictures], 1))
-    many = np.ones(40)  # the judge calls all of them both
+    many = np.ones(40)
     page.made = {name: (many, 0.0) for name in ("half_and_half", "flow_placed", "flow_both")}
-    yes = many > 0
-    (ax,) = page04.viewers_figure(page, {page04.JOINED: yes, "nobody was asked about these": yes}).axes
+    return page04.voices(page, {kind: many > 0 for kind in (*page04.joined_kinds(page.names), "asked of nobody")})
+
+
+def test_judge_and_viewers_are_asked_about_the_same_pictures(found):
     said = page04.answers().query("source == @page04.JOINED")
-    said = said[said["viewer"].str.startswith(page04.ROUND)]
-    of = said["shown"].iloc[0]
-    words = [text.get_text() for text in ax.texts]
-    assert words.count(f"{of} of {of}") >= 1 and len(said) >= 2
-    assert {f"{both} of {of}" for both in said["both"]} <= {*words}
-    assert len(ax.get_yticklabels()) == 4
+    ours, theirs = (found[(found["kind"] == page04.JOINED) & mine] for mine in (judged(found), ~judged(found)))
+    assert len(theirs) == said["viewer"].str[0].isin(page04.ROUNDS).sum() >= 4
+    assert ours["both"].item() == ours["shown"].item() == theirs["shown"].max()
+    assert "asked of nobody" not in set(found["kind"])
+
+
+def judged(found: pd.DataFrame) -> pd.Series:
+    return found["who"] == page04.JUDGE
+
+
+def test_the_figure_shows_each_kind_and_each_viewer(page, found):
+    (ax,) = page04.viewers_figure(page, found).axes
+    kinds = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(kinds) == found["kind"].nunique() == 7 and kinds[3].startswith(page04.JOINED)
+    ticks = [line for line in ax.lines if line.get_marker() == "|" and len(line.get_xdata())]
+    assert sum(len(line.get_xdata()) for line in ticks) == (~judged(found)).sum()
+
+
+def test_the_square_of_drawn_and_photographed(page, found):
+    table = page04.two_by_two(page, found)
+    assert table.shape == (4, 2) and (table.loc[page04.JUDGE].map(lambda text: text.startswith("100 "))).all(axis=None)
+    said = found[(found["kind"] == "drawn clock, photographed crocodile") & (found["who"] == page04.LAST)]
+    cell = table.loc[(page04.LAST, "clock drawn"), "crocodile photographed"]
+    assert cell.startswith(f"{100 * said['both'].sum() / said['shown'].sum():.0f} (")
 
 
 def test_viewers_of_a_block_were_shown_as_many_pictures_of_each_kind():
     said = page04.answers()
     shown = said.groupby([said["viewer"].str[0], "asked", "source"])["shown"]
     assert (shown.nunique() == 1).all()
+
+
+def test_a_net_is_followed_beside_the_best_guess(page):
+    class Still(torch.nn.Module):
+        def forward(self, x):
+            return 0 * x[:, :1]
+
+    (ax,) = page04.one_pixel(page, Still()).axes
+    walks = [line.get_ydata() for line in ax.lines if line.get_linestyle() == "--" and len(line.get_xdata()) > 2]
+    assert len(walks) == 12 and all(np.ptp(walk) == 0 for walk in walks)
 
 
 def test_walks_of_one_pixel_end_at_photographs(page):
@@ -152,7 +190,8 @@ def test_walks_of_one_pixel_end_at_photographs(page):
 
 def test_what_viewers_said_of_clocks_is_not_shown_of_other_pictures(capsys):
     page = SimpleNamespace(run=SimpleNamespace(recipe=get_recipe("folder")))
-    assert page04.viewers_figure(page, {}) is None
+    assert page04.voices(page, {}) is None
+    assert page04.viewers_figure(page, None) is None and page04.two_by_two(page, None) is None
     assert "clocks and crocodiles" in capsys.readouterr().out
 
 

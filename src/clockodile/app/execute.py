@@ -23,7 +23,7 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import ERROR_MARKER_TAG
 
 from clockodile.core.atomic_files import atomic
-from clockodile.core.errors import UserError
+from clockodile.core.errors import NotebookFailed, UserError
 from clockodile.core.recipes import CELL_TIMEOUT
 
 HEADLESS = {
@@ -31,10 +31,6 @@ HEADLESS = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # with a caller's Agg, no figures
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or each kernel prints a warning about frozen modules
 }
-
-
-class NotebookFailed(Exception):
-    """A notebook did not run to its end. The text is at most four lines: where, cause, what to do, which copy."""
 
 
 def execute(

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clockodile.classify.candidates import pick_candidates
 from clockodile.core.errors import UserError
 from clockodile.core.recipes import pick
 from clockodile.core.workspace import check_range, names_of_pair
@@ -110,6 +109,8 @@ def check_value(name: str, value: object) -> None:
     if name == "pair":
         names_of_pair(value)
     if name == "models":
+        from clockodile.classify.candidates import pick_candidates  # it takes seconds to load
+
         try:
             pick_candidates(value, slow=False)
         except UserError as error:  # which names all of torchvision's networks

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import nbformat
 
-from clockodile.app.execute import NotebookFailed
 from clockodile.app.output import print_stderr, write_stdout
 from clockodile.app.report import measured_on, results_markdown
 from clockodile.app.run import executed_copy, find_notebooks, run_notebooks
 from clockodile.core.atomic_files import atomic, file_digest, read_json
-from clockodile.core.errors import UserError
+from clockodile.core.errors import NotebookFailed, UserError
 from clockodile.core.store import shipped_weights
 from clockodile.core.workspace import open_run, project_root
 

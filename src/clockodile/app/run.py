@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import clockodile
-from clockodile.app.execute import NotebookFailed, execute
 from clockodile.app.memory import environment
 from clockodile.app.output import make_writable, only_writer, print_stderr, write_stdout
 from clockodile.app.parameters import (
@@ -21,9 +20,8 @@ from clockodile.app.parameters import (
     parse_assignments,
     read_parameters,
 )
-from clockodile.app.report import results_text, write_report
 from clockodile.core.atomic_files import read_json, sweep, write_json
-from clockodile.core.errors import UserError, os_reason
+from clockodile.core.errors import NotebookFailed, UserError, os_reason
 from clockodile.core.recipes import CELL_TIMEOUT, DEFAULT_RECIPE, RECIPES
 from clockodile.core.workspace import Run, open_run, project_root
 from clockodile.data.scan import is_run
@@ -45,6 +43,8 @@ def run_command(args: argparse.Namespace) -> int:
     except NotebookFailed as failure:
         print_stderr(f"clockodile: {failure}")
         return 1
+    from clockodile.app.report import results_text
+
     table = results_text(run.dir) or "no notebook has recorded a number"
     write_stdout(f"\n{table}\n\nreport: {report}\n")
     return 0
@@ -75,6 +75,9 @@ def run_notebooks(
     values = plan_parameters(run, found, selected, parameters or {})
     check_folder(run)
     make_writable(run.dir)
+    # what takes seconds to load is loaded when nothing has been refused
+    from clockodile.app.report import write_report
+
     options = {"cell_timeout": cell_timeout, "env": environment() | dict(env or {})}
     with only_writer(run.dir):
         sweep(run.dir)
@@ -100,6 +103,8 @@ def run_one(run: Run, notebook: Path, parameters: Mapping, label: str, **options
 
     Raises as `execute` does.
     """
+    from clockodile.app.execute import execute
+
     start, status, at_once = time.time(), "failed", sys.stdout.isatty()
     if at_once:  # elsewhere the line is printed whole at the end
         write_stdout(label)

@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this": shown as a single line, never as a traceback."""
+"""The exceptions that the command line shows as they are, never as a traceback."""
 
 
 class UserError(Exception):
@@ -7,6 +7,10 @@ class UserError(Exception):
     def _render_traceback_(self) -> list[str]:
         """IPython calls this instead of printing a traceback, so a notebook shows the line alone."""
         return [f"clockodile: {self}"]
+
+
+class NotebookFailed(Exception):
+    """A notebook did not run to its end. The text is at most four lines: where, cause, what to do, which copy."""
 
 
 def os_reason(error: OSError) -> str:

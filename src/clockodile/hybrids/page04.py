@@ -2,10 +2,11 @@
 
 import logging
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import resources
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from clockodile.ambiguous.judge import maps_of
 from clockodile.classify import own_net
 from clockodile.core import results, store
 from clockodile.core.recipes import DEFAULT_RECIPE
+from clockodile.core.stats import wilson_interval
 from clockodile.core.workspace import Run, open_run
 from clockodile.data.dataset import Dataset, as_images, as_tensor, load_dataset
 from clockodile.hybrids import evaluation
@@ -41,7 +43,7 @@ from clockodile.hybrids.quiz import Quiz, answer_agreement, make_quiz
 from clockodile.hybrids.quiz_widget import number_sheet, quiz_widget
 from clockodile.show.exercise import check
 from clockodile.show.pictures import Row, picture_rows
-from clockodile.show.plots import BLUE, QUIET, VERMILION, new_figure, save_figure, tile_figure
+from clockodile.show.plots import BLUE, LINE_COLOURS, QUIET, VERMILION, new_figure, save_figure, tile_figure
 from clockodile.show.widgets import live_figure, one_of, share, show_widget, whole_number
 
 SHOWN = 8  # pictures in a row
@@ -52,8 +54,10 @@ ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_joined")  # gene
 RELATIVE = "lizard"  # of the package's flow: what a crocodile may be taken for
 JOINED = GENERATORS["flow_joined"].title  # sources of the viewers' answers, as titles of generators are
 WORDS = ("first", "second", "both", "neither")  # what viewers may answer
-ROUND = "y"  # of the viewers who were shown the pictures of the committed page
-VIEWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
+# first letters of the viewers who were shown the pictures of the committed page, in two rounds
+ROUNDS = {"y": "three viewers", "w": "four other viewers"}
+ANSWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
+JUDGE, LAST = "the judge", ROUNDS["w"]  # who says what is both; the last round alone saw all kinds
 show_figure = partial(save_figure, notebook="04")
 
 
@@ -165,31 +169,56 @@ def draw_the_way(page: Page) -> Image:
     )  # fmt: skip
 
 
-def one_pixel(page: Page) -> Image:
-    """Draw walks of one pixel, from noise drawn at random, when there are two photographs, -1 and 1."""
+def one_pixel(page: Page, net: torch.nn.Module | None = None) -> Image:
+    """Draw walks of one pixel, from noise drawn at random, when there are two photographs, -1 and 1.
+
+    They follow the best guess; a net, (N, 2) of pixel and time -> (N, 1), is followed beside it.
+    """
     ends, steps = np.array([-1.0, 1.0]), 100
-    walks = [np.r_[0.5, np.random.default_rng(page.run.seed).normal(size=11)]]
-    for time in np.arange(steps) / steps:
-        noise = (walks[-1][:, None] - time * ends) / (1 - time)  # with which each photograph would lead here
+
+    def best(x: np.ndarray, time: float) -> np.ndarray:
+        noise = (x[:, None] - time * ends) / (1 - time)  # with which each photograph would lead here
         weight = np.exp(-(noise**2) / 2)
-        walks.append(walks[-1] + (weight * (ends - noise)).sum(1) / weight.sum(1) / steps)
-    figure, ax = new_figure(height=3.3)
-    for number, walk in enumerate(np.transpose(walks)):
-        colour, width = (QUIET, 1.0) if number else (VERMILION, 2.6)
-        ax.plot(np.linspace(0, 1, steps + 1), walk, color=colour, linewidth=width)
-    for start, end in ((-0.2, 1), (1.8, -1)):
-        ax.plot([0, 1], [start, end], ":", color=BLUE, linewidth=1.8)
-    ax.plot([0.5], [0.4], "o", color=VERMILION, markeredgecolor="white", markersize=9)
+        return (weight * (ends - noise)).sum(1) / weight.sum(1)
+
+    def learned(x: np.ndarray, time: float) -> np.ndarray:
+        with torch.no_grad():
+            return net(torch.tensor(np.stack([x, np.full(len(x), time)], 1)).float())[:, 0].double().numpy()
+
+    def walked(guess: Callable) -> np.ndarray:  # (walks, steps + 1)
+        ways = [np.r_[0.5, np.random.default_rng(page.run.seed).normal(size=11)]]
+        for time in np.arange(steps) / steps:
+            ways.append(ways[-1] + guess(ways[-1], time) / steps)
+        return np.transpose(ways)
+
+    figure, ax = new_figure(height=3.0 if net else 3.3)
+    times = np.linspace(0, 1, steps + 1)
+    for number, walk in enumerate(walked(best)):
+        thick = not net and not number
+        ax.plot(times, walk, color=VERMILION if thick else QUIET, linewidth=2.6 if thick else 1.0)
+    if net:
+        for walk in walked(learned):
+            ax.plot(times, walk, "--", color=VERMILION, linewidth=1.6)
+        keys = {"the best guess": (QUIET, "-"), "the tiny net": (VERMILION, "--")}
+    else:
+        for start, end in ((-0.2, 1), (1.8, -1)):
+            ax.plot([0, 1], [start, end], ":", color=BLUE, linewidth=1.8)
+        ax.plot([0.5], [0.4], "o", color=VERMILION, markeredgecolor="white", markersize=9)
+        keys = {"the walk from 0.5": (VERMILION, "-"), "two ways of the training, through 0.4": (BLUE, ":")}
     ax.plot([1, 1], ends, "o", color=BLUE, clip_on=False, label="the two photographs")
-    ax.plot([], [], color=VERMILION, linewidth=2.6, label="the walk from 0.5")
-    ax.plot([], [], ":", color=BLUE, linewidth=1.8, label="two ways of the training, through 0.4")
+    for label, (colour, style) in keys.items():
+        ax.plot([], [], style, color=colour, linewidth=1.8, label=label)
     ax.set(xlim=(0, 1), xlabel="time t: 0 = pure noise, 1 = a photograph", ylabel="the pixel, x")
     figure.legend(loc="outside lower center", ncols=3)
     title = "Walks of one pixel: each decides for one of the two photographs"
+    alt = "Twelve curves from random heights run towards the middle and then part to 1 or to -1. "
+    if net:
+        title = "A tiny net walks as the best guess does, which nobody told it"
+        alt += "Beside each runs a dashed one, by the net."
+    else:
+        alt += "Two straight dotted lines cross on the thick one, half-way."
     ax.set_title(title)
-    alt = "Twelve curves from random heights run towards the middle and then part to 1 or to -1. Two straight dotted "
-    alt += "lines cross on the thick one, half-way."
-    return show_figure(figure, "one_pixel", page.run, title, alt)
+    return show_figure(figure, "one_pixel_learned" if net else "one_pixel", page.run, title, alt)
 
 
 def hybrids(page: Page, name: str) -> Image:
@@ -293,50 +322,92 @@ def answers() -> pd.DataFrame:
     """What outside viewers answered: a row a viewer and source, with how often each of WORDS was said.
 
     asked: "fresh" for pictures made when every choice had been made; "earlier" for those of an earlier method that were
-    shown among them; "discs" for what only `same_discs` makes. shown: how many pictures.
+    shown among them; "joined" for what only `exchanged` makes. shown: how many pictures.
     """
-    with VIEWERS.open("r", encoding="utf-8") as file:
+    with ANSWERS.open("r", encoding="utf-8") as file:
         found = pd.read_csv(file)
     return found.assign(shown=found[list(WORDS)].sum(axis=1))
 
 
-def viewers_figure(page: Page, discs: dict[str, np.ndarray]) -> Image | None:
-    """What the judge called both and what each viewer of one round did, of the very same pictures of this page.
+def voices(page: Page, joined: dict[str, np.ndarray]) -> pd.DataFrame | None:
+    """Who called how many pictures of this page both: the judge, and each viewer of ROUNDS, of the very same ones.
 
-    discs: the judge's yes or no for each picture of `same_discs`, (N,). None, and a line, for pictures of anything but
-    clocks and crocodiles.
+    joined: the judge's yes or no for each picture of `exchanged`, (N,). Columns kind, who, both, shown; who is a round,
+    with a row for each of its viewers. None, and a line, for pictures of anything but clocks and crocodiles.
     """
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    judged = discs | {
+    judged = {
         GENERATORS[name].title: evidence_for(page, page.made[name][0]).min(1) >= LENIENT
         for name in ("half_and_half", "flow_placed", "flow_both")
-    }
+    } | joined
     found = answers()
-    found = found[found["viewer"].str[0] == ROUND].assign(
-        source=lambda rows: rows["source"].replace({"FIRST": page.names[0], "SECOND": page.names[1]}, regex=True)
+    names = {"FIRST": page.names[0], "SECOND": page.names[1]}
+    found = found.assign(kind=found["source"].replace(names, regex=True), who=found["viewer"].str[0].map(ROUNDS))
+    found = found[found["who"].notna() & found["kind"].isin(judged)][["kind", "who", "both", "shown"]]
+    ours = (
+        found.drop_duplicates("kind")
+        .assign(who=JUDGE)
+        .sort_values("kind", key=lambda kinds: kinds.map([*judged].index))
     )
-    said = {source: group[["both", "shown"]].to_numpy() for source, group in found.groupby("source", sort=False)}
-    kinds = [source for source in said if source in judged]
-    figure, ax = new_figure(height=0.66 * len(kinds) + 1.3)
-    for row, kind in enumerate(kinds):
-        shown = judged[kind][: said[kind][0, 1]]  # as many as the viewers saw
-        for place, (yes, of) in enumerate([(shown.sum(), len(shown)), *said[kind]]):
-            y, colour = row + 0.2 * (place - len(said[kind]) / 2), BLUE if place else VERMILION
-            ax.barh(y, 100 * yes / of, height=0.17, color=colour)
-            ax.text(100 * yes / of + 1, y, f"{yes} of {of}", va="center", fontsize=7.5)
-    ax.set(xlim=(0, 110), xticks=range(0, 101, 20), xlabel='share called "both", %')
-    ax.set_yticks(range(len(kinds)), [textwrap.fill(kind, 26) for kind in kinds])
+    # of the same pictures, so no more than the viewers saw
+    ours["both"] = [judged[kind][:shown].sum() for kind, shown in zip(ours["kind"], ours["shown"], strict=True)]
+    return pd.concat([ours, found], ignore_index=True)
+
+
+def both_shares(found: pd.DataFrame) -> pd.DataFrame:
+    """The share called both, and its 95 % interval, by the judge and in the mean of the viewers of each round.
+
+    found: of `voices`. Index kind and who, columns share, low, high, 0 to 1. More viewers are no more pictures, so the
+    interval of their mean is that of as many answers as there are pictures.
+    """
+    means = found.groupby(["kind", "who"], sort=False)[["both", "shown"]].mean()
+    share = means["both"] / means["shown"]
+    ends = [wilson_interval(part, count) for part, count in zip(share, means["shown"], strict=True)]
+    return pd.DataFrame(ends, index=means.index, columns=["low", "high"]).assign(share=share)
+
+
+def viewers_figure(page: Page, found: pd.DataFrame | None) -> Image | None:
+    """What the judge called both and what viewers did, of the same pictures. found: of `voices`."""
+    if found is None:
+        return None
+    shares, shown = 100 * both_shares(found), found.drop_duplicates("kind").set_index("kind")["shown"]
+    figure, ax = new_figure(height=0.5 * len(shown) + 1.5)
+    for place, (who, colour) in enumerate(
+        zip((JUDGE, *ROUNDS.values()), (VERMILION, LINE_COLOURS[2], BLUE), strict=True)
+    ):
+        there = [kind for kind in shown.index if (kind, who) in shares.index]
+        y = np.array([shown.index.get_loc(kind) for kind in there]) + 0.24 * (place - 1)
+        share, low, high = (shares.loc[[(kind, who) for kind in there], end] for end in ("share", "low", "high"))
+        ax.errorbar(share, y, xerr=(share - low, high - share), fmt="o", color=colour, markersize=6, label=who)
+        if who != JUDGE:
+            each = found[found["who"] == who]
+            heights = each["kind"].map(dict(zip(there, y, strict=True)))
+            ax.plot(100 * each["both"] / each["shown"], heights, "|", color="black", markersize=6, markeredgewidth=1)
+    ax.plot([], [], "|", color="black", label="each of them")
+    ax.set(xlim=(-2, 100), xticks=range(0, 101, 20), xlabel='share called "both", %')
+    ax.set_yticks(range(len(shown)), [f"{kind} ({count})" for kind, count in shown.items()])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    for label, colour in (("the judge", VERMILION), ("one viewer", BLUE)):
-        ax.barh([0], [0], color=colour, label=label)
-    ax.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=4)
     title = "The same pictures: who calls them both?"
     ax.set_title(title)
-    alt = "Bars: share called both, by the judge and by each viewer of one round, for several kinds of pictures."
+    alt = "Dots with 95 % intervals: share called both, by the judge and two rounds of viewers, of several kinds."
     return show_figure(figure, "voices", page.run, title, alt)
+
+
+def two_by_two(page: Page, found: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The joined pictures by what is drawn and what photographed: share called both in %, with its 95 % interval."""
+    if found is None:
+        return None
+    shares, kinds, (first, second) = 100 * both_shares(found), joined_kinds(page.names), page.names
+    table = {}
+    for who in (JUDGE, LAST):
+        for how, row in zip(("drawn", "photographed"), (kinds[:2], kinds[2:]), strict=True):
+            parts = [shares.loc[kind, who] for kind in row]
+            table[who, f"{first} {how}"] = [f"{part.share:.0f} ({part.low:.0f} to {part.high:.0f})" for part in parts]
+    return pd.DataFrame(table, index=[f"{second} drawn", f"{second} photographed"]).T.rename_axis(["both, %", ""])
 
 
 # --- the quiz -------------------------------------------------------------------------------------------------
@@ -426,25 +497,34 @@ def in_blocks(pictures: torch.Tensor, side: int, draws: torch.Generator) -> torc
     return torch.nn.functional.fold(shuffled, pictures.shape[-1], side, stride=side)
 
 
-def same_discs(page: Page) -> dict[str, torch.Tensor]:
-    """The hybrids of `flow_joined`, and controls that are joined by the same rule: each float (N, 3, S, S) in [0, 1].
+def joined_kinds(names: tuple[str, str]) -> tuple[str, str, str, str]:
+    """What the four kinds of joined pictures are called: the first class drawn, twice; then it is photographed."""
+    first, second = names
+    return (
+        JOINED, f"drawn {first}, photographed {second}", f"photographed {first}, drawn {second}",
+        f"photographed {first} and {second}",
+    )  # fmt: skip
 
-    Their discs in other surroundings, and hidden photographs of both classes in place of drawings.
+
+def exchanged(page: Page) -> dict[str, torch.Tensor]:
+    """The hybrids of `flow_joined`, and others joined by the same rule: each float (N, 3, S, S) in [0, 1].
+
+    First those in which hidden photographs of the one class, the other, or both take the place of the same drawings;
+    then the drawings of the first class in other surroundings.
     """
-    made, flow, (first, second) = as_tensor(page.made["flow_joined"][0]), page.flow, page.names
+    count, flow = len(page.made["flow_joined"][0]), page.flow
     judged, hidden = page.known.judged, page.known.train.rows(page.known.held_out)
-    clocks = flow.one(flow.pair[0], range(len(made)), guidance=STRONG)
-    photos = [spread_over(hidden.rows(hidden.labels == label).tensor(), len(made)) for label in page.run.recipe.pair]
+    drawn = [flow.one(label, range(count), guidance=STRONG) for label in flow.pair]
+    photos = [spread_over(hidden.rows(hidden.labels == label).tensor(), count) for label in page.run.recipe.pair]
+    pairs = zip(joined_kinds(page.names), product((drawn, photos), repeat=2), strict=True)
+    found = {kind: set_into(second[1], first[0]) for kind, (first, second) in pairs}
+    found[JOINED] = as_tensor(page.made["flow_joined"][0])  # the same, as they were kept
     others = as_tensor(judged.background.images[judged.fold_background == HELD_OUT])
-    around = {
-        f"same discs on photographs of {second}": photos[1],
-        f"same discs on photographs of {judged.background.word}": spread_over(others, len(made)),
-    }
+    found[f"drawn {page.names[0]} on {judged.background.word}"] = set_into(spread_over(others, count), drawn[0])
     if RELATIVE in flow.classes:
-        lizards = flow.one(flow.classes.index(RELATIVE), range(len(made)), guidance=STRONG)
-        around[f"same discs on drawn {RELATIVE}"] = lizards
-    found = {words: set_into(pictures, clocks) for words, pictures in around.items()}
-    return {JOINED: made} | found | {f"photographs of {first} and {second}, joined": set_into(photos[1], photos[0])}
+        relatives = flow.one(flow.classes.index(RELATIVE), range(count), guidance=STRONG)
+        found[f"drawn {page.names[0]}, drawn {RELATIVE}"] = set_into(relatives, drawn[0])
+    return found
 
 
 def spread_over(pictures: torch.Tensor, count: int) -> torch.Tensor:
