@@ -242,13 +242,14 @@ def test_the_key_ignores_the_order_of_entries(config):
 
 
 KILLED = """
-    import os, sys
+    import os, sys, traceback
     from dataclasses import replace as with_other
     from clockodile.classify.half_quarter_quarter import quarter_accuracies
     from clockodile.data.dataset import prepare_dataset
     from clockodile.core.workspace import open_run
 
-    left, replace = int(sys.argv[3]), os.replace
+    photos, whole, killed = sys.argv[1:]
+    left, replace = 0, os.replace
 
     def counting(*paths):  # the process dies, without any clean-up, instead of its n-th rename
         global left
@@ -257,12 +258,32 @@ KILLED = """
             os._exit(9)
         replace(*paths)
 
-    os.replace = counting
-    run = open_run(recipe="folder", data_dir=sys.argv[1], run_dir=sys.argv[2])
-    run = with_other(run, profile=with_other(run.profile, classifier_epochs=3))
-    data = prepare_dataset(run).part("train")
-    for seed in range(6):
-        quarter_accuracies(run, data, seed=seed)
+    def train(out):
+        run = open_run(recipe="folder", data_dir=photos, run_dir=out)
+        run = with_other(run, profile=with_other(run.profile, classifier_epochs=3))
+        data = prepare_dataset(run).part("train")
+        for seed in range(6):
+            quarter_accuracies(run, data, seed=seed)
+
+    def status(out, die_at):  # of a process that has loaded everything already
+        global left
+        child = os.fork()
+        if child:
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        try:
+            left, os.replace = die_at, counting
+            train(out)
+            os._exit(0)
+        except Exception:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    print(status(whole, 0))
+    for die_at in range(1, 30):  # each start dies one write later than the one before, until one survives
+        print(found := status(killed, die_at), flush=True)
+        if found != 9:
+            break
 """
 
 
@@ -284,21 +305,13 @@ def contents(folder):
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_write_ends_like_an_undisturbed_one(tmp_path, photos):
-    def start(out, die_at):
-        command = [sys.executable, "-c", textwrap.dedent(KILLED), str(photos), str(out), str(die_at)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    whole = start(tmp_path / "whole", 0)
-    assert whole.returncode == 0, whole.stderr
+    words = [str(path) for path in (photos, tmp_path / "whole", tmp_path / "killed")]
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    undisturbed, *deaths, last = done.stdout.split()
+    assert (undisturbed, last) == ("0", "0"), done.stderr
+    assert len(deaths) >= 4 and {*deaths} == {"9"}
     expected = contents(tmp_path / "whole")
     assert len(expected) > 10
-    deaths = 0
-    for die_at in range(1, 30):  # each start dies one write later than the one before, until one survives
-        result = start(tmp_path / "killed", die_at)
-        if result.returncode == 0:
-            break
-        assert result.returncode == 9, result.stderr
-        deaths += 1
-    assert deaths >= 4 and result.returncode == 0
     atomic_files.sweep(tmp_path / "killed", older_than=0)
     assert contents(tmp_path / "killed") == expected

@@ -39,6 +39,15 @@ def tiny(monkeypatch):
     use_tiny_plans(monkeypatch)
 
 
+def test_the_same_drawings_are_drawn_once_and_cannot_be_spoiled(flow, monkeypatch):
+    first = flow.one(0, [1, 2], guidance=3.0)
+    first.zero_()
+    again = flow.one(0, range(1, 3), guidance=3.0)
+    assert again.abs().sum() > 0
+    monkeypatch.setattr(Flow, "sample", None)
+    assert torch.equal(flow.one(0, [1, 2], guidance=3.0), again)
+
+
 def test_pictures_depend_on_their_own_seed_alone(flow):
     for draw in (flow.both, flow.placed, flow.joined, lambda seeds: flow.one(1, seeds)):
         many = draw([3, 8, 5])

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -54,6 +54,7 @@ class Flow:
     classes: tuple[str, ...]  # name of each label; the null class comes after them
     pair: tuple[int, int]  # labels of the two classes that are mixed
     image_size: int  # pixels a side
+    kept: dict[tuple, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)  # what `one` has drawn
 
     @torch.no_grad()
     def sample(
@@ -80,8 +81,11 @@ class Flow:
     def one(
         self, label: int, seeds: Sequence[int], *, guidance: float = GUIDANCE_SCALE, steps: int = STEPS
     ) -> torch.Tensor:
-        """New pictures of one class."""
-        return self.sample([plain(label)], [guidance], seeds, steps=steps)
+        """New pictures of one class; each is drawn once, for joined drawings share them with other mixes."""
+        asked = label, tuple(seeds), guidance, steps
+        if asked not in self.kept:
+            self.kept[asked] = self.sample([plain(label)], [guidance], seeds, steps=steps)
+        return self.kept[asked].clone()
 
     def both(self, seeds: Sequence[int], *, mix: float = 0.5, guidance: float = GUIDANCE_SCALE) -> torch.Tensor:
         """One walk that heads for both classes everywhere; mix: 0 = only the first, 1 = only the second."""
