@@ -40,29 +40,28 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
     "{near-duplicate groups:,.0f}.",
     "They were dealt into {folds} parts, and every part was judged by methods that had learned from the others.",
-    "'{best[name]}' tells them apart best: right on {best[mean]:.1%} of the pictures that it has not seen (95 % "
+    "'{best[name]}' was right most often: on {best[mean]:.1%} of the pictures that it has not seen (95 % "
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule tried, "
     "{simple[name]}: {simple[mean]:.1%}; {guessing}: {majority class, accuracy:.1%}.",
     "Class by class it names rightly: {by_class}.",
     "It contradicts the label of {contradicted:,} of {judged:,} pictures, most surely of {surest}. Look at them: it "
     "may be wrong, or the label, or nothing can be made out.",
-    "{mistaken:,} of these {contradicted:,} it takes for {magnet}: perhaps that is what it says of a picture in which "
-    "it finds nothing else.",
-    "The simple rule '{simple[name]}' does better than {guessing}: colour or background give the classes away, and the "
-    "best method may go by them, too. That was{coloured} not tested.",
+    "{mistaken:,} of these {contradicted:,} it takes for {magnet}.",
+    "The simple rule '{simple[name]}' does better than {guessing}: colours, of the things or of what is round them, "
+    "tell something already, and the best method may go by them, too. That was{coloured} not tested.",
     "May one believe its percentages? In the mean it gives its answer {sure:.1%}, and is right in {best[mean]:.1%}. Of "
     "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. "
     "{verdict}.",
-    "{pretrained} has seen a million photographs with their names, perhaps of these very kinds: then this does not "
-    "measure what these pictures alone can teach.",
+    "{pretrained} has seen a million photographs with their names, perhaps of these very kinds. What these pictures "
+    "alone can teach, our own net tells.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
     "pictures; at the top of its list stands {top[id]} (evidence for {pair[0]} {top[evidence_a]:.0%}, for {pair[1]} "
     "{top[evidence_b]:.0%}).",
-    "Whether a picture shows two of the classes at once cannot be told here, for {given} pictures of other things "
-    "were given, and one that shows none of the classes is needed to compare with. A folder with some hundred of these "
-    "helps: run again with --background FOLDER.",
+    "To find pictures that show two of the classes at once, others are needed to compare with that show none, and "
+    "{given} pictures of other things were given. A folder with some hundred helps: run again with --background "
+    "FOLDER.",
     "Of pictures made of two photographs, or drawn by a net, it sees both in {least[both]:.1%} ({least.name}) to "
     "{most[both]:.1%} ({most.name}); of real pictures that no generator has seen, in {real[both]:.1%}.",
     "Of what a net has drawn, '{drawn.name}' is judged both most often, in {drawn[both]:.1%}; {drawn[told_apart]:.1%} "

@@ -208,12 +208,14 @@ def suited_side(recipe: Recipe, data_dir: Path) -> tuple[int, str]:
     for path in files[:: -(-len(files) // ASKED) or 1]:
         with suppress(InvalidImage):
             sides.append(image_sides(path))
-    median = int(np.median([short for short, _ in sides])) if sides else SIDES[0]
+    shorter = [short for short, _ in sides] or [SIDES[0]]
+    median = int(np.median(shorter))
     halved = sum(long > 2 * short for short, long in sides)
     fitting = max((side for side in SIDES if side <= median), default=SIDES[0])
     quick = max((side for side in SIDES if len(files) * side**2 <= MOST_VALUES), default=SIDES[0])
     side = min(fitting, quick)
-    why = f"the middle square, made {side} pixels a side; half of the photographs have {median} or more"
+    how_many = "all photographs" if min(shorter) == median else "half of the photographs"
+    why = f"the middle square, made {side} pixels a side; {how_many} have {median} or more"
     if halved:
         why += f"; of {halved} in {len(sides)} photographs the square shows less than half: trim these"
     if quick < fitting:
