@@ -372,7 +372,8 @@ def viewers_figure(page: Page, found: pd.DataFrame | None) -> Image | None:
     """What the judge called both and what viewers did, of the same pictures. found: of `voices`."""
     if found is None:
         return None
-    shares, shown = 100 * both_shares(found), found.drop_duplicates("kind").set_index("kind")["shown"]
+    shares, counts = 100 * both_shares(found), found.groupby("kind", sort=False)["shown"].unique()
+    shown = counts.map(lambda of: " or ".join(str(count) for count in sorted(of)))
     figure, ax = new_figure(height=0.5 * len(shown) + 1.5)
     for place, (who, colour) in enumerate(
         zip((JUDGE, *ROUNDS.values()), (VERMILION, LINE_COLOURS[2], BLUE), strict=True)

@@ -291,7 +291,7 @@ def viewers() -> dict[str, list[float]]:
 def key(runtime: Path) -> str:
     """Changes with the weights, with the code that they are read and asked by, with this file and with the runtime."""
     code = source_key(Flow, Predictor, CompactResNet, judge_from, maps_of, draw, make_quiz)
-    files = [*sorted(shipped_weights().iterdir()), Path(str(page04.VIEWERS)), Path(__file__), runtime / "package.json"]
+    files = [*sorted(shipped_weights().iterdir()), Path(str(page04.ANSWERS)), Path(__file__), runtime / "package.json"]
     parts = [code.encode(), *(hashlib.sha256(path.read_bytes()).digest() for path in files)]
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
