@@ -198,7 +198,7 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     write_results(run_dir)
     assert "contradicts the label" not in page_of(run_dir)  # nothing is stored
     write_predictions(run_dir, [[0, 0, 3.0], [2, 0, 1], [9, 0, 0]])
-    assert "Class by class it names rightly: cat 1 of 2, dog 0 of 1." in page_of(run_dir)
+    assert "It names 1 of 3 rightly: cat 1 of 2, dog 0 of 1." in page_of(run_dir)
     said = "contradicts the label of 2 of 3 pictures, most surely of dog/3 (cat? 100 %), cat/1 (dog? 91 %)."
     page = page_of(run_dir)
     assert said.replace(" %", "\N{NO-BREAK SPACE}%") in page

@@ -43,7 +43,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "'{best[name]}' was right most often: on {best[mean]:.1%} of the pictures that it has not seen (95 % "
     "interval {low:.0%} to {high:.0%}). Our own net: {compact residual net (ours):.1%}; the best simple rule tried, "
     "{simple[name]}: {simple[mean]:.1%}; {guessing}: {majority class, accuracy:.1%}.",
-    "Class by class it names rightly: {by_class}.",
+    "It names {right:,} of {asked:,} rightly: {by_class}.",
     "It contradicts the label of {contradicted:,} of {judged:,} pictures, most surely of {surest}. Look at them: it "
     "may be wrong, or the label, or nothing can be made out.",
     "{mistaken:,} of these {contradicted:,} it takes for {magnet}.",
@@ -53,7 +53,7 @@ SENTENCES = (  # the report begins with them; in braces: results by their names,
     "the half of the pictures that it is surest of it names {surer:.1%} rightly, of the other half {rest:.1%}. "
     "{verdict}.",
     "{pretrained} has seen a million photographs with their names, perhaps of these very kinds. What these pictures "
-    "alone can teach, our own net tells.",
+    "alone can teach at least, our own net tells.",
     "Our own net, which knows these pictures alone,{beaten} does not beat the best simple rule tried.",
     "A fold holds {fold:.0f} pictures: one of them more or less is {one:.1%} of it. Take all figures here for rough.",
     "A judge that asks about each class by itself sees both {pair[0]} and {pair[1]} in {both:,} of {images:,} "
@@ -311,6 +311,7 @@ def contradicted(run_dir: Path, first: pd.Series, classes: Sequence[str], folder
         facts["confusion"] = [[classes[label], *line, line.sum()] for label, line in enumerate(counts)]
         right = zip(classes, counts.diagonal(), counts.sum(1), strict=True)
         facts["by_class"] = ", ".join(f"{name} {hits} of {of}" for name, hits, of in right if of)
+        facts |= {"right": counts.diagonal().sum(), "asked": counts.sum()}
         mistaken = counts.sum(0) - counts.diagonal()
         if len(classes) > 2 and mistaken.max() > max(2, mistaken.sum() / 2):
             facts |= {"mistaken": mistaken.max(), "magnet": classes[mistaken.argmax()]}
