@@ -236,9 +236,7 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(monkeypatch):
 
 
 def test_a_refusal_waits_for_no_library_that_takes_seconds_to_load():
-    code = (
-        "import sys\nfrom clockodile.app.cli import main\nprint(main(['run', '--data-dir', 'nowhere']), *sys.modules)"
-    )
+    code = "import sys; from clockodile.app.cli import main; print(main(['run', '--data-dir', 'no']), *sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     status, *loaded = done.stdout.split()
     assert status == "2" and {"papermill", "torchvision", "sklearn", "matplotlib"}.isdisjoint(loaded)

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Image
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from sklearn.metrics import cohen_kappa_score
 
@@ -49,6 +51,7 @@ from clockodile.show.widgets import live_figure, one_of, share, show_widget, who
 SHOWN = 8  # pictures in a row
 FEWEST = 6  # places in a row: one or two pictures would fill the page
 LABEL = 12  # letters in a line beside pictures
+TWO_PHOTOS = np.array([-1.0, 1.0])  # of one pixel each
 PATHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # times at which the drawing shows a mixture of noise and photograph
 ASKED = ("half_and_half", "pyramid_paste", "flow_placed", "flow_joined")  # generators in the quiz
 RELATIVE = "lizard"  # of the package's flow: what a crocodile may be taken for
@@ -169,56 +172,62 @@ def draw_the_way(page: Page) -> Image:
     )  # fmt: skip
 
 
-def one_pixel(page: Page, net: torch.nn.Module | None = None) -> Image:
-    """Draw walks of one pixel, from noise drawn at random, when there are two photographs, -1 and 1.
+def best_guess(x: np.ndarray, time: float) -> np.ndarray:
+    """The velocity that costs least at pixels x (N,), when there are two photographs, -1 and 1: (N,)."""
+    noise = (x[:, None] - time * TWO_PHOTOS) / (1 - time)  # with which each photograph would lead here
+    weight = np.exp(-(noise**2) / 2)
+    return (weight * (TWO_PHOTOS - noise)).sum(1) / weight.sum(1)
 
-    They follow the best guess; a net, (N, 2) of pixel and time -> (N, 1), is followed beside it.
-    """
-    ends, steps = np.array([-1.0, 1.0]), 100
 
-    def best(x: np.ndarray, time: float) -> np.ndarray:
-        noise = (x[:, None] - time * ends) / (1 - time)  # with which each photograph would lead here
-        weight = np.exp(-(noise**2) / 2)
-        return (weight * (ends - noise)).sum(1) / weight.sum(1)
+def draw_walks(page: Page, ax: Axes, guess: Callable[[np.ndarray, float], np.ndarray], **style) -> list[Line2D]:
+    """Draw twelve walks of one pixel that follow a guess of the velocity, the first from 0.5, the rest from noise."""
+    steps = 100
+    walks = [np.r_[0.5, np.random.default_rng(page.run.seed).normal(size=11)]]
+    for time in np.arange(steps) / steps:
+        walks.append(walks[-1] + guess(walks[-1], time) / steps)
+    return ax.plot(np.linspace(0, 1, steps + 1), np.array(walks), **style)
 
-    def learned(x: np.ndarray, time: float) -> np.ndarray:
-        with torch.no_grad():
-            return net(torch.tensor(np.stack([x, np.full(len(x), time)], 1)).float())[:, 0].double().numpy()
 
-    def walked(guess: Callable) -> np.ndarray:  # (walks, steps + 1)
-        ways = [np.r_[0.5, np.random.default_rng(page.run.seed).normal(size=11)]]
-        for time in np.arange(steps) / steps:
-            ways.append(ways[-1] + guess(ways[-1], time) / steps)
-        return np.transpose(ways)
-
-    figure, ax = new_figure(height=3.0 if net else 3.3)
-    times = np.linspace(0, 1, steps + 1)
-    for number, walk in enumerate(walked(best)):
-        thick = not net and not number
-        ax.plot(times, walk, color=VERMILION if thick else QUIET, linewidth=2.6 if thick else 1.0)
-    if net:
-        for walk in walked(learned):
-            ax.plot(times, walk, "--", color=VERMILION, linewidth=1.6)
-        keys = {"the best guess": (QUIET, "-"), "the tiny net": (VERMILION, "--")}
-    else:
-        for start, end in ((-0.2, 1), (1.8, -1)):
-            ax.plot([0, 1], [start, end], ":", color=BLUE, linewidth=1.8)
-        ax.plot([0.5], [0.4], "o", color=VERMILION, markeredgecolor="white", markersize=9)
-        keys = {"the walk from 0.5": (VERMILION, "-"), "two ways of the training, through 0.4": (BLUE, ":")}
-    ax.plot([1, 1], ends, "o", color=BLUE, clip_on=False, label="the two photographs")
+def show_walks(page: Page, name: str, title: str, alt: str, figure: Figure, keys: dict[str, tuple[str, str]]) -> Image:
+    """Complete a figure of walks by its photographs, words and key (label -> colour and style), and show it."""
+    (ax,) = figure.axes
+    ax.plot([1, 1], TWO_PHOTOS, "o", color=BLUE, clip_on=False, label="the two photographs")
     for label, (colour, style) in keys.items():
         ax.plot([], [], style, color=colour, linewidth=1.8, label=label)
     ax.set(xlim=(0, 1), xlabel="time t: 0 = pure noise, 1 = a photograph", ylabel="the pixel, x")
     figure.legend(loc="outside lower center", ncols=3)
-    title = "Walks of one pixel: each decides for one of the two photographs"
-    alt = "Twelve curves from random heights run towards the middle and then part to 1 or to -1. "
-    if net:
-        title = "A tiny net walks as the best guess does, which nobody told it"
-        alt += "Beside each runs a dashed one, by the net."
-    else:
-        alt += "Two straight dotted lines cross on the thick one, half-way."
     ax.set_title(title)
-    return show_figure(figure, "one_pixel_learned" if net else "one_pixel", page.run, title, alt)
+    alt = f"Twelve curves from random heights run towards the middle and then part to 1 or to -1. {alt}"
+    return show_figure(figure, name, page.run, title, alt)
+
+
+def one_pixel(page: Page) -> Image:
+    """Draw walks of one pixel that follow the best guess, and two ways of the training through one of them."""
+    figure, ax = new_figure(height=3.3)
+    thick, *_ = draw_walks(page, ax, best_guess, color=QUIET, linewidth=1.0)
+    thick.set(color=VERMILION, linewidth=2.6)
+    for start, end in ((-0.2, 1), (1.8, -1)):
+        ax.plot([0, 1], [start, end], ":", color=BLUE, linewidth=1.8)
+    ax.plot([0.5], [0.4], "o", color=VERMILION, markeredgecolor="white", markersize=9)
+    keys = {"the walk from 0.5": (VERMILION, "-"), "two ways of the training, through 0.4": (BLUE, ":")}
+    title = "Walks of one pixel: each decides for one of the two photographs"
+    alt = "Two straight dotted lines cross on the thick one, half-way."
+    return show_walks(page, "one_pixel", title, alt, figure, keys)
+
+
+def one_pixel_learned(page: Page, net: torch.nn.Module) -> Image:
+    """Draw the walks that follow a net, (N, 2) of pixel and time -> (N, 1), beside those of the best guess."""
+
+    @torch.no_grad()
+    def learned(x: np.ndarray, time: float) -> np.ndarray:
+        return net(torch.tensor(np.stack([x, np.full(len(x), time)], 1)).float())[:, 0].double().numpy()
+
+    figure, ax = new_figure(height=3.0)
+    draw_walks(page, ax, best_guess, color=QUIET, linewidth=1.0)
+    draw_walks(page, ax, learned, color=VERMILION, linewidth=1.6, linestyle="--")
+    keys = {"the best guess": (QUIET, "-"), "the tiny net": (VERMILION, "--")}
+    title = "A tiny net walks as the best guess does, which nobody told it"
+    return show_walks(page, "one_pixel_learned", title, "Beside each runs a dashed one, by the net.", figure, keys)
 
 
 def hybrids(page: Page, name: str) -> Image:
@@ -517,9 +526,9 @@ def exchanged(page: Page) -> dict[str, torch.Tensor]:
     judged, hidden = page.known.judged, page.known.train.rows(page.known.held_out)
     drawn = [flow.one(label, range(count), guidance=STRONG) for label in flow.pair]
     photos = [spread_over(hidden.rows(hidden.labels == label).tensor(), count) for label in page.run.recipe.pair]
-    pairs = zip(joined_kinds(page.names), product((drawn, photos), repeat=2), strict=True)
-    found = {kind: set_into(second[1], first[0]) for kind, (first, second) in pairs}
-    found[JOINED] = as_tensor(page.made["flow_joined"][0])  # the same, as they were kept
+    found = {JOINED: as_tensor(page.made["flow_joined"][0])}  # both drawn, as they were kept
+    for kind, (first, second) in [*zip(joined_kinds(page.names), product((drawn, photos), repeat=2), strict=True)][1:]:
+        found[kind] = set_into(second[1], first[0])
     others = as_tensor(judged.background.images[judged.fold_background == HELD_OUT])
     found[f"drawn {page.names[0]} on {judged.background.word}"] = set_into(spread_over(others, count), drawn[0])
     if RELATIVE in flow.classes:
