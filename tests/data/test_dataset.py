@@ -93,6 +93,13 @@ def test_photos_that_were_merely_touched_keep_everything(run, photos, caplog):
     assert (run.dir / "splits.csv").stat().st_mtime_ns == stamp and not caplog.records
 
 
+def test_a_newer_program_says_nothing_of_photos_that_were_merely_touched(run, photos, caplog, monkeypatch):
+    prepare_dataset(run)
+    os.utime(photos / "striped" / "photo 0.png")
+    monkeypatch.setattr(dataset.store, "source_key", lambda *_: "of other code")
+    assert load_dataset(run).card["warnings"] == [] and not caplog.records
+
+
 def test_unchanged_photos_are_not_read_again(run, monkeypatch):
     prepare_dataset(run)
     monkeypatch.setattr(dataset, "collect", None)

@@ -246,7 +246,8 @@ def load_dataset(run: Run) -> Dataset:
     before, asked = (card or {}).get("request", {}), request_of(run, 0)
     same_images = all(before.get(part) == asked[part] for part in ASKED)
     data = prepare_dataset(run, image_size=card["image_size"] if same_images else 0)
-    if changed and data.card["config"] != card["config"]:  # not merely touched
+    if changed and any(data.card["config"][part] != card["config"].get(part) for part in ("images", "ids")):
+        # not merely touched; and no newer edition of this program that prepares the same ones anew
         log.warning("NOTE: %s", CHANGED)
         data.card["warnings"].append(CHANGED)
         atomic_files.write_json(run.dir / "data_card.json", data.card)
