@@ -5,6 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import plain_features as plain
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from clockodile.ambiguous import page03, scores
@@ -12,6 +13,7 @@ from clockodile.ambiguous.evidence import LENIENT, mean_features
 from clockodile.ambiguous.judge import judge_run
 from clockodile.ambiguous.score_table import SCORES, collect_out_of_fold
 from clockodile.core import results, store
+from clockodile.show import plots
 
 
 @pytest.fixture
@@ -193,19 +195,30 @@ def test_only_the_middle_is_covered(page, monkeypatch):
     assert np.allclose(after[:, third, third], before.mean((1, 2)), atol=0.5)
 
 
-def test_only_the_corner_gets_the_mark(page, monkeypatch):
-    """Pictures of the second class and fold 0; those that have the first class anyway are counted before."""
+def test_the_mark_is_stamped_into_the_lower_right_corner_and_into_the_middle(page, monkeypatch):
+    """Into pictures of the second class and fold 0; those with the first class are counted."""
     seen = []
     monkeypatch.setattr(page03, "maps_of", lambda images: seen.append(images) or plain.plain_maps(images))
-    before, after = page03.with_the_mark(page)
+    counts = page03.with_the_mark(page)
     rows = (page.data.fold == 0) & (page.data.labels == 1)
-    assert before == (page.judged.evidence[rows, 0] >= 0.9).sum()
     second = page.data.images[np.argsort(-page.headline, kind="stable")[1]]
-    third, expected = second.shape[0] // 3, page.data.images[rows].copy()
-    expected[:, :third, :third] = second[:third, :third]
-    assert np.array_equal(seen[0], expected)
-    judged = page.judged.judge.evidence(plain.plain_maps(expected), page.data.fold[rows])
-    assert after == (judged[:, 0] >= 0.9).sum()
+    third = second.shape[0] // 3
+    for stamped, count, start in zip(seen, counts, (second.shape[0] - third, third), strict=True):
+        expected, place = page.data.images[rows].copy(), slice(start, start + third)
+        expected[:, place, place] = second[:third, :third]
+        assert np.array_equal(stamped, expected)
+        judged = page.judged.judge.evidence(plain.plain_maps(expected), page.data.fold[rows])
+        assert count == (judged[:, 0] >= 0.9).sum()
+
+
+def test_a_row_a_stamp_red_where_the_first_class_is_found(page, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(page03, "picture_rows", lambda rows, **options: drawn.extend(rows) or Figure())
+    images = {"none": page.data.images[:10], "a long stamp": page.data.images[10:20]}
+    page03.stamped_sheet(page, images, {"none": np.full(10, 0.8999), "a long stamp": np.linspace(0.9, 1, 10)})
+    assert [row.name for row in drawn] == ["none", "a long\nstamp"]
+    assert drawn[0].captions == ["0.89"] * 8 and {*drawn[0].colours} == {plots.PALE}
+    assert {*drawn[1].colours} == {plots.ALARM} and len(drawn[1].pictures) == 8
 
 
 def test_pictures_of_each_kind_are_counted_in_the_corners(page):

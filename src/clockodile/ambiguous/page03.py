@@ -1,6 +1,7 @@
 """What notebook 03 does behind its cells: open the run, save figures, make tables, check answers."""
 
 import logging
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,6 +29,7 @@ from clockodile.data.dataset import Dataset, load_dataset
 from clockodile.data.widgets import PAGE, drop_photo, tiles
 from clockodile.show import plots
 from clockodile.show.exercise import check
+from clockodile.show.pictures import Row, picture_rows
 from clockodile.show.widgets import live_figure, one_of, share
 
 PAIRS = 12  # ambiguous images shown beside their double
@@ -255,6 +257,23 @@ def vote_sheet(page: Page, images: np.ndarray) -> Image:
     )
     alt = f"{len(images)} numbered pictures, some of which are both by making."
     return show_figure(figure, "exposures", page.run, title, alt)
+
+
+def stamped_sheet(page: Page, images: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> Image:
+    """The same eight pictures with one stamp after another, each with its evidence for the first class of the pair.
+
+    images: stamp -> uint8 (N, S, S, 3); found: stamp -> (N,) in [0, 1]. A row a stamp.
+    """
+    some = np.linspace(0, len(next(iter(found.values()))) - 1, 8).astype(int)
+    rows = []
+    for name, evidence in found.items():
+        captions = [f"{np.floor(100 * value) / 100:.2f}" for value in evidence[some]]
+        colours = [plots.ALARM if value >= LENIENT else plots.PALE for value in evidence[some]]
+        rows.append(Row(textwrap.fill(name, 11), images[name][some], captions, colours))
+    title = f"Does a stamp make a {page.names[0]}? (below: evidence for one; red: {LENIENT:g} and more)"
+    figure = picture_rows(rows, columns=8, title=title)
+    alt = f"Eight pictures a row; row by row stamped with {', '.join(images)}; under each its evidence."
+    return show_figure(figure, "stamped", page.run, title, alt)
 
 
 def place_answers(page: Page, maps: Sequence[np.ndarray], fold: np.ndarray) -> list[np.ndarray]:
@@ -536,13 +555,17 @@ def middle_covered(page: Page) -> np.ndarray:
 
 
 def with_the_mark(page: Page) -> list[int]:
-    """In how many of a hundred pictures of the second class the first is present: as they are, and with a mark.
+    """In how many of a hundred pictures of the second class the first is present, with a mark stamped into them.
 
-    The mark is the upper left corner of the second of the images that are most both.
+    The mark is the upper left corner of the second of the images that are most both; it is stamped into the lower right
+    corner, and into the middle.
     """
     data, (first, second), third = page.data, page.pair, page.data.images.shape[1] // 3
     rows = np.flatnonzero((data.fold == 0) & (data.labels == second))[:100]
-    images = data.images[rows]
-    images[:, :third, :third] = data.images[scores.top(page.headline, 8)[1], :third, :third]
-    marked = page.judged.judge.evidence(maps_of(images), data.fold[rows])
-    return [int((found[:, first] >= LENIENT).sum()) for found in (page.judged.evidence[rows], marked)]
+    mark, counts = data.images[scores.top(page.headline, 8)[1], :third, :third], []
+    for place in (slice(-third, None), slice(third, 2 * third)):
+        images = data.images[rows]
+        images[:, place, place] = mark
+        marked = page.judged.judge.evidence(maps_of(images), data.fold[rows])
+        counts.append(int((marked[:, first] >= LENIENT).sum()))
+    return counts
