@@ -60,7 +60,7 @@ WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 # first letters of the viewers who were shown the pictures of the committed page, in two rounds
 ROUNDS = {"y": "three viewers", "w": "four other viewers"}
 ANSWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
-JUDGE, LAST = "the judge", ROUNDS["w"]  # who says what is both; the last round alone saw all kinds
+JUDGE = "the judge"  # who says what is both, beside ROUNDS
 show_figure = partial(save_figure, notebook="04")
 
 
@@ -172,8 +172,12 @@ def draw_the_way(page: Page) -> Image:
     )  # fmt: skip
 
 
-def best_guess(x: np.ndarray, time: float) -> np.ndarray:
-    """The velocity that costs least at pixels x (N,), when there are two photographs, -1 and 1: (N,)."""
+def best_guess(x: np.ndarray, time: float | np.ndarray) -> np.ndarray:
+    """The velocity that costs least at pixels x (N,), when there are two photographs, -1 and 1: (N,).
+
+    time: one for all pixels, or one for each, (N,).
+    """
+    time = np.asarray(time)[..., None]
     noise = (x[:, None] - time * TWO_PHOTOS) / (1 - time)  # with which each photograph would lead here
     weight = np.exp(-(noise**2) / 2)
     return (weight * (TWO_PHOTOS - noise)).sum(1) / weight.sum(1)
@@ -408,16 +412,26 @@ def viewers_figure(page: Page, found: pd.DataFrame | None) -> Image | None:
 
 
 def two_by_two(page: Page, found: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The joined pictures by what is drawn and what photographed: share called both in %, with its 95 % interval."""
+    """The joined pictures by what is drawn and what photographed: share called both in %, with its 95 % interval.
+
+    A block of rows for the judge and for each round; the last row and column of a block are differences in points.
+    """
     if found is None:
         return None
     shares, kinds, (first, second) = 100 * both_shares(found), joined_kinds(page.names), page.names
-    table = {}
-    for who in (JUDGE, LAST):
-        for how, row in zip(("drawn", "photographed"), (kinds[:2], kinds[2:]), strict=True):
-            parts = [shares.loc[kind, who] for kind in row]
-            table[who, f"{first} {how}"] = [f"{part.share:.0f} ({part.low:.0f} to {part.high:.0f})" for part in parts]
-    return pd.DataFrame(table, index=[f"{second} drawn", f"{second} photographed"]).T.rename_axis(["both, %", ""])
+    hows, less, table = ("drawn", "photographed"), "photographed less drawn", {}
+    for who in (JUDGE, *ROUNDS.values()):
+        square = shares.xs(who, level="who").reindex(kinds)
+        share = square["share"].to_numpy().reshape(2, 2)  # rows: the first class; nan: not shown
+        words = [f"{part.share:.0f} ({part.low:.0f} to {part.high:.0f})" for part in square.itertuples()]
+        words = np.where(np.isnan(share), "not shown", np.array(words).reshape(2, 2))
+        gaps = [["" if np.isnan(gap) else f"{gap:+.0f}" for gap in share[..., 1] - share[..., 0]]]
+        gaps.append(["" if np.isnan(gap) else f"{gap:+.0f}" for gap in share[1] - share[0]])
+        for how, row, gap in zip(hows, words, gaps[0], strict=True):
+            table[who, f"{first} {how}"] = [*row, gap]
+        table[who, f"{first}: {less}"] = [*gaps[1], ""]
+    columns = [*(f"{second} {how}" for how in hows), f"{second}: {less}"]
+    return pd.DataFrame(table, index=columns).T.rename_axis(["both, %", ""])
 
 
 # --- the quiz -------------------------------------------------------------------------------------------------
