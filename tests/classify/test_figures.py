@@ -86,7 +86,7 @@ def test_every_error_has_its_name_its_probability_and_its_neighbours(monkeypatch
 
 def test_errors_that_do_not_fit_are_counted_and_none_is_a_figure_too(monkeypatch):
     monkeypatch.setattr(figures, "ERRORS", 4)
-    assert errors(5)[0].get_suptitle().startswith("The first 4 of 5. ")
+    assert errors(5)[0].get_suptitle().startswith("The 4 surest of 5 errors, ")
     assert errors(0)[0].axes[0].get_title(loc="left") == "No errors at all"
 
 

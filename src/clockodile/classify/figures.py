@@ -160,7 +160,7 @@ def errors_with_neighbours(data: Dataset, rows: np.ndarray, neighbours: np.ndarr
 
     rows: int (M,) in `data`, those to show first; neighbours: int (M, K); probability: (N, C) of all images.
     """
-    left_out = f"the first {ERRORS} of {len(rows)}. " if len(rows) > ERRORS else ""
+    left_out = f"the {ERRORS} surest of {len(rows)} errors, and how sure. " if len(rows) > ERRORS else ""
     rows, neighbours = rows[:ERRORS], neighbours[:ERRORS]
     if not len(rows):
         return plots.tile_figure(np.full_like(data.images[:1], 255), columns=COLUMNS, title="No errors at all")

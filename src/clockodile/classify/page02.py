@@ -71,7 +71,7 @@ class LiveCurves:
 def show_learning(run: Run, *curves: LiveCurves) -> Image:
     """The finished curves side by side."""
     figure = figures.accuracy_by_epoch({one.title: one.rows for one in curves}, epochs=curves[0].epochs)
-    alt = "Accuracy by epoch on the pictures learned from and on unseen ones, without and with changed copies."
+    alt = "Accuracy by epoch on pictures learned from and on unseen ones: of forty, of all, of all changed at random."
     return show_figure(figure, "learning", run, "Learned by heart, or understood?", alt)
 
 

@@ -243,7 +243,7 @@ def show_augmentations(run: Run, data: Dataset, rows: Sequence[int]) -> Image:
         colours = [plots.ALARM] * 6 if name == useless else ()
         table.append(Row(name, as_images(torch.cat(parts)), colours=colours))
     heads = ["original", "", "changed"] * 2
-    title = "Seven changes that keep the class, one that mixes two, one of no use here"
+    title = "Seven changes that should keep the class, one that mixes two, one of no use here"
     figure = picture_rows(table, columns=len(heads), heads=heads, title=title)
     alt = (
         f"Two pictures, each followed by changed versions, a row for each of: {', '.join(AUGMENTATIONS)}, mixup; "
