@@ -230,7 +230,7 @@ def test_a_doubtful_photograph_is_shown_whole_with_the_square_that_was_used(tmp_
     assert cut == 0.5
     assert path == "cat/a [1].png" and whole.size == (report.WHOLE, report.WHOLE // 2)
     frame = (np.array(whole) != 255).any(2)
-    assert np.flatnonzero(frame[60]).tolist() == [60, 61, 178, 179], "of the square in the middle"
+    assert np.flatnonzero(frame[80]).tolist() == [80, 81, 238, 239], "of the square in the middle"
     assert report.as_it_lies(str(tmp_path), "cat/a [1].png")[0] == "cat/a [1].png"
     for name in ("cat/b", "cat/none"):
         assert report.as_it_lies(str(tmp_path), name) == (name, None, 0)
@@ -280,6 +280,19 @@ def test_a_report_on_somebodys_folder_is_about_the_folder(run_dir):
     assert "The whole notebook" not in page and "lie in the folder" in page
     assert 'id="figure-results"' in page and 'id="figure-fooled"' not in page
     assert "HOG + SVM" in page.partition('<table class="results"')[2]
+
+
+def test_a_report_on_somebodys_folder_begins_plainly_and_folds_the_rest_away(run_dir):
+    write_results(run_dir)
+    write_predictions(run_dir, [[0, 0, 3.0], [2, 0, 1], [0, 0, 9]])
+    assert 'class="more"' not in page_of(run_dir)
+    write_json(run_dir / "run.json", {"settings": {"recipe": "folder"}})
+    page = html.unescape(page_of(run_dir)).replace("\N{NO-BREAK SPACE}%", " %")
+    lead, _, rest = page.partition('<ul class="lead">')[2].partition("</ul>")
+    assert lead.count("<li>") == 3 and "names 2 of 3 rightly" in lead and "cat 1 of 2" in lead and "dog 1 of 1" in lead
+    assert "between 54 % and 100 %" in lead and "HOG" not in lead
+    assert rest.index("<details>") < rest.index('class="more"') < rest.index("'HOG + SVM' was right")
+    assert rest.index("<details") < rest.index('<table class="results"') and "before you send it" in rest
 
 
 def test_on_other_images_it_says_which_nets_the_tests_are_of(run_dir):

@@ -30,12 +30,19 @@ from clockodile.show.plots import class_colour
 
 ABSENT = (LookupError, OSError, TypeError, UserError, ValueError)  # what reading a missing result may raise
 DOUBTFUL = 12  # pictures in the table of labels to look at again
-WHOLE = 240  # pixels of the longer side of a photograph there
+WHOLE = 320  # pixels of the longer side of a photograph there
 CUT = 0.1  # share of it outside the square that is worth a word
 ABOUT_BOTH = re.compile("both|judge")  # rows of the results table
 READABLE = 10  # classes; a table of more, each against each, is not read
 MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
+PLAIN = (  # the report of somebody's folder begins with these, written as SENTENCES are, and folds those away
+    "You gave {training images:,.0f} photographs of {classes}.",
+    "The best of the methods tried names {right:,} of {asked:,} rightly, each without having learned from it (class by "
+    "class: {by_class}). Of new ones of the same kind expect between {low:.0%} and {high:.0%}; {guessing} gives "
+    "{majority class, accuracy:.0%}.",
+    "It contradicts the label of {contradicted:,}. These are shown below: look at them first.",
+)
 SENTENCES = (  # the report begins with them; in braces: results by their names, and what `findings` adds
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
     "{near-duplicate groups:,.0f}.",
@@ -165,6 +172,7 @@ def gather(run_dir: Path) -> dict:
         "card": card,
         "counts": counts_table(card.get("counts", {}), card.get("classes", ())),
         "many_notes": MANY_NOTES,
+        "plain": findings(facts, PLAIN) if folder and "right" in facts else [],
         "findings": findings(facts),
         "facts": facts,
         "own": own,
@@ -208,10 +216,10 @@ def results(run_dir: Path) -> dict[str, list[dict]]:
     }
 
 
-def findings(facts: Mapping) -> list[str]:
-    """What came out on these data: SENTENCES, without those whose results are missing. facts: of `facts_of`."""
+def findings(facts: Mapping, sentences: Sequence[str] = SENTENCES) -> list[str]:
+    """What came out on these data: sentences, without those whose results are missing. facts: of `facts_of`."""
     found = []
-    for sentence in SENTENCES:
+    for sentence in sentences:
         with suppress(*ABSENT):
             found.append(re.sub(r"\b%", "\N{NO-BREAK SPACE}%", sentence.format_map(facts)))
     unmeasured = "nan\N{NO-BREAK SPACE}%"

@@ -214,8 +214,8 @@ def suited_side(recipe: Recipe, data_dir: Path) -> tuple[int, str]:
     fitting = max((side for side in SIDES if side <= median), default=SIDES[0])
     quick = max((side for side in SIDES if len(files) * side**2 <= MOST_VALUES), default=SIDES[0])
     side = min(fitting, quick)
-    how_many = "all photographs" if min(shorter) == median else "half of the photographs"
-    why = f"the middle square, made {side} pixels a side; {how_many} have {median} or more"
+    whose = "the shorter side" if min(shorter) == median else "in every second photograph the shorter side"
+    why = f"the middle square, made {side} pixels a side; {whose} has {median} pixels or more"
     if halved:
         why += f"; of {halved} in {len(sides)} photographs the square shows less than half: trim these"
     if quick < fitting:
