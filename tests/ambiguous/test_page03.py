@@ -176,7 +176,7 @@ def test_an_exercise_tells_right_from_wrong(page, number, capsys, monkeypatch):
         3: [-0.5 + 2 + 1.5, -0.5 + (-1 + 0.5 + 2 + 0.5) / 4 + (1.5 - 0.5) / 4, 3 / 4],
         4: round(24 * scores.overlap(evidence[:, 0] * evidence[:, 1], page.headline)),
         5: [0.6, 1, 1],
-        6: page03.with_the_mark(page),
+        6: page03.with_the_marks(page),
     }[number]
     for answer in (None, truth, np.asarray(truth) + 1):
         page03.check_exercise(number, answer, page)
@@ -195,17 +195,16 @@ def test_only_the_middle_is_covered(page, monkeypatch):
     assert np.allclose(after[:, third, third], before.mean((1, 2)), atol=0.5)
 
 
-def test_the_mark_is_stamped_into_the_lower_right_corner_and_into_the_middle(page, monkeypatch):
+def test_the_marks_are_stamped_into_the_upper_left_corner(page, monkeypatch):
     """Into pictures of the second class and fold 0; those with the first class are counted."""
     seen = []
     monkeypatch.setattr(page03, "maps_of", lambda images: seen.append(images) or plain.plain_maps(images))
-    counts = page03.with_the_mark(page)
+    counts = page03.with_the_marks(page)
     rows = (page.data.fold == 0) & (page.data.labels == 1)
-    second = page.data.images[np.argsort(-page.headline, kind="stable")[1]]
-    third = second.shape[0] // 3
-    for stamped, count, start in zip(seen, counts, (second.shape[0] - third, third), strict=True):
-        expected, place = page.data.images[rows].copy(), slice(start, start + third)
-        expected[:, place, place] = second[:third, :third]
+    sources = np.argsort(-page.headline, kind="stable")[5:7]
+    for stamped, count, source in zip(seen, counts, sources, strict=True):
+        expected, third = page.data.images[rows].copy(), page.data.images.shape[1] // 3
+        expected[:, :third, :third] = page.data.images[source, :third, :third]
         assert np.array_equal(stamped, expected)
         judged = page.judged.judge.evidence(plain.plain_maps(expected), page.data.fold[rows])
         assert count == (judged[:, 0] >= 0.9).sum()

@@ -270,7 +270,7 @@ def stamped_sheet(page: Page, images: dict[str, np.ndarray], found: dict[str, np
         captions = [f"{np.floor(100 * value) / 100:.2f}" for value in evidence[some]]
         colours = [plots.ALARM if value >= LENIENT else plots.PALE for value in evidence[some]]
         rows.append(Row(textwrap.fill(name, 11), images[name][some], captions, colours))
-    title = f"Does a stamp make a {page.names[0]}? (below: evidence for one; red: {LENIENT:g} and more)"
+    title = f"Does a stamp make a {page.names[0]}? (below: evidence for that class; red: {LENIENT:g} and more)"
     figure = picture_rows(rows, columns=8, title=title)
     alt = f"Eight pictures a row; row by row stamped with {', '.join(images)}; under each its evidence."
     return show_figure(figure, "stamped", page.run, title, alt)
@@ -540,7 +540,7 @@ def check_exercise(number: int, answer, page: Page) -> None:
         3: lambda: [3.0, 0.25, 0.75],
         4: lambda: round(scores.TOP * scores.overlap(evidence.prod(1), page.headline)),
         5: lambda: [*percentile(np.array([[0.5], [4]]), np.array([[-2, -1, 0.5, 0.5, 3]]).T).flatten(), 1],
-        6: lambda: with_the_mark(page),
+        6: lambda: with_the_marks(page),
     }
     check(answer, truths[number], tolerance=1e-9)
 
@@ -554,18 +554,16 @@ def middle_covered(page: Page) -> np.ndarray:
     return page.judged.judge.evidence(maps_of(images), page.data.fold[first])
 
 
-def with_the_mark(page: Page) -> list[int]:
+def with_the_marks(page: Page) -> list[int]:
     """In how many of a hundred pictures of the second class the first is present, with a mark stamped into them.
 
-    The mark is the upper left corner of the second of the images that are most both; it is stamped into the lower right
-    corner, and into the middle.
+    The marks are the upper left corners of the sixth and of the seventh of the images that are most both.
     """
     data, (first, second), third = page.data, page.pair, page.data.images.shape[1] // 3
-    rows = np.flatnonzero((data.fold == 0) & (data.labels == second))[:100]
-    mark, counts = data.images[scores.top(page.headline, 8)[1], :third, :third], []
-    for place in (slice(-third, None), slice(third, 2 * third)):
+    rows, counts = np.flatnonzero((data.fold == 0) & (data.labels == second))[:100], []
+    for source in scores.top(page.headline, 8)[5:7]:
         images = data.images[rows]
-        images[:, place, place] = mark
+        images[:, :third, :third] = data.images[source, :third, :third]
         marked = page.judged.judge.evidence(maps_of(images), data.fold[rows])
         counts.append(int((marked[:, first] >= LENIENT).sum()))
     return counts
