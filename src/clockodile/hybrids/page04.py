@@ -153,8 +153,8 @@ def draw_the_way(page: Page) -> Image:
     ax.grid(False)
     ax.spines["left"].set_visible(False)
     heights = 0.75, -0.75
-    for height in heights:
-        ax.plot([0, 1], [-height, height], color=QUIET, linestyle=":", linewidth=1.5)
+    for height, colour in zip(heights, (BLUE, LINE_COLOURS[2]), strict=True):
+        ax.plot([0, 1], [-height, height], color=colour, linestyle=":", linewidth=2.5)
     ax.annotate("", (1.0, 0), (0.0, 0), arrowprops={"arrowstyle": "-|>", "color": VERMILION, "linewidth": 2})
     places = [(time, 0.0) for time in PATHS]
     places += [(time, sign * height) for time, sign in ((0.0, -1), (1.0, 1)) for height in heights]
