@@ -206,7 +206,11 @@ def test_it_names_the_labels_that_the_best_method_contradicts(run_dir):
     sure += "is surest of it names 0.0 % rightly, of the other half 50.0 %. No more can be told"
     assert sure.replace(" %", "\N{NO-BREAK SPACE}%") in page
     wrong, unsure = page.split('<ul class="doubtful">')[1:]
-    assert wrong.index("dog/3") < wrong.index("cat/1") and "2 contradicted" in page and "1 named rightly" in page
+    assert (
+        wrong.index("dog/3") < wrong.index("cat/1")
+        and "2 contradicted" in page
+        and "1 with whose label it agrees" in page
+    )
     assert "label: dog<br>it says: cat 100%" in wrong and "cat/2" in unsure
     assert page.count('loading="lazy"') == 3 and "A frame marks" not in page
     table = page.partition("Which class is taken for which")[2].partition("</table>")[0]
@@ -218,7 +222,9 @@ def test_a_list_of_labels_without_a_contradiction_is_explained_all_the_same(run_
     write_predictions(run_dir, [[3.0, 0, 0], [2, 0, 1], [0, 0, 9]])
     page = page_of(run_dir)
     assert (
-        "3 named rightly" in page and " contradicted" not in page and page.count("only somebody who looks can say") == 1
+        "3 with whose label it agrees" in page
+        and " contradicted" not in page
+        and page.count("only somebody who looks can say") == 1
     )
 
 
@@ -289,8 +295,10 @@ def test_a_report_on_somebodys_folder_begins_plainly_and_folds_the_rest_away(run
     write_json(run_dir / "run.json", {"settings": {"recipe": "folder"}})
     page = html.unescape(page_of(run_dir)).replace("\N{NO-BREAK SPACE}%", " %")
     lead, _, rest = page.partition('<ul class="lead">')[2].partition("</ul>")
-    assert lead.count("<li>") == 3 and "names 2 of 3 rightly" in lead and "cat 1 of 2" in lead and "dog 1 of 1" in lead
-    assert "between 54 % and 100 %" in lead and "HOG" not in lead
+    assert (
+        lead.count("<li>") == 3 and "names 2 of 3 as you did" in lead and "cat 1 of 2" in lead and "dog 1 of 1" in lead
+    )
+    assert "roughly 54 % to 100 %" in lead and "HOG" not in lead
     assert rest.index("<details>") < rest.index('class="more"') < rest.index("'HOG + SVM' was right")
     assert rest.index("<details") < rest.index('<table class="results"') and "before you send it" in rest
 

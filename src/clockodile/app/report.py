@@ -38,10 +38,12 @@ MANY_NOTES = 8  # refused files; a longer list is folded up
 SPLITS = ("train", "test", "background", "hybrid")  # the order in which a reader meets them
 PLAIN = (  # the report of somebody's folder begins with these, written as SENTENCES are, and folds those away
     "You gave {training images:,.0f} photographs of {classes}.",
-    "The best of the methods tried names {right:,} of {asked:,} rightly, each without having learned from it (class by "
-    "class: {by_class}). Of new ones of the same kind expect between {low:.0%} and {high:.0%}; {guessing} gives "
+    "The best of the methods tried names {right:,} of {asked:,} as you did, each without having learned from it (class "
+    "by class: {by_class}). Of new ones of the same kind expect roughly {low:.0%} to {high:.0%}; {guessing} gives "
     "{majority class, accuracy:.0%}.",
-    "It contradicts the label of {contradicted:,}. These are shown below: look at them first.",
+    "It is built on a ready-made network that has seen a million photographs with their names, perhaps of these very "
+    "kinds.{pretrained:.0}",
+    "It contradicts you in {contradicted:,}. These are shown below: look at them first.",
 )
 SENTENCES = (  # the report begins with them; in braces: results by their names, and what `findings` adds
     "There were {training images:,.0f} pictures of {classes} to learn from; groups of near-duplicates among them: "
