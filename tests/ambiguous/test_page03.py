@@ -167,16 +167,15 @@ def test_the_judge_is_asked_about_a_photo_of_ones_own(page, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("number", range(1, 7))
 def test_an_exercise_tells_right_from_wrong(page, number, capsys, monkeypatch):
-    monkeypatch.setattr(page03, "middle_covered", lambda page: np.array([[0.9, 0.95], [0.8, 1.0], [1.0, 1.0]]))
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     evidence = page.judged.evidence
     truth = {
-        1: 2,
+        1: page03.stamped_with(page, 1, 1),
         2: [(evidence.min(1) >= limit).sum() for limit in (0.99, 0.95, 0.9, 0.8)],
         3: [-0.5 + 2 + 1.5, -0.5 + (-1 + 0.5 + 2 + 0.5) / 4 + (1.5 - 0.5) / 4, 3 / 4],
         4: round(24 * scores.overlap(evidence[:, 0] * evidence[:, 1], page.headline)),
         5: [0.6, 1, 1],
-        6: page03.with_the_marks(page),
+        6: [page03.stamped_with(page, which, 0) for which in (5, 6)],
     }[number]
     for answer in (None, truth, np.asarray(truth) + 1):
         page03.check_exercise(number, answer, page)
@@ -184,30 +183,19 @@ def test_an_exercise_tells_right_from_wrong(page, number, capsys, monkeypatch):
     assert open_ == "Not answered yet." and right == "Right." and wrong.startswith("Not yet")
 
 
-def test_only_the_middle_is_covered(page, monkeypatch):
+@pytest.mark.parametrize(("number", "label"), [(1, 1), (5, 0), (6, 0)])
+def test_a_corner_is_stamped_into_the_upper_left_corner(page, monkeypatch, number, label):
+    """Into pictures of the second class and fold 0; those with a class are counted."""
     seen = []
     monkeypatch.setattr(page03, "maps_of", lambda images: seen.append(images) or plain.plain_maps(images))
-    page03.middle_covered(page)
-    first = np.argsort(-page.headline, kind="stable")[:8]
-    before, after = page.data.images[first].astype(int), seen[0].astype(int)
-    third, changed = before.shape[1] // 3, (before != after).any((0, 3))
-    assert not changed[:third].any() and not changed[2 * third :].any() and changed[third : 2 * third].any()
-    assert np.allclose(after[:, third, third], before.mean((1, 2)), atol=0.5)
-
-
-def test_the_marks_are_stamped_into_the_upper_left_corner(page, monkeypatch):
-    """Into pictures of the second class and fold 0; those with the first class are counted."""
-    seen = []
-    monkeypatch.setattr(page03, "maps_of", lambda images: seen.append(images) or plain.plain_maps(images))
-    counts = page03.with_the_marks(page)
+    count = page03.stamped_with(page, number, label)
     rows = (page.data.fold == 0) & (page.data.labels == 1)
-    sources = np.argsort(-page.headline, kind="stable")[5:7]
-    for stamped, count, source in zip(seen, counts, sources, strict=True):
-        expected, third = page.data.images[rows].copy(), page.data.images.shape[1] // 3
-        expected[:, :third, :third] = page.data.images[source, :third, :third]
-        assert np.array_equal(stamped, expected)
-        judged = page.judged.judge.evidence(plain.plain_maps(expected), page.data.fold[rows])
-        assert count == (judged[:, 0] >= 0.9).sum()
+    source = np.argsort(-page.headline, kind="stable")[number]
+    expected, third = page.data.images[rows].copy(), page.data.images.shape[1] // 3
+    expected[:, :third, :third] = page.data.images[source, :third, :third]
+    assert np.array_equal(seen[0], expected) and not np.array_equal(expected, page.data.images[rows])
+    judged = page.judged.judge.evidence(plain.plain_maps(expected), page.data.fold[rows])
+    assert count == (judged[:, label] >= 0.9).sum()
 
 
 def test_a_row_a_stamp_red_where_the_first_class_is_found(page, monkeypatch):

@@ -535,35 +535,23 @@ def check_exercise(number: int, answer, page: Page) -> None:
     """Say whether the answer to an exercise is right."""
     evidence = page.judged.evidence[:, list(page.pair)]
     truths = {
-        1: lambda: int((scores.both(middle_covered(page), page.pair) >= LENIENT).sum()),
+        1: lambda: stamped_with(page, 1, page.pair[1]),
         2: lambda: [int((page.headline >= limit).sum()) for limit in (0.99, 0.95, 0.9, 0.8)],
         3: lambda: [3.0, 0.25, 0.75],
         4: lambda: round(scores.TOP * scores.overlap(evidence.prod(1), page.headline)),
         5: lambda: [*percentile(np.array([[0.5], [4]]), np.array([[-2, -1, 0.5, 0.5, 3]]).T).flatten(), 1],
-        6: lambda: with_the_marks(page),
+        6: lambda: [stamped_with(page, number, page.pair[0]) for number in (5, 6)],
     }
     check(answer, truths[number], tolerance=1e-9)
 
 
-def middle_covered(page: Page) -> np.ndarray:
-    """Evidence (8, C) of the eight images that are most both, when their middle has each image's mean colour."""
-    first = scores.top(page.headline, 8)
-    images, third = page.data.images[first], page.data.images.shape[1] // 3
-    middle = slice(third, 2 * third)
-    images[:, middle, middle] = images.mean((1, 2), keepdims=True).round().astype(np.uint8)
-    return page.judged.judge.evidence(maps_of(images), page.data.fold[first])
+def stamped_with(page: Page, number: int, label: int) -> int:
+    """In how many of a hundred pictures of the second class a class is present, with a stamp in the upper left corner.
 
-
-def with_the_marks(page: Page) -> list[int]:
-    """In how many of a hundred pictures of the second class the first is present, with a mark stamped into them.
-
-    The marks are the upper left corners of the sixth and of the seventh of the images that are most both.
+    The stamp is that corner of the image that is most both but for `number` others; label: the class's number.
     """
-    data, (first, second), third = page.data, page.pair, page.data.images.shape[1] // 3
-    rows, counts = np.flatnonzero((data.fold == 0) & (data.labels == second))[:100], []
-    for source in scores.top(page.headline, 8)[5:7]:
-        images = data.images[rows]
-        images[:, :third, :third] = data.images[source, :third, :third]
-        marked = page.judged.judge.evidence(maps_of(images), data.fold[rows])
-        counts.append(int((marked[:, first] >= LENIENT).sum()))
-    return counts
+    data, third = page.data, page.data.images.shape[1] // 3
+    rows = np.flatnonzero((data.fold == 0) & (data.labels == page.pair[1]))[:100]
+    images, source = data.images[rows], scores.top(page.headline, 8)[number]
+    images[:, :third, :third] = data.images[source, :third, :third]
+    return int((page.judged.judge.evidence(maps_of(images), data.fold[rows])[:, label] >= LENIENT).sum())
