@@ -117,7 +117,6 @@ def open_page(*, count: int, retrain: bool, **settings) -> Page:
     known = evaluation.reference(run, everything)
     if note := known.judged.background.note:
         print("NOTE:", note)
-        print("NOTE: the judge has learned that shuffled tiles are no class: shuffled blocks can't test it here")
     draws = prepare(list(GENERATORS), run, everything, retrain=retrain, ready={fit_flow: flow})
     return Page(run, everything, flow, known, draws, count or run.profile.n_hybrids)
 
@@ -505,20 +504,6 @@ def evidence_for(page: Page, images: np.ndarray | torch.Tensor) -> np.ndarray:
     images = as_images(images) if torch.is_tensor(images) else images
     found = page.known.judged.judge.evidence(maps_of(images), np.full(len(images), HELD_OUT))
     return found[:, list(page.run.recipe.pair)]
-
-
-def in_blocks(pictures: torch.Tensor, side: int, draws: torch.Generator) -> torch.Tensor:
-    """Pictures (N, 3, S, S) cut into blocks of side times side pixels, and the blocks shuffled.
-
-    Each picture has an order of its own, in which no block stays in its place.
-    """
-    blocks = torch.nn.functional.unfold(pictures, side, stride=side)  # (N, 3 * side * side, B)
-    order = torch.zeros(len(blocks), blocks.shape[2], dtype=torch.long)
-    for row in order:
-        ring = torch.randperm(len(row), generator=draws)
-        row[ring] = ring.roll(1)  # each block moves on to the next place of a random ring
-    shuffled = blocks.gather(2, order[:, None].expand_as(blocks))
-    return torch.nn.functional.fold(shuffled, pictures.shape[-1], side, stride=side)
 
 
 def joined_kinds(names: tuple[str, str]) -> tuple[str, str, str, str]:
