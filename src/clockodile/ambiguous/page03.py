@@ -253,7 +253,7 @@ def vote_sheet(page: Page, images: np.ndarray) -> Image:
     """Pictures to vote on, uint8 (N, S, S, 3): each has its number and nothing else."""
     title = "Vote: what is in each of these pictures?"
     figure = plots.tile_figure(
-        images, columns=8, captions=[str(n) for n in range(1, len(images) + 1)], title=title, size=8
+        images, columns=6, captions=[str(n) for n in range(1, len(images) + 1)], title=title, size=8
     )
     alt = f"{len(images)} numbered pictures, some of which are both by making."
     return show_figure(figure, "exposures", page.run, title, alt)

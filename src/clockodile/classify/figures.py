@@ -121,6 +121,8 @@ def accuracy_by_epoch(curves: Mapping[str, Sequence[tuple[float, float]]], *, ep
         ax.set_title(title)
         ax.legend(loc="lower right")
     axes[0, 0].set_ylabel("accuracy, %")
+    low, high = axes[0, 0].get_ylim()
+    axes[0, 0].set_ylim(low - 0.3 * (high - low), high)  # room for the legends
     return figure
 
 

@@ -41,7 +41,7 @@ def picture_rows(
     size = float(np.clip(8 * side * inch, 5, 8.5))
     for ax, row in zip(axes[:, 0], rows, strict=True):
         show_tiles(ax, row.pictures, columns=columns, captions=row.captions, colours=row.colours, size=size)
-        words = ax.text(-right, side / 2, row.name, ha="right", va="center", fontsize=9, fontweight="bold")
+        words = ax.text(-right, side / 2, row.name, ha="right", va="center", fontsize=8.5, fontweight="bold")
         words.set_in_layout(False)  # its room is LEFT
     for column, head in enumerate(heads):
         axes[0, 0].text(column * (side + right) + side / 2, -2, head, ha="center", va="bottom", fontsize=8)
