@@ -131,6 +131,8 @@ def found(page, monkeypatch):
     monkeypatch.setattr(page04, "evidence_for", lambda page, pictures: np.stack([pictures, pictures], 1))
     many = np.ones(40)
     page.made = {name: (many, 0.0) for name in ("half_and_half", "flow_placed", "flow_both")}
+    evidence = np.repeat([[1.0, 0.2], [0.95, 0.9]], 20, axis=0)  # of two clocks the judge calls one both
+    page.known = SimpleNamespace(judged=SimpleNamespace(evidence=evidence), held_out=np.arange(40))
     return page04.voices(page, {kind: many > 0 for kind in (*page04.joined_kinds(page.names), "asked of nobody")})
 
 
@@ -142,6 +144,15 @@ def test_judge_and_viewers_are_asked_about_the_same_pictures(found):
     assert "asked of nobody" not in set(found["kind"])
 
 
+def test_photographs_of_both_classes_are_one_kind_the_first(found):
+    assert found["kind"].iloc[0] == page04.PHOTOGRAPHS
+    ours, theirs = (found[(found["kind"] == page04.PHOTOGRAPHS) & mine] for mine in (judged(found), ~judged(found)))
+    assert ours["both"].item() == page04.MOST_SHOWN / 2 == ours["shown"].item() / 2
+    said = page04.answers()
+    said = said[said["source"].str.startswith("photographs") & said["viewer"].str[0].isin(page04.ROUNDS)]
+    assert theirs["shown"].sum() == said["shown"].sum() and len(theirs) == said["viewer"].nunique()
+
+
 def judged(found: pd.DataFrame) -> pd.Series:
     return found["who"] == page04.JUDGE
 
@@ -149,7 +160,7 @@ def judged(found: pd.DataFrame) -> pd.Series:
 def test_the_figure_shows_each_kind_and_each_viewer(page, found):
     (ax,) = page04.viewers_figure(page, found).axes
     kinds = [label.get_text() for label in ax.get_yticklabels()]
-    assert len(kinds) == found["kind"].nunique() == 7 and kinds[3].startswith(page04.JOINED)
+    assert len(kinds) == found["kind"].nunique() == 8 and kinds[4].startswith(page04.JOINED)
     ticks = [line for line in ax.lines if line.get_marker() == "|" and len(line.get_xdata())]
     assert sum(len(line.get_xdata()) for line in ticks) == (~judged(found)).sum()
 

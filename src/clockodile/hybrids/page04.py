@@ -61,6 +61,8 @@ WORDS = ("first", "second", "both", "neither")  # what viewers may answer
 ROUNDS = {"y": "three viewers", "w": "four other viewers"}
 ANSWERS = resources.files("clockodile.hybrids") / "viewers.csv"  # what outside viewers answered, counted
 JUDGE = "the judge"  # who says what is both, beside ROUNDS
+PHOTOGRAPHS = "hidden photographs"  # a kind, beside those of made pictures
+MOST_SHOWN = 32  # of them, to a viewer
 show_figure = partial(save_figure, notebook="04")
 
 
@@ -345,19 +347,22 @@ def voices(page: Page, joined: dict[str, np.ndarray]) -> pd.DataFrame | None:
     """Who called how many pictures of this page both: the judge, and each viewer of ROUNDS, of the very same ones.
 
     joined: the judge's yes or no for each picture of `exchanged`, (N,). Columns kind, who, both, shown; who is a round,
-    with a row for each of its viewers. None, and a line, for pictures of anything but clocks and crocodiles.
+    with a row for each of its viewers. Hidden photographs are one kind more; of these the judge was not asked about the
+    very same. None, and a line, for pictures of anything but clocks and crocodiles.
     """
     if page.run.recipe.name != DEFAULT_RECIPE:
         print("the viewers were shown clocks and crocodiles; nobody was asked about pictures of your classes")
         return None
-    judged = {
-        GENERATORS[name].title: evidence_for(page, page.made[name][0]).min(1) >= LENIENT
-        for name in ("half_and_half", "flow_placed", "flow_both")
-    } | joined
-    found = answers()
-    names = {"FIRST": page.names[0], "SECOND": page.names[1]}
+    known, pair = page.known, list(page.run.recipe.pair)
+    hidden = spread_over(torch.from_numpy(known.judged.evidence[known.held_out][:, pair]), MOST_SHOWN)
+    made = ("half_and_half", "flow_placed", "flow_both")
+    evidence = {GENERATORS[name].title: evidence_for(page, page.made[name][0]) for name in made}
+    judged = {PHOTOGRAPHS: hidden.numpy().min(1) >= LENIENT}
+    judged |= {kind: found.min(1) >= LENIENT for kind, found in evidence.items()} | joined
+    found, names = answers(), {"FIRST": page.names[0], "SECOND": page.names[1], "photographs: .*": PHOTOGRAPHS}
     found = found.assign(kind=found["source"].replace(names, regex=True), who=found["viewer"].str[0].map(ROUNDS))
-    found = found[found["who"].notna() & found["kind"].isin(judged)][["kind", "who", "both", "shown"]]
+    found = found[found["who"].notna() & found["kind"].isin(judged)]
+    found = found.groupby(["kind", "who", "viewer"], sort=False)[["both", "shown"]].sum().reset_index()
     ours = (
         found.drop_duplicates("kind")
         .assign(who=JUDGE)
@@ -365,7 +370,7 @@ def voices(page: Page, joined: dict[str, np.ndarray]) -> pd.DataFrame | None:
     )
     # of the same pictures, so no more than the viewers saw
     ours["both"] = [judged[kind][:shown].sum() for kind, shown in zip(ours["kind"], ours["shown"], strict=True)]
-    return pd.concat([ours, found], ignore_index=True)
+    return pd.concat([ours, found], ignore_index=True).drop(columns="viewer")
 
 
 def both_shares(found: pd.DataFrame) -> pd.DataFrame:
