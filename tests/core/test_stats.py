@@ -113,3 +113,12 @@ def test_scores_of_another_shape_are_refused_in_words(values):
 def test_different_folds_cannot_be_paired():
     with pytest.raises(UserError, match="same folds"):
         paired_comparison(FIRST, SECOND[:, :4])
+
+
+def test_folds_that_score_alike_do_not_make_it_certain():
+    """Forty-one of forty-one: a true share of 92 % would do that in one of thirty collections."""
+    found = summary(np.ones((1, 5)), images=41)
+    assert found["mean"] == found["high"] == 1 and 0.9 < found["low"] < 0.93 and found["std"] == 0
+    assert summary(np.ones((1, 5)))["low"] == 1, "of what are no shares of images nothing else is known"
+    uneven = np.array([[0.9, 1.0]])
+    assert summary(uneven, images=41) == summary(uneven)

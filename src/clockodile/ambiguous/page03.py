@@ -210,7 +210,7 @@ def plane(page: Page) -> Image:
     low, high = every.min(0) - 0.3, every.max(0) + 0.3
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ends = np.array([low.max(), high.min()])
-    ax.plot(ends, ends, color=plots.ALARM, linewidth=1.5, label="the diagonal: as much of one as of the other")
+    ax.plot(ends, ends, color=plots.ALARM, linewidth=1.5, label="the diagonal: as far over one line as the other")
     limits = {"color": plots.INK, "linewidth": 0.9, "linestyle": ":"}
     ax.axvline(0, **limits, label=f"exceeded by one in ten {rivals}")
     ax.axhline(0, **limits)

@@ -262,7 +262,8 @@ def facts_of(run_dir: Path, card: Mapping, rows: Sequence[Mapping]) -> dict:
         runs = pd.read_csv(run_dir / "classifier_runs.csv")
         runs = runs[runs["title"] == facts["best"]["name"]]
         first = runs.iloc[0]
-        found = summary(runs.pivot(index="seed", columns="fold", values="accuracy").to_numpy())
+        shares = runs.pivot(index="seed", columns="fold", values="accuracy").to_numpy()
+        found = summary(shares, images=int(facts.get("training images", 0)))
         facts |= {end: min(max(found[end], 0), 1) for end in ("low", "high")}
         folder = asked.get("data_dir", "") if asked.get("recipe") == "folder" else ""
         facts |= contradicted(run_dir, first, names, folder)

@@ -91,7 +91,7 @@ def compare_classifiers(run: Run, data: Dataset, chosen: Mapping, *, seed: int, 
     store.save(run.dir, "classifier_runs.csv", runs, config | {"models": list(chosen)})
     scores = {name: candidates.scores(runs, name) for name in chosen}
     rows = [
-        {"model": name, "title": row.title, "scores": scores[name], **summary(scores[name])}
+        {"model": name, "title": row.title, "scores": scores[name], **summary(scores[name], images=len(data))}
         for name, row in chosen.items()
     ]
     return pd.DataFrame(rows).sort_values("mean", ignore_index=True, kind="stable"), runs

@@ -35,16 +35,20 @@ def corrected_interval(means: np.ndarray) -> tuple[float, float]:
     return float(means.mean() - margin), float(means.mean() + margin)
 
 
-def summary(values: np.ndarray) -> dict[str, float]:
+def summary(values: np.ndarray, *, images: int = 0) -> dict[str, float]:
     """Mean, spread and interval of one classifier's scores.
 
-    values: (seeds, folds), of any unit, which the results share. Returns mean; std, the standard deviation over all
+    values: (seeds, folds), of any unit, which the results share; images: how many all folds hold, if the values are
+    shares of them. Where all folds score alike, say all images rightly, their spread says nothing, and the interval is
+    that of a share of so many images (Wilson, 1927). Returns mean; std, the standard deviation over all
     seeds * folds scores (how much a single score varies, not how uncertain the mean is); low and high, the 95 %
     interval for the expected score of this recipe on other images of the kind (Nadeau & Bengio 2003), which may pass
     the scale's ends; and count, the number of scores.
     """
     means = fold_means(values)
     low, high = corrected_interval(means)
+    if images and np.ptp(means) == 0:
+        low, high = map(float, wilson_interval(means.mean(), images))
     about = {"mean": float(means.mean()), "std": float(np.std(values, ddof=1)), "low": low, "high": high}
     return about | {"count": int(np.size(values))}
 
