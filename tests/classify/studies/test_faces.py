@@ -66,7 +66,7 @@ def test_the_study_shows_stores_and_records_what_it_measured(opened, monkeypatch
     assert frozen["parameters"].iloc[0] > 1000
     table = next(part for part in shown if isinstance(part, pd.DataFrame))
     assert table.loc["SqueezeNet, trained on", "face, %"] == "not tried"
-    assert len(table.columns) < 7 and table.loc["our net, from nothing", "face, %"].endswith("(10 folds)")
+    assert len(table.columns) < 7 and table.loc["our net, from nothing", "face, %"].endswith("(5 folds)")
     words = "\n".join(part.data for part in shown if hasattr(part, "data") and isinstance(part.data, str))
     assert f"{(data.labels == 0).sum()} of ann" in words and "a test looks for faces" in words
     assert "GDPR" in words and "SqueezeNet, trained on (no connection to nowhere)" in words
