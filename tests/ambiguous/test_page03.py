@@ -100,15 +100,6 @@ def test_a_bar_for_each_kind_of_picture(page, figure_of):
     assert {"80 %", "40 %"} <= set(figure_of(figure))
 
 
-def test_an_area_and_its_interval_for_each_that_was_asked(page, figure_of):
-    found = {kind: {who: (0.6, 0.5, 0.9) for who in ("net", "rival", "third", "judge")} for kind in ("noise", "halves")}
-    figure = page03.area_figure(page, found, both=1)
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["noise", "halves"]
-    assert len(figure.axes[0].containers) == 4
-    low, high = figure.axes[0].containers[0][2][0].get_segments()[0][:, 0]
-    assert (low, high) == pytest.approx((0.5, 0.9))
-
-
 def test_the_judges_steps_end_at_the_score_of_the_photograph(page, figure_of, monkeypatch):
     monkeypatch.setattr(page03, "maps_of", plain.plain_maps)
     figure = page03.judge_by_steps(page)

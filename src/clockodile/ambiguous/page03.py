@@ -321,39 +321,6 @@ def place_maps(
     )  # fmt: skip
 
 
-def area_figure(page: Page, found: dict[str, dict[str, tuple[float, float, float]]], both: int) -> Image:
-    """How often kinds of pictures get more "both" than ordinary photographs, a line a kind.
-
-    found: kind -> who was asked -> area under the ROC curve and the ends of its interval, each 0..1; both: how many of
-    the kinds, the first ones, are both by making.
-    """
-    figure, ax = plots.new_figure(height=0.62 * len(found) + 1.4)
-    asked = list(next(iter(found.values())))
-    colours = plots.QUIET, plots.BLUE, plots.INK, plots.ALARM
-    for who, colour, shape, shift in zip(asked, colours, "sD^o", (-0.27, -0.09, 0.09, 0.27), strict=True):
-        area, low, high = np.array([found[kind][who] for kind in found]).T
-        place, around = np.arange(len(found)) + shift, (area - low, high - area)
-        ax.errorbar(area, place, xerr=np.maximum(around, 0), fmt=shape, color=colour, markersize=5, label=who)
-    ax.axvline(0.5, color=plots.INK, linestyle=":", linewidth=1)
-    for (left, right), (top, bottom) in (((0.5, 1.02), (-0.5, both - 0.5)), ((0, 0.5), (both - 0.5, len(found) - 0.5))):
-        ax.fill_between([left, right], top, bottom, color=plots.PALE, alpha=0.35, linewidth=0, zorder=0)
-    ax.text(0.5, -0.6, "as a photograph", ha="center", va="bottom")
-    ax.axhline(both - 0.5, color=plots.INK, linewidth=1)
-    for row, va, words in (
-        (both - 0.55, "bottom", "both are there: should lie right"),
-        (both - 0.42, "top", "not there: should lie left"),
-    ):
-        ax.text(0.01, row, words, va=va, fontweight="bold")
-    ax.set(xlim=(0, 1.02), ylim=(len(found) - 0.5, -0.5), yticks=range(len(found)), yticklabels=found)
-    ax.set_xlabel("how often it gets more 'both' than an ordinary photograph (area under the ROC curve)")
-    figure.legend(loc="outside lower center", ncols=4)
-    title = "Which pictures get more 'both' than a photograph, by each of the four?"
-    figure.suptitle(title, x=0.01, ha="left")
-    words = [f"{kind}: " + ", ".join(f"{found[kind][who][0]:.2f}" for who in asked) for kind in found]
-    alt = f"Dots with intervals, areas by {', '.join(asked)}. {'; '.join(words[:4])}."
-    return show_figure(figure, "areas", page.run, title, alt)
-
-
 def judge_by_steps(page: Page) -> Image:
     """The way of one photograph through the judge: places of two sizes, their answers, other things' scores."""
     label, data, judged = page.pair[0], page.data, page.judged

@@ -416,26 +416,22 @@ def viewers_figure(page: Page, found: pd.DataFrame | None) -> Image | None:
 
 
 def two_by_two(page: Page, found: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The joined pictures by what is drawn and what photographed: share called both in %, with its 95 % interval.
+    """The joined pictures by what is drawn and what photographed: share that viewers called both in %, with intervals.
 
-    A block of rows for the judge and for each round; the last row and column of a block are differences in points.
+    By the last of ROUNDS, the only one that was shown all four kinds; the last row and column are differences in
+    points. found: of `voices`.
     """
     if found is None:
         return None
-    shares, kinds, (first, second) = 100 * both_shares(found), joined_kinds(page.names), page.names
-    hows, less, table = ("drawn", "photographed"), "photographed less drawn", {}
-    for who in (JUDGE, *ROUNDS.values()):
-        square = shares.xs(who, level="who").reindex(kinds)
-        share = square["share"].to_numpy().reshape(2, 2)  # rows: the first class; nan: not shown
-        words = [f"{part.share:.0f} ({part.low:.0f} to {part.high:.0f})" for part in square.itertuples()]
-        words = np.where(np.isnan(share), "not shown", np.array(words).reshape(2, 2))
-        gaps = [["" if np.isnan(gap) else f"{gap:+.0f}" for gap in share[..., 1] - share[..., 0]]]
-        gaps.append(["" if np.isnan(gap) else f"{gap:+.0f}" for gap in share[1] - share[0]])
-        for how, row, gap in zip(hows, words, gaps[0], strict=True):
-            table[who, f"{first} {how}"] = [*row, gap]
-        table[who, f"{first}: {less}"] = [*gaps[1], ""]
-    columns = [*(f"{second} {how}" for how in hows), f"{second}: {less}"]
-    return pd.DataFrame(table, index=columns).T.rename_axis(["both, %", ""])
+    square = 100 * both_shares(found).xs([*ROUNDS.values()][-1], level="who").loc[[*joined_kinds(page.names)]]
+    words = [f"{part.share:.0f} ({part.low:.0f} to {part.high:.0f})" for part in square.itertuples()]
+    hows = "drawn", "photographed"
+    table, share = (np.array(part).reshape(2, 2) for part in (words, square["share"]))  # rows: the first class
+    rows, columns = ([f"{name} {how}" for how in hows] for name in page.names)
+    table = pd.DataFrame(table, rows, columns)
+    table["difference"] = [f"{gap:+.0f}" for gap in share[:, 1] - share[:, 0]]
+    table.loc["difference"] = [*(f"{gap:+.0f}" for gap in share[1] - share[0]), ""]
+    return table.rename_axis("both, %")
 
 
 # --- the quiz -------------------------------------------------------------------------------------------------
