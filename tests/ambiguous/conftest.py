@@ -17,5 +17,6 @@ def plain_features(monkeypatch, tmp_path):
         return plain.plain_maps(images, network, sides)
 
     monkeypatch.setattr(judge, "maps_of", maps_of)
+    monkeypatch.setattr(judge, "MOST_BOTH", 1)  # so plain features do not keep stripes and dots apart
     monkeypatch.setattr(store, "shipped_weights", lambda: tmp_path / "none")
     return asked

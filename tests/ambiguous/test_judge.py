@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from clockodile.ambiguous import judge
 from clockodile.ambiguous.judge import judge_run
 
 pytestmark = pytest.mark.usefixtures("plain_features")
@@ -45,6 +46,16 @@ def test_an_image_is_judged_without_its_fold(run, whole):
 def test_without_other_things_a_note_says_so(run, data):
     found = judge_run(run, data)
     assert "were made" in found.background.note and len(found.scores_background) == len(found.background.images)
+
+
+def test_where_other_things_do_not_keep_the_classes_apart_the_other_classes_do(run, whole, monkeypatch):
+    """By plain features stripes and dots are alike beside anything else: each picture would be a bit of each class."""
+    monkeypatch.setattr(judge, "MOST_BOTH", 0.1)
+    found = judge_run(run, whole)
+    assert "too unlike the classes" in found.background.note and found.background.word == "other things"
+    assert found.counter_examples(0).sum() == (found.labels != 0).sum()
+    assert (found.evidence.min(1) >= 0.9).mean() <= 0.1
+    assert judge_run(run, whole).background.note == found.background.note, "kept with the judge"
 
 
 def test_a_judge_that_came_with_the_package_lies_in_the_run_folder_too(run, whole, tmp_path):

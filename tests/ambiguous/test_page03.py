@@ -62,7 +62,7 @@ def test_the_plane_shows_every_image_its_corners_and_the_diagonal(page, figure_o
 
 def test_the_plane_shows_further_classes_too_and_names_what_stands_for_other_things(page, figure_of):
     labels = np.where(np.arange(len(page.data)) < 10, 2, page.data.labels)
-    background = replace(page.judged.background, note="none were given")
+    background = replace(page.judged.background, note="none were given", word="made pictures")
     judged = replace(page.judged, background=background)
     page = replace(page, data=replace(page.data, labels=labels), judged=judged)
     points = {line.get_label(): len(line.get_xdata()) for line in page03.plane(page).axes[0].lines}

@@ -46,6 +46,15 @@ def run(tmp_path):
     return replace(run, profile=replace(run.profile, own_net_epochs=2, oof_seeds=1))
 
 
+def test_of_many_images_each_is_seen_less_often(run, data):
+    asked = replace(run, profile=replace(run.profile, own_net_epochs=24, own_net_views=480))
+    many = replace(data, images=data.images.repeat(20, 0), labels=data.labels.repeat(20), ids=data.ids.repeat(20))
+    assert own_net.plan_for(asked, data).epochs == 10  # 60 images, 48 of them in four folds
+    assert own_net.plan_for(asked, many).epochs == own_net.FEWEST_EPOCHS
+    assert own_net.plan_for(asked, many, epochs=30).epochs == 30
+    assert own_net.plan_for(replace(run, profile=replace(asked.profile, own_net_views=10**6)), data).epochs == 24
+
+
 def dealt_otherwise(data):
     """The same images in other folds, as the card of a data set so split says."""
     return replace(data, fold=np.roll(data.fold, 1), card=data.card | {"split_hash": "1" * 12})

@@ -10,6 +10,11 @@ from clockodile.data.stand_in import draw
 ENOUGH = 40  # pictures; with fewer, "the 5 % that look most like it" would be one or two
 MADE = 300  # pictures made when there are not enough
 TILES = 4  # a side: a shuffled picture keeps its colours and textures and loses its object
+COMPARES = (
+    "the other classes are counter-examples for each class, too: so the judge does compare classes, and evidence for "
+    "one is the share of the other classes' photographs with a lower score (where the text says 'other things', these "
+    "are meant)"
+)
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,8 @@ class Background:
     images: np.ndarray  # uint8 (M, S, S, 3)
     kinds: np.ndarray  # str (M,) what they show; whole kinds are held out together
     origin: np.ndarray  # int (M,) row of the training photograph a picture was cut from, -1 = of none
-    note: str = ""  # what a reader must know about them
-
-    @property
-    def word(self) -> str:
-        """What to call them: drawings and shuffled tiles are no photographs of other things."""
-        return "made pictures" if self.note else "other things"
+    note: str = ""  # what a reader must know about them; if there is one, the judge compares the classes
+    word: str = "other things"  # what to call them: drawings and shuffled tiles are no photographs of other things
 
     def folds(self, train: Dataset, *, seed: int) -> np.ndarray:
         """A fold for each picture, int (M,): that of its kind, or of the photograph it was cut from."""
@@ -47,16 +48,15 @@ def background_pictures(data: Dataset, *, seed: int) -> Background:
     made = np.array([f"{kind} {index}" for kind in ("drawn", "shuffled") for index in range(MADE // 2)])
     note = (
         f"{f'only {len(found)}' if len(found) else 'no'} pictures of other things were given. {len(made)} were made "
-        "(drawn scenes, shuffled tiles), and the other classes are counter-examples for each class, too: so the judge "
-        "does compare classes, and evidence for one is the share of the other classes' photographs with a lower score "
-        "(where the text says 'other things', these are meant). To tell both from neither, give --background a folder "
-        "with some hundred photographs that show none of the classes"
+        f"(drawn scenes, shuffled tiles), and {COMPARES}. To tell both from neither, give --background a folder with "
+        "some hundred photographs that show none of the classes"
     )
     return Background(
         np.concatenate([found.images, np.stack(drawn), shuffled]),
         np.concatenate([kinds, made]),
         np.concatenate([np.full(len(found) + len(drawn), -1), origin]),
         note,
+        "made pictures",
     )
 
 

@@ -1,15 +1,15 @@
 """The judge on the data of a run: fitted once, kept, and asked about the images it was fitted on without cheating."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property, partial
 
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from clockodile.ambiguous.background import Background, background_pictures
-from clockodile.ambiguous.evidence import STRENGTH, Judge, fit_judge, mean_features, percentile
+from clockodile.ambiguous.background import COMPARES, Background, background_pictures
+from clockodile.ambiguous.evidence import LENIENT, STRENGTH, Judge, fit_judge, mean_features, percentile
 from clockodile.core import store
 from clockodile.core.workspace import Run
 from clockodile.data.dataset import Dataset, as_tensor
@@ -19,6 +19,7 @@ from clockodile.learn.backbones import DEFAULT_BACKBONE, Backbone, extract_featu
 # half of it; both together tell photographs apart better than either
 SIDES = (96, 192)
 NAME = "judge"
+MOST_BOTH = 0.1  # share of photographs in which a judge may find two classes that were never compared
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,26 @@ def examples_of(run: Run, data: Dataset) -> Examples:
 
 
 def fitted_judge(run: Run, data: Dataset, examples: Examples, name: str, *, retrain: bool) -> store.Checkpoint:
-    """Fit a judge, or load it: from the run's file `name`, or the package's. data: all splits."""
-    note = examples.background.note
+    """Fit a judge, or load it: from the run's file `name`, or the package's. data: all splits.
+
+    Its counter-examples are other things alone, unless that would let it find two classes in too many photographs.
+    """
     # of makeshift pictures alone a judge would learn what a drawing is
-    config = examples.config | {"one_vs_rest": bool(note)}
+    config = examples.config | {"one_vs_rest": bool(examples.background.note)}
 
     def fit() -> tuple[dict, dict]:
-        rules = {"classes": len(data.classes), "one_vs_rest": config["one_vs_rest"]}
-        judge = fit_judge(examples.maps, examples.labels, examples.fold, **rules)
+        labels, fold, note = examples.labels, examples.fold, examples.background.note
+        learn = partial(fit_judge, examples.maps, labels, fold, classes=len(data.classes))
+        judge = learn(one_vs_rest=bool(note))
+        if not note:
+            evidence = np.sort(judge.evidence(examples.maps, fold)[labels >= 0], axis=1)
+            # animals and vehicles are alike when there is nothing but furniture to tell them from
+            if (both := (evidence[:, -2] >= LENIENT).mean()) > MOST_BOTH:
+                judge = learn(one_vs_rest=True)
+                note = (
+                    f"against the other things alone two classes would be found in {both:.0%} of the photographs: they "
+                    f"are too unlike the classes to keep these apart. So {COMPARES}"
+                )
         state = {part: torch.from_numpy(getattr(judge, part)) for part in ("weight", "bias", "background")}
         about = {"classes": list(data.classes), "pair": list(run.recipe.pair), "note": note}
         return state, about | {"image_size": int(examples.train.images.shape[1])}
@@ -139,8 +152,10 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
     for label in range(len(data.classes)):
         asked = (labels == label) | ~known
         auroc.append(roc_auc_score(labels[asked] == label, scores[asked, label]))
+    background = replace(examples.background, note=fitted.metrics["note"])
+    parts = vars(replace(examples, background=background))
     found = JudgeResult(
-        *(getattr(examples, part.name) for part in fields(examples)),
+        *(parts[part.name] for part in fields(examples)),
         judge,
         features[known],
         scores[known],
@@ -149,7 +164,7 @@ def judge_run(run: Run, data: Dataset, *, retrain: bool = False) -> JudgeResult:
         scores[~known],
         np.array(auroc),
     )
-    vars(found).update(vars(examples))  # with the maps, where they were made: nobody waits for them twice
+    vars(found).update({"maps": vars(examples)["maps"]} if "maps" in vars(examples) else {})  # nobody waits twice
     return found
 
 

@@ -29,11 +29,14 @@ DECLARED = ("net", "seed", "fold", "known")  # what a shipped net must agree wit
 
 FEW = 250  # photographs: of fewer a step takes SMALL_BATCH, or there would be hardly a step
 SMALL_BATCH = 8
+FEWEST_EPOCHS = 8  # however many images there are
 
 
 def plan_for(run: Run, data: Dataset, *, epochs: int = 0) -> TrainConfig:
     """How our net is trained in this run's profile; data: training images; epochs: 0 for the profile's."""
-    plan = TrainConfig(epochs=epochs or run.profile.own_net_epochs)
+    usual, seen = run.profile.own_net_epochs, max(1, len(data) * (run.profile.folds - 1) // run.profile.folds)
+    affordable = max(run.profile.scaled(FEWEST_EPOCHS), run.profile.own_net_views // seen)
+    plan = TrainConfig(epochs=epochs or min(usual, affordable))
     return plan if len(data) >= FEW else replace(plan, batch=SMALL_BATCH)
 
 

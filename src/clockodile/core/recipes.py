@@ -35,6 +35,7 @@ class Profile:
     seeds: int  # repetitions of the 500/250/250 experiment, for a mean and a standard deviation
     oof_seeds: int  # nets a fold whose out-of-fold predictions are averaged
     own_net_epochs: int  # how often our own net sees each image
+    own_net_views: int  # about how many images it sees in all; of many images each is seen less often
     small_net_epochs: int = 20  # the same of the net that notebook 02 trains while one watches
     slow_candidates: bool  # whether notebook 02 compares nets that take minutes too
     classifier_epochs: int = 100  # full-batch Adam steps of report 000's net; as many as its author used
@@ -54,7 +55,7 @@ class Profile:
     def with_effort(self, effort: float) -> "Profile":
         """The same, every training as much longer or shorter. effort: > 0, 1 for the usual."""
         asked = replace(self, effort=effort)
-        trainings = [field.name for field in fields(self) if field.name.endswith(("_epochs", "_steps"))]
+        trainings = [field.name for field in fields(self) if field.name.endswith(("_epochs", "_steps", "_views"))]
         return replace(asked, **{name: asked.scaled(getattr(self, name)) for name in trainings})
 
 
@@ -109,6 +110,7 @@ PROFILES = {
             seeds=2,
             oof_seeds=1,
             own_net_epochs=24,
+            own_net_views=10_000,
             slow_candidates=False,
             autoencoder_epochs=200,
             label_plantings=2,
@@ -122,6 +124,7 @@ PROFILES = {
             seeds=10,
             oof_seeds=3,
             own_net_epochs=80,
+            own_net_views=1_000_000,
             slow_candidates=True,
             autoencoder_epochs=600,
             label_plantings=5,
