@@ -83,7 +83,7 @@ RECIPES = {
             title="Animals or vehicles?",
             sources=("cifar10",),
             classes=("animal", "vehicle"),
-            per_class=500,
+            per_class=250,
             study="animals_vehicles",
         ),
         Recipe(
@@ -94,7 +94,7 @@ RECIPES = {
                 "bullfrog,tailed frog,Egyptian cat,tabby,golden retriever,Labrador retriever,"
                 "school bus,trolleybus,convertible,sports car".split(",")
             ),
-            per_class=100,
+            per_class=60,
             study="tiny_imagenet",
         ),
     )
@@ -110,14 +110,14 @@ PROFILES = {
             seeds=2,
             oof_seeds=1,
             own_net_epochs=24,
-            own_net_views=10_000,
+            own_net_views=4_000,
             slow_candidates=False,
             autoencoder_epochs=200,
             label_plantings=2,
             n_hybrids=32,
             n_per_class=32,
             flow_batch=32,
-            finetune_steps=100,
+            finetune_steps=50,
         ),
         Profile(
             name="full",

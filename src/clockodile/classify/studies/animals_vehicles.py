@@ -53,10 +53,11 @@ class Budget:
     own_images: int  # our own net's, unless it comes with the package
     own_epochs: int
     probed: int  # training pictures, and test pictures, shown to the pretrained network
+    tests: int = 0  # test pictures, drawn at random; 0: all
     tuned: int = 0  # training pictures from which all of its weights learn; 0: none do
 
 
-QUICK = Budget(images=1_000, epochs=3, runs=2, own_images=10_000, own_epochs=3, probed=500)
+QUICK = Budget(images=400, epochs=3, runs=2, own_images=10_000, own_epochs=3, probed=200, tests=2_000)
 FULL = Budget(10_000, 6, 3, own_images=50_000, own_epochs=15, probed=10_000, tuned=50_000)
 
 
@@ -73,6 +74,10 @@ class Pictures:
 
     def rows(self, chosen: slice | np.ndarray) -> "Pictures":
         return Pictures(self.images[chosen], self.labels[chosen], self.kinds[chosen])
+
+    def drawn(self, count: int, seed: int) -> "Pictures":
+        """So many of them, or all that there are, at random, in their order."""
+        return self.rows(np.sort(np.random.default_rng(seed).permutation(len(self))[:count]))
 
     def tensor(self) -> torch.Tensor:
         """uint8 (N, 3, 32, 32)."""
@@ -230,10 +235,11 @@ def show(run: Run) -> None:
     """The section of notebook 02 that these data ask for; its table, figure and metrics go into the run folder."""
     budget = FULL if run.profile.slow_candidates else QUICK
     known, tests = all_pictures(run)
+    there, tests = len(tests), tests.drawn(budget.tests or len(tests), run.seed)
     kinds = "; ".join(f"*{word}*: {', '.join(names)}" for word, names in KINDS.items())
     say(
         f"# Beyond this page: all of CIFAR-10\n\nHere are all {len(known)} training pictures of these classes",
-        f"({kinds}), and {len(tests)} test pictures.",
+        f"({kinds}), and {len(tests)} of the {there} test pictures.",
     )
     show_comparison(run, budget, known)
     net, fitted = our_trained_net(run, budget, known)
@@ -241,7 +247,7 @@ def show(run: Run) -> None:
     ten = asked(net, tests)
     show_wrong(run, tests, ten)
     some = known.rows(slice(budget.probed))
-    few = tests.rows(np.sort(np.random.default_rng(run.seed).permutation(len(tests))[: budget.probed]))
+    few = tests.drawn(budget.probed, run.seed)
     say(
         "## With help from a million other photographs\n\nA logistic regression learns the ten kinds from what a",
         f"network trained on ImageNet says of each picture, enlarged to {PROBE_SIDE} pixels. *All weights trained*:",

@@ -47,13 +47,14 @@ class TinyPlan:
     """How much a profile computes; the second look is used where a quick one will do."""
 
     per_class: int  # training images of each class; a fifth of them get an attacked copy
+    tests: int  # test images of each class
     sides: tuple[int, ...]  # pixels a side at which networks give their own answers
     looks: tuple[Look, ...]  # that a probe is fitted on
     halves: int  # random halves of the training images on which differences are measured
 
 
-QUICK = TinyPlan(20, (64, 128), ((SMALL, 64), (SMALL, 128)), 3)
-FULL = TinyPlan(100, (64, 128, 192, 224), ((SMALL, 64), (SMALL, 128), (LARGE, 192)), 5)
+QUICK = TinyPlan(10, 10, (64, 128), ((SMALL, 64), (SMALL, 128)), 3)
+FULL = TinyPlan(100, 50, (64, 128, 192, 224), ((SMALL, 64), (SMALL, 128), (LARGE, 192)), 5)
 
 
 class TinyStudy:
@@ -83,7 +84,7 @@ def study_of(run: Run) -> TinyStudy:
     plan = FULL if run.profile.slow_candidates else QUICK
     plan = replace(plan, per_class=max(4, min(plan.per_class, run.profile.scaled(plan.per_class))))
     whole = load_tiny_imagenet(run.data_dir)
-    return TinyStudy(run, plan, round_robin(whole, TRAIN, plan.per_class), round_robin(whole, TEST, 50))
+    return TinyStudy(run, plan, round_robin(whole, TRAIN, plan.per_class), round_robin(whole, TEST, plan.tests))
 
 
 def place_in_class(labels: np.ndarray) -> np.ndarray:
